@@ -1,0 +1,84 @@
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import type { Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { DatabaseStartError } from '../errors.js';
+import { DirectoryLockedError, lockDirectory } from './directory-lock.js';
+
+// sun_path on Linux holds 108 bytes with the terminator; macOS has 104.
+const longestSocketPath = 103;
+const socketName = '.s.PGSQL.5432';
+
+/**
+ * PostgreSQL compiled to WebAssembly (PGlite) in a worker thread, behind a Unix socket that the pool connects to as to
+ * any server. For one process: what it wrote survives a killed process, not a power cut (PGlite does not fsync).
+ */
+export class EmbeddedDatabase {
+  /** The directory of the socket, what `pg` takes as its host. */
+  readonly host: string;
+  private readonly dataDir: string;
+  private readonly shortcut: string | undefined;
+  private lock: Server | undefined;
+  private worker: Worker | undefined;
+
+  /**
+   * @param dataDir made if it is not there, for this user only: whoever reaches the socket is in
+   * @throws DatabaseStartError when it cannot be made
+   */
+  constructor(dataDir: string) {
+    this.dataDir = dataDir;
+    try {
+      mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw new DatabaseStartError(`DATA_DIR cannot be used: ${(error as Error).message}`);
+    }
+    if (Buffer.byteLength(join(dataDir, socketName)) > longestSocketPath) {
+      // A Unix socket's path is short by law. A link under the temporary directory leads to the same place.
+      this.shortcut = mkdtempSync(join(tmpdir(), 'musicez-'));
+      symlinkSync(dataDir, join(this.shortcut, 'data'));
+      this.host = join(this.shortcut, 'data');
+    } else {
+      this.host = dataDir;
+    }
+  }
+
+  /** @throws DatabaseStartError when another process has the directory, or the database in it does not open */
+  async start(): Promise<void> {
+    try {
+      this.lock = await lockDirectory(join(this.host, 'owner.sock'));
+    } catch (error) {
+      if (error instanceof DirectoryLockedError) {
+        throw new DatabaseStartError(
+          `another process is using the embedded database in ${this.dataDir}: stop it, set another DATA_DIR, or set DATABASE_URL`,
+        );
+      }
+      throw new DatabaseStartError(`DATA_DIR cannot be used: ${(error as Error).message}`);
+    }
+    const workerData = {
+      directory: join(this.dataDir, 'pglite'),
+      socketPath: join(this.host, socketName),
+    };
+    await rm(workerData.socketPath, { force: true });
+    this.worker = new Worker(new URL('worker.js', import.meta.url), { workerData });
+    try {
+      await once(this.worker, 'message');
+    } catch (error) {
+      throw new DatabaseStartError(
+        `the embedded database in ${this.dataDir} does not open: ${(error as Error).message}`,
+      );
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.worker) {
+      const exited = once(this.worker, 'exit');
+      this.worker.postMessage('stop');
+      await exited.catch(() => {});
+    }
+    this.lock?.close();
+    if (this.shortcut) await rm(this.shortcut, { recursive: true, force: true });
+  }
+}

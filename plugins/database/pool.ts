@@ -1,0 +1,42 @@
+import pg from 'pg';
+
+/** How many connections, and for how long; times in milliseconds. */
+export interface PoolLimits {
+  connectionLimit: number;
+  connectionTimeout: number;
+  idleTimeout: number;
+  maxLifetime: number;
+}
+
+/**
+ * Makes the process's one pool; it connects when first asked.
+ *
+ * @param target where to connect, and what to run first on each new connection
+ */
+export function createPool(
+  target: Pick<pg.PoolConfig, 'connectionString' | 'host' | 'user' | 'database' | 'onConnect'>,
+  limits: PoolLimits,
+): pg.Pool {
+  const pool = new pg.Pool({
+    ...target,
+    application_name: 'musicez',
+    max: limits.connectionLimit,
+    connectionTimeoutMillis: limits.connectionTimeout,
+    idleTimeoutMillis: limits.idleTimeout,
+    maxLifetimeSeconds: limits.maxLifetime / 1000,
+  });
+  // A connection that breaks while idle or held is reported to whoever uses it next; without listeners it would end
+  // the process.
+  pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
+  return pool;
+}
+
+/**
+ * Prisma's `?schema=`, the part of a database URL that PostgreSQL itself does not know.
+ *
+ * @returns the schema's name, `public` where the URL names none
+ */
+export function schemaOf(url: string): string {
+  return new URL(url).searchParams.get('schema') || 'public';
+}

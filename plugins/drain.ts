@@ -1,0 +1,58 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import fp from 'fastify-plugin';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    drain: Drain;
+  }
+}
+
+export interface Drain {
+  /** Whether the service is on its way out: its readiness probe says so, and answers end their connections. */
+  readonly isDraining: boolean;
+  /**
+   * Stops the service without a failed request: readiness goes first, then for `delayMs` all goes on while whoever
+   * routes to it takes notice, then everything closes.
+   */
+  stop(): Promise<void>;
+}
+
+export interface DrainOptions {
+  /** How long to go on serving once unready, in milliseconds. */
+  delayMs: number;
+}
+
+const reapIdleEveryMs = 100;
+
+/** @see https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination */
+export default fp<DrainOptions>(
+  async (app, { delayMs }) => {
+    let isDraining = false;
+
+    app.decorate('drain', {
+      get isDraining() {
+        return isDraining;
+      },
+      async stop() {
+        isDraining = true;
+        await sleep(delayMs);
+        await app.close();
+      },
+    });
+
+    app.addHook('onRequest', (_request, reply, done) => {
+      if (isDraining) reply.header('connection', 'close');
+      done();
+    });
+
+    // A connection that turns idle while the server closes would hold it for `keepAliveTimeout`, over a minute.
+    app.addHook('preClose', (done) => {
+      isDraining = true;
+      const reaper = setInterval(() => app.server.closeIdleConnections(), reapIdleEveryMs);
+      app.server.once('close', () => clearInterval(reaper));
+      reaper.unref();
+      done();
+    });
+  },
+  { name: 'drain' },
+);

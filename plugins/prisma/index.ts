@@ -1,0 +1,20 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import fp from 'fastify-plugin';
+import { PrismaClient } from './generated/client.js';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    prisma: PrismaClient;
+  }
+}
+
+/** `app.prisma`: Prisma's client on the process's one pool. */
+export default fp(
+  async (app) => {
+    const { pool, schema } = app.database;
+    const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { schema }) });
+    app.decorate('prisma', prisma);
+    app.addHook('onClose', () => prisma.$disconnect());
+  },
+  { name: 'prisma', dependencies: ['database'] },
+);

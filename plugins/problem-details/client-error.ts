@@ -1,0 +1,32 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { uuidv7 } from 'uuidv7';
+import { problemOf } from './index.js';
+import { problemMediaType } from './schema.js';
+
+/** What Node.js reports of bytes that are not a request. */
+interface ConnectionError extends Error {
+  code?: string;
+}
+
+const answers: Record<string, { status: number; code: string; detail: string }> = {
+  HPE_HEADER_OVERFLOW: { status: 431, code: 'HEADERS_TOO_LARGE', detail: 'the header fields are too large' },
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, code: 'REQUEST_TIMEOUT', detail: 'the request did not arrive in time' },
+};
+const malformed = { status: 400, code: 'MALFORMED_REQUEST', detail: 'this is not an HTTP request' };
+
+/** Answers what the HTTP parser refuses, before there is a request, and ends the connection. */
+export function refuseConnection(error: ConnectionError, socket: Socket) {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const answer = answers[error.code ?? ''] ?? malformed;
+  const requestId = uuidv7();
+  const body = JSON.stringify(problemOf(answer, requestId));
+  const head = [
+    `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status]}`,
+    `Content-Type: ${problemMediaType}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-Id: ${requestId}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}

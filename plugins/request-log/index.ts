@@ -1,0 +1,82 @@
+import type { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import { callingKeyId } from '../api-keys/index.js';
+import { clientClosedRequest, pathOf, recordOf } from './record.js';
+import { RequestLogWriter, type WriterCounts, type WriterOptions } from './writer.js';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    requestLog: RequestLog;
+  }
+}
+
+export interface RequestLog {
+  /** What has become of the records so far. */
+  readonly counts: WriterCounts;
+  /** Sends all that waits now; resolves when it is written. */
+  flush(): Promise<void>;
+  /** Logs a request that Fastify answers before its hooks run, such as one with a malformed path. */
+  observe(request: FastifyRequest, reply: FastifyReply): void;
+}
+
+export interface RequestLogOptions extends WriterOptions {
+  /** Paths that are not logged. */
+  exclude: readonly string[];
+}
+
+const unanswered = Symbol('requests without an answer yet');
+type TrackedSocket = Socket & { [unanswered]?: Set<FastifyReply> };
+
+/** Every request becomes a row of `request_logs`; nothing of that delays or fails an answer. */
+export default fp<RequestLogOptions>(
+  async (app, { exclude, ...options }) => {
+    const writer = new RequestLogWriter(app.database, options, app.log);
+    const excluded = new Set(exclude);
+
+    app.decorate('requestLog', {
+      get counts() {
+        return writer.counts;
+      },
+      flush: () => writer.flush(),
+      observe(request, reply) {
+        track(request, reply);
+        reply.raw.once('finish', () => settle(request, reply, reply.statusCode));
+      },
+    });
+
+    app.addHook('onRequest', (request, reply, done) => {
+      track(request, reply);
+      done();
+    });
+    app.addHook('onResponse', (request, reply, done) => {
+      settle(request, reply, reply.statusCode);
+      done();
+    });
+    app.addHook('onClose', () => writer.close());
+
+    // `onResponse` does not run for a request whose client went away, and `onRequestAbort` only while its body is
+    // unread. The socket knows of both, and of requests that are queued behind another.
+    function track(request: FastifyRequest, reply: FastifyReply) {
+      const socket = request.raw.socket as TrackedSocket;
+      let replies = socket[unanswered];
+      if (!replies) {
+        replies = new Set();
+        socket[unanswered] = replies;
+        // Asked once while it is open, the socket still knows the address after it has closed.
+        void socket.remoteAddress;
+        socket.once('close', () => {
+          for (const lost of replies as Set<FastifyReply>) settle(lost.request, lost, clientClosedRequest);
+        });
+      }
+      replies.add(reply);
+    }
+
+    function settle(request: FastifyRequest, reply: FastifyReply, statusCode: number) {
+      const first = (request.raw.socket as TrackedSocket)[unanswered]?.delete(reply);
+      const path = pathOf(request.url);
+      if (first && !excluded.has(path)) writer.push(recordOf(request, reply, path, statusCode, callingKeyId(request)));
+    }
+  },
+  { name: 'request-log', dependencies: ['database', 'api-keys'] },
+);

@@ -1,0 +1,97 @@
+import type { QueryConfig } from 'pg';
+import type { RequestRecord } from './record.js';
+
+/**
+ * One statement for any number of rows. A batch that is sent again, because nobody heard whether it arrived, changes
+ * nothing. The time of arrival is the one in the id.
+ */
+const statement = `
+  INSERT INTO request_logs (id, method, path, "statusCode", duration, ip, "userAgent", "apiKeyId", "createdAt")
+  SELECT id, method, path, status, duration, ip, agent, key_id, timestamp 'epoch' + arrived * interval '1 millisecond'
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::text[], $7::text[], $8::text[], $9::bigint[])
+    AS batch (id, method, path, status, duration, ip, agent, key_id, arrived)
+  ON CONFLICT (id) DO NOTHING`;
+
+// An index entry holds 2,700 bytes, and a character that arrives in a URL becomes two at the most.
+const longestText = 1_024;
+
+/** How long the server may take, in milliseconds, before the batch is tried again on another connection. */
+const deadlineMs = 10_000;
+
+/**
+ * The query that stores `records`. Prepared once a connection; its arrays are written out by hand, which costs a third
+ * of what `pg` takes for it.
+ */
+export function insertOf(records: readonly RequestRecord[]): QueryConfig & { query_timeout: number } {
+  const ids: string[] = [];
+  const methods: string[] = [];
+  const paths = new TextColumn();
+  const statuses: number[] = [];
+  const durations: number[] = [];
+  const ips = new TextColumn();
+  const agents = new TextColumn();
+  const keyIds = new TextColumn();
+  const arrivals: number[] = [];
+  for (const record of records) {
+    ids.push(record.id);
+    methods.push(record.method);
+    paths.push(record.path);
+    statuses.push(record.statusCode);
+    durations.push(record.durationMs);
+    ips.push(record.ip);
+    agents.push(record.userAgent);
+    keyIds.push(record.apiKeyId);
+    arrivals.push(arrivalOf(record.id));
+  }
+  const plain = [ids, methods].map(arrayLiteral);
+  return {
+    name: 'request-log-insert',
+    text: statement,
+    values: [
+      ...plain,
+      paths.toLiteral(),
+      arrayLiteral(statuses),
+      arrayLiteral(durations),
+      ips.toLiteral(),
+      agents.toLiteral(),
+      keyIds.toLiteral(),
+      arrayLiteral(arrivals),
+    ],
+    query_timeout: deadlineMs,
+  };
+}
+
+/** Milliseconds since 1970: the first 48 bits of a UUIDv7. */
+function arrivalOf(uuid: string): number {
+  return Number.parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16);
+}
+
+/** An array literal of what needs no quotes: numbers, UUIDs, HTTP methods. */
+function arrayLiteral(items: readonly (string | number)[]): string {
+  return `{${items.join(',')}}`;
+}
+
+/** An array literal of any text. Neighbouring rows often have the same one, so the last is remembered. */
+class TextColumn {
+  private readonly items: string[] = [];
+  private last: string | null = null;
+  private lastQuoted = 'NULL';
+
+  push(text: string | null) {
+    if (text !== this.last) {
+      this.last = text;
+      this.lastQuoted = text === null ? 'NULL' : quote(text);
+    }
+    this.items.push(this.lastQuoted);
+  }
+
+  toLiteral() {
+    return arrayLiteral(this.items);
+  }
+}
+
+/** PostgreSQL's text has no NUL, and an array literal escapes quotes and backslashes. */
+function quote(text: string): string {
+  const short = text.length > longestText ? text.slice(0, longestText) : text;
+  return `"${short.replace(/\0/g, '').replace(/["\\]/g, '\\$&')}"`;
+}

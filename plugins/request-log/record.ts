@@ -1,0 +1,49 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+
+/** One answered request, before it is a row. */
+export interface RequestRecord {
+  /** UUIDv7; its time is the request's arrival. */
+  id: string;
+  method: string;
+  path: string;
+  statusCode: number;
+  durationMs: number;
+  ip: string;
+  userAgent: string | null;
+  apiKeyId: string | null;
+}
+
+/** The status of a request whose client went away before the answer (nginx's number; HTTP has none). */
+export const clientClosedRequest = 499;
+
+/** The path of a request, without its query string. */
+export function pathOf(url: string): string {
+  const query = url.indexOf('?');
+  return query === -1 ? url : url.slice(0, query);
+}
+
+/** Takes what a row needs from a request that has ended; all of it is at hand, so that nothing is computed or copied. */
+export function recordOf(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  path: string,
+  statusCode: number,
+  apiKeyId: string | null,
+): RequestRecord {
+  return {
+    id: request.id,
+    method: request.method,
+    path,
+    statusCode,
+    durationMs: Math.round(reply.elapsedTime),
+    ip: request.ip ?? '',
+    userAgent: request.headers['user-agent'] ?? null,
+    apiKeyId,
+  };
+}
+
+/** The lowest id that a request arriving at `time` could have. */
+export function firstIdAt(time: Date): string {
+  const milliseconds = time.getTime().toString(16).padStart(12, '0');
+  return `${milliseconds.slice(0, 8)}-${milliseconds.slice(8)}-7000-8000-000000000000`;
+}

@@ -1,0 +1,10 @@
+-- AlterTable
+ALTER TABLE "api_keys" ADD COLUMN     "expiresAt" TIMESTAMP(3),
+ADD COLUMN     "scopes" TEXT[] DEFAULT ARRAY[]::TEXT[],
+ADD COLUMN     "start" TEXT NOT NULL DEFAULT '';
+
+-- AlterTable
+ALTER TABLE "request_logs" ADD COLUMN     "apiKeyId" TEXT;
+
+-- CreateIndex
+CREATE INDEX "request_logs_apiKeyId_id_idx" ON "request_logs"("apiKeyId", "id");

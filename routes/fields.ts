@@ -1,0 +1,46 @@
+import { Type } from '@sinclair/typebox';
+
+/** A moment, in an answer: a Date that leaves as ISO 8601 in UTC. */
+export const Timestamp = Type.Unsafe<Date>({
+  type: 'string',
+  format: 'date-time',
+  examples: ['2026-01-31T09:30:00.000Z'],
+});
+
+/** A moment, in a request: RFC 3339 with its offset, in years that PostgreSQL and JavaScript agree on. */
+export const GivenTimestamp = Type.String({
+  format: 'date-time',
+  pattern: '^(19[789]|2\\d\\d)\\d-\\d\\d-\\d\\dT[0-2]\\d:[0-5]\\d:[0-5]\\d(\\.\\d{1,9})?(Z|[+-]\\d\\d:\\d\\d)$',
+  examples: ['2026-01-31T09:30:00Z'],
+});
+
+/** The id of a key or of a request. */
+export const Id = Type.String({
+  pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$',
+  description: 'A UUID in lower case',
+  examples: ['019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07'],
+});
+
+export const IdParams = Type.Object({ id: Id });
+
+/** Which part of a list: so many, after the last id of the part before. */
+export const Page = Type.Object(
+  {
+    limit: Type.Integer({ minimum: 1, maximum: 500, default: 50 }),
+    cursor: Type.Optional(Id),
+  },
+  { additionalProperties: false },
+);
+
+/** One line of text without control characters or halves of characters, neither of which PostgreSQL stores. */
+export const lineOfText = '^[^\\u0000-\\u001f\\u007f\\ud800-\\udfff]*$';
+
+/**
+ * Cuts a list that was read one longer than asked.
+ *
+ * @returns `limit` rows at most, and the cursor of the next page if there is one
+ */
+export function pageOf<Row extends { id: string }>(rows: Row[], limit: number) {
+  const data = rows.slice(0, limit);
+  return { data, nextCursor: rows.length > limit ? (data.at(-1)?.id ?? null) : null };
+}

@@ -1,0 +1,54 @@
+import cors from '@fastify/cors';
+import Fastify, { type FastifyInstance } from 'fastify';
+import apiKeys from '../plugins/api-keys/index.js';
+import database from '../plugins/database/index.js';
+import drain from '../plugins/drain.js';
+import health from '../plugins/health.js';
+import openapi from '../plugins/openapi.js';
+import prisma from '../plugins/prisma/index.js';
+import problemDetails from '../plugins/problem-details/index.js';
+import requestId from '../plugins/request-id.js';
+import requestLog from '../plugins/request-log/index.js';
+import securityHeaders from '../plugins/security-headers.js';
+import { apiKeyRoutes } from '../routes/api-keys.js';
+import { homeRoutes } from '../routes/home.js';
+import { meRoutes } from '../routes/me.js';
+import { probeRoutes } from '../routes/probes.js';
+import { requestLogRoutes } from '../routes/request-logs.js';
+import type { Config } from './config/index.js';
+import { fastifyOptions } from './fastify-options.js';
+
+/** The service, in the order in which it starts; it stops in the reverse order. Nothing listens yet. */
+export async function buildApp(config: Config): Promise<FastifyInstance> {
+  const { version } = config;
+  const app = Fastify(fastifyOptions(config));
+
+  // What every answer has
+  await app.register(problemDetails);
+  await app.register(requestId);
+  await app.register(securityHeaders, {});
+  await app.register(cors, {
+    origin: config.corsOrigins.length > 0 && config.corsOrigins,
+    exposedHeaders: ['x-request-id', 'www-authenticate', 'retry-after'],
+  });
+  await app.register(drain, { delayMs: config.shutdownDelayMs });
+
+  // Where things are kept
+  await app.register(database, { version, ...config.database });
+  await app.register(prisma);
+
+  // What the service is for
+  await app.register(apiKeys, config.apiKeys);
+  await app.register(requestLog, { ...config.requestLog, exclude: ['/livez', '/readyz', '/metrics'] });
+  await app.register(health);
+  await app.register(openapi, { version });
+
+  // Routes: a new module is one file in routes/ and one line here
+  await app.register(homeRoutes, { version });
+  await app.register(probeRoutes, { version });
+  await app.register(meRoutes);
+  await app.register(apiKeyRoutes);
+  await app.register(requestLogRoutes);
+
+  return app;
+}

@@ -1,0 +1,45 @@
+import AjvCompiler from '@fastify/ajv-compiler';
+import { type FastifyHttpOptions, LogController, type RawServerDefault } from 'fastify';
+import { uuidv7 } from 'uuidv7';
+import { refuseConnection } from '../plugins/problem-details/client-error.js';
+import { sendProblem } from '../plugins/problem-details/index.js';
+import type { Config } from './config/index.js';
+
+/** Fastify's own options, the same for the process and for the tests. */
+export function fastifyOptions({ logLevel, trustProxy }: Config) {
+  return {
+    logger: { level: logLevel },
+    // Two lines a request cost more than all the rest of the service; `request_logs` has them.
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
+    genReqId: () => uuidv7(),
+    requestIdHeader: false,
+    trustProxy,
+    // While it drains, a request on a connection that is still open is served; the answer ends the connection.
+    return503OnClosing: false,
+    // A repeated Authorization header is seen, and refused, rather than dropped unseen.
+    http: { joinDuplicateHeaders: true },
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array' } },
+    schemaController: { compilersFactory: { buildValidator } },
+    clientErrorHandler: refuseConnection,
+    frameworkErrors(error, request, reply) {
+      const { server } = reply;
+      reply.headers(server.securityHeaders).header('x-request-id', request.id);
+      server.requestLog.observe(request, reply);
+      sendProblem(error, request, reply);
+    },
+  } satisfies FastifyHttpOptions<RawServerDefault>;
+}
+
+type BuildValidator = ReturnType<typeof AjvCompiler>;
+
+const compilerFactory = AjvCompiler();
+
+/** Text in a path or query becomes the number or boolean that the schema asks for; in a body nothing is converted. */
+const buildValidator: BuildValidator = (externalSchemas, options) => {
+  const converting = compilerFactory(externalSchemas, options);
+  const strict = compilerFactory(externalSchemas, {
+    ...options,
+    customOptions: { ...options?.customOptions, coerceTypes: false },
+  } as typeof options);
+  return (route) => ((route as { httpPart?: string }).httpPart === 'body' ? strict(route) : converting(route));
+};

@@ -1,0 +1,24 @@
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { adminScope } from '../plugins/api-keys/index.js';
+import type { Config } from './config/index.js';
+
+/**
+ * Sees to it that somebody can get in: stores `BOOTSTRAP_ADMIN_KEY`, or makes an admin key for an empty embedded database
+ * and prints it. Printed and not logged: logs are kept and passed on.
+ */
+export async function ensureFirstKey(app: FastifyInstance, { bootstrapAdminKey }: Config): Promise<void> {
+  if (bootstrapAdminKey) await app.apiKeys.adopt(bootstrapAdminKey, { name: 'bootstrap', scopes: [adminScope] });
+  if (!(await app.apiKeys.isEmpty())) return;
+  if (!app.database.embedded) {
+    app.log.warn(
+      'there is no API key yet: npm run keys -- create --name ops --scope admin, or set BOOTSTRAP_ADMIN_KEY',
+    );
+    return;
+  }
+  const { key } = await app.apiKeys.create({ name: 'first', scopes: [adminScope] });
+  const { port } = app.server.address() as AddressInfo;
+  process.stdout.write(
+    `\nAdmin key, shown this once:\n\n  ${key}\n\nTry it:\n\n  curl -H 'Authorization: Bearer ${key}' http://127.0.0.1:${port}/v1/me\n\n`,
+  );
+}

@@ -1,0 +1,46 @@
+import closeWithGrace from 'close-with-grace';
+import { DatabaseStartError } from '../plugins/database/errors.js';
+import { buildApp } from './app.js';
+import { ConfigError, loadConfig } from './config/index.js';
+import { ensureFirstKey } from './first-key.js';
+
+// Once unready, after the delay: in-flight requests, then the request log, then the pool.
+const closeDeadlineMs = 20_000;
+
+try {
+  await main();
+} catch (error) {
+  if (!isExplained(error)) throw error;
+  process.stderr.write(`musicez: ${error.message}\n`);
+  process.exitCode = 1;
+}
+
+async function main() {
+  const config = loadConfig(process.env, { dotenv: true });
+  const app = await buildApp(config);
+  const { log } = app;
+  const delay = config.shutdownDelayMs + closeDeadlineMs;
+  closeWithGrace({ delay, logger: log, skip: ['beforeExit'] }, async ({ signal, err }) => {
+    if (err) log.fatal({ err }, 'unexpected error, stopping');
+    else log.info(`${signal} received, stopping`);
+    await app.drain.stop();
+  });
+  for (const name of config.withoutEffectYet) log.warn(`${name} has no effect in this version`);
+
+  try {
+    await app.listen({ port: config.port, host: config.host });
+    await app.database.ready;
+    await ensureFirstKey(app, config);
+    app.health.markWarm();
+  } catch (error) {
+    if (app.drain.isDraining) return;
+    await app.close();
+    throw error;
+  }
+}
+
+/** Whether the message alone tells whoever starts the service what to do. */
+function isExplained(error: unknown): error is Error {
+  const { syscall } = error as NodeJS.ErrnoException;
+  return error instanceof ConfigError || error instanceof DatabaseStartError || syscall === 'listen';
+}
