@@ -35,14 +35,13 @@ export default fp<DrainOptions>(
       },
       async stop() {
         isDraining = true;
+        // Each answer from now on ends its connection, so that the client's next request goes elsewhere.
+        app.server.prependListener('request', (_request, response) => {
+          response.shouldKeepAlive = false;
+        });
         await sleep(delayMs);
         await app.close();
       },
-    });
-
-    app.addHook('onRequest', (_request, reply, done) => {
-      if (isDraining) reply.header('connection', 'close');
-      done();
     });
 
     // A connection that turns idle while the server closes would hold it for `keepAliveTimeout`, over a minute.

@@ -9,7 +9,7 @@ import prisma from '../plugins/prisma/index.js';
 import problemDetails from '../plugins/problem-details/index.js';
 import requestId from '../plugins/request-id.js';
 import requestLog from '../plugins/request-log/index.js';
-import securityHeaders from '../plugins/security-headers.js';
+import securityHeaders from '../plugins/security-headers/index.js';
 import { apiKeyRoutes } from '../routes/api-keys.js';
 import { homeRoutes } from '../routes/home.js';
 import { meRoutes } from '../routes/me.js';
@@ -27,10 +27,12 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   await app.register(problemDetails);
   await app.register(requestId);
   await app.register(securityHeaders, {});
-  await app.register(cors, {
-    origin: config.corsOrigins.length > 0 && config.corsOrigins,
-    exposedHeaders: ['x-request-id', 'www-authenticate', 'retry-after'],
-  });
+  if (config.corsOrigins.length > 0) {
+    await app.register(cors, {
+      origin: config.corsOrigins,
+      exposedHeaders: ['x-request-id', 'www-authenticate', 'retry-after'],
+    });
+  }
   await app.register(drain, { delayMs: config.shutdownDelayMs });
 
   // Where things are kept

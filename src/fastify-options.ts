@@ -3,6 +3,7 @@ import { type FastifyHttpOptions, LogController, type RawServerDefault } from 'f
 import { uuidv7 } from 'uuidv7';
 import { refuseConnection } from '../plugins/problem-details/client-error.js';
 import { sendProblem } from '../plugins/problem-details/index.js';
+import { PreparedResponse } from '../plugins/security-headers/prepared-response.js';
 import type { Config } from './config/index.js';
 
 /** Fastify's own options, the same for the process and for the tests. */
@@ -17,13 +18,14 @@ export function fastifyOptions({ logLevel, trustProxy }: Config) {
     // While it drains, a request on a connection that is still open is served; the answer ends the connection.
     return503OnClosing: false,
     // A repeated Authorization header is seen, and refused, rather than dropped unseen.
-    http: { joinDuplicateHeaders: true },
+    http: { joinDuplicateHeaders: true, ServerResponse: PreparedResponse },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array' } },
     schemaController: { compilersFactory: { buildValidator } },
     clientErrorHandler: refuseConnection,
     frameworkErrors(error, request, reply) {
       const { server } = reply;
-      reply.headers(server.securityHeaders).header('x-request-id', request.id);
+      server.addSecurityHeaders(reply);
+      reply.header('x-request-id', request.id);
       server.requestLog.observe(request, reply);
       sendProblem(error, request, reply);
     },

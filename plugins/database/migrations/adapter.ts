@@ -1,5 +1,5 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import type { SqlMigrationAwareDriverAdapterFactory, SqlQuery } from '@prisma/driver-adapter-utils';
 import type pg from 'pg';
 
 type MigrationAdapter = Awaited<ReturnType<PrismaPg['connect']>>;
@@ -33,9 +33,9 @@ export class MigrationAdapterFactory implements SqlMigrationAwareDriverAdapterFa
   }
 
   private adapt(connection: MigrationAdapter) {
-    const { queryRaw } = connection;
-    connection.queryRaw = (query) =>
-      queryRaw.call(connection, query.sql.includes('pg_advisory_lock(') ? { ...query, sql: 'SELECT 1' } : query);
+    const { queryRaw, executeRaw } = connection;
+    connection.queryRaw = (query) => queryRaw.call(connection, withoutLock(query));
+    connection.executeRaw = (query) => executeRaw.call(connection, withoutLock(query));
     connection.executeScript = async (script) => {
       try {
         await this.pool.query(script);
@@ -46,4 +46,8 @@ export class MigrationAdapterFactory implements SqlMigrationAwareDriverAdapterFa
     };
     return connection;
   }
+}
+
+function withoutLock(query: SqlQuery): SqlQuery {
+  return query.sql.includes('pg_advisory_lock(') ? { ...query, sql: 'SELECT 1' } : query;
 }
