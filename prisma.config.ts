@@ -1,11 +1,18 @@
+import { existsSync } from 'node:fs';
 import { defineConfig } from 'prisma/config';
 
-// Prisma downloads a schema engine binary, which networks without its host refuse. `generate`, `validate` and `studio`
-// never call it: any file that exists satisfies the check. Migrations run on the same engine in WebAssembly
-// (plugins/database/migrations).
+if (existsSync('.env')) process.loadEnvFile('.env');
+
+// Prisma downloads a schema engine binary, which closed networks refuse. `generate`, `validate` and `studio` never call
+// it: any file that exists will do. Migrations run on the same engine in WebAssembly (plugins/database/migrations).
 process.env.PRISMA_SCHEMA_ENGINE_BINARY ??= process.execPath;
+
+const { DATABASE_URL, SHADOW_DATABASE_URL } = process.env;
 
 export default defineConfig({
   schema: 'prisma/schema.prisma',
   migrations: { path: 'prisma/migrations' },
+  ...(DATABASE_URL && {
+    datasource: { url: DATABASE_URL, ...(SHADOW_DATABASE_URL && { shadowDatabaseUrl: SHADOW_DATABASE_URL }) },
+  }),
 });

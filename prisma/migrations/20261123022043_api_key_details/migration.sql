@@ -5,6 +5,3 @@ ADD COLUMN     "start" TEXT NOT NULL DEFAULT '';
 
 -- AlterTable
 ALTER TABLE "request_logs" ADD COLUMN     "apiKeyId" TEXT;
-
--- CreateIndex
-CREATE INDEX "request_logs_apiKeyId_id_idx" ON "request_logs"("apiKeyId", "id");
