@@ -15,22 +15,22 @@ try {
 /** Prisma Studio on DATABASE_URL; without one on the embedded database, which is open for as long as Studio is. */
 async function main() {
   const { database } = loadConfig(process.env, { dotenv: true });
-  if (database.url !== undefined) return studio(database.url);
+  if (database.url !== undefined) return studio({ DATABASE_URL: database.url });
   const embedded = new EmbeddedDatabase(database.dataDir);
   await embedded.start();
   try {
-    // One connection: the embedded database is one session.
-    await studio(`postgresql://postgres@${encodeURIComponent(embedded.host)}:5432/postgres?max=1`);
+    // One connection, for the embedded database is one session. No URL can name a Unix socket to Studio's driver.
+    await studio({ DATABASE_URL: 'postgresql:///postgres?max=1', PGHOST: embedded.host, PGUSER: 'postgres' });
   } finally {
     await embedded.stop();
   }
 }
 
-async function studio(url: string) {
-  // The URL goes by the environment: a command line can be read by everyone on the machine.
+// By the environment, for a command line can be read by everyone on the machine.
+async function studio(connection: Record<string, string>) {
   const child = spawn('npx', ['prisma', 'studio', ...process.argv.slice(2)], {
     stdio: 'inherit',
-    env: { ...process.env, DATABASE_URL: url },
+    env: { ...process.env, ...connection },
   });
   // Ctrl-C reaches Studio as well; this process ends after it.
   process.on('SIGINT', () => {});
