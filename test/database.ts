@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import t from 'tap';
+
+/** Whether this run is the one on PostgreSQL (`npm run test:postgres`). */
+export const onPostgres = process.env.TEST_ON === 'postgres';
+
+/** For tests of what only a server does: `{ skip: needsPostgres }`. */
+export const needsPostgres = onPostgres ? false : 'needs PostgreSQL: npm run test:postgres';
+
+/** Made by test/before.ts: an embedded database with every migration, to be copied. */
+export const embeddedTemplate = join(import.meta.dirname, '..', '.tap', 'embedded-template');
+
+/** Variables that point the service at a database of this test file's own, gone when the file ends. */
+export async function ownDatabase({ migrated = true } = {}): Promise<{ DATA_DIR: string; DATABASE_URL?: string }> {
+  const DATA_DIR = mkdtempSync(join(tmpdir(), 'musicez-test-'));
+  t.teardown(() => rmSync(DATA_DIR, { recursive: true, force: true }));
+  if (onPostgres) return { DATA_DIR, DATABASE_URL: await createDatabase() };
+  if (migrated) cpSync(embeddedTemplate, DATA_DIR, { recursive: true });
+  return { DATA_DIR };
+}
+
+async function createDatabase(): Promise<string> {
+  const name = `musicez_test_${randomUUID().slice(0, 8)}`;
+  await administer(`CREATE DATABASE ${name}`);
+  t.teardown(() => administer(`DROP DATABASE ${name} WITH (FORCE)`));
+  const url = new URL(serverUrl());
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+function serverUrl(): string {
+  const url = process.env.TEST_DATABASE_URL;
+  if (!url)
+    throw new Error(
+      'npm run test:postgres needs TEST_DATABASE_URL, such as postgresql://postgres@127.0.0.1:5432/postgres',
+    );
+  return url;
+}
+
+async function administer(sql: string) {
+  const client = new pg.Client(serverUrl());
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
