@@ -19,7 +19,7 @@ export async function keyHeaders(app: FastifyInstance, ...scopes: string[]): Pro
 }
 
 /** Sends requests with the same headers, bodies as JSON, and returns the parsed answer. */
-export function clientOf(app: FastifyInstance, headers: Record<string, string>) {
+export function clientOf(app: FastifyInstance, headers: Record<string, string | undefined>) {
   return async (method: NonNullable<InjectOptions['method']>, url: string, payload?: object) => {
     const response = await app.inject({ method, url, headers, ...(payload && { payload }) });
     return { status: response.statusCode, headers: response.headers, body: response.body ? response.json() : null };

@@ -23,6 +23,7 @@ export class EmbeddedDatabase {
   private readonly shortcut: string | undefined;
   private lock: Server | undefined;
   private worker: Worker | undefined;
+  private started: Promise<void> | undefined;
 
   /**
    * @param dataDir made if it is not there, for this user only: whoever reaches the socket is in
@@ -46,7 +47,24 @@ export class EmbeddedDatabase {
   }
 
   /** @throws DatabaseStartError when another process has the directory, or the database in it does not open */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.started = this.open();
+    return this.started;
+  }
+
+  /** Also one that is just starting. */
+  async stop(): Promise<void> {
+    await this.started?.catch(() => {});
+    if (this.worker) {
+      const exited = once(this.worker, 'exit');
+      this.worker.postMessage('stop');
+      await exited.catch(() => {});
+    }
+    this.lock?.close();
+    if (this.shortcut) await rm(this.shortcut, { recursive: true, force: true });
+  }
+
+  private async open() {
     try {
       this.lock = await lockDirectory(join(this.host, 'owner.sock'));
     } catch (error) {
@@ -70,15 +88,5 @@ export class EmbeddedDatabase {
         `the embedded database in ${this.dataDir} does not open: ${(error as Error).message}`,
       );
     }
-  }
-
-  async stop(): Promise<void> {
-    if (this.worker) {
-      const exited = once(this.worker, 'exit');
-      this.worker.postMessage('stop');
-      await exited.catch(() => {});
-    }
-    this.lock?.close();
-    if (this.shortcut) await rm(this.shortcut, { recursive: true, force: true });
   }
 }

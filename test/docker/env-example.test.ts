@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+import { test } from 'tap';
+import { Environment, loadConfig } from '../../src/config/index.js';
+
+const text = readFileSync('.env.example', 'utf8');
+const active = parseEnv(text) as NodeJS.ProcessEnv;
+const lines = text.split('\n').map((line, index, all) => {
+  const name = line.match(/^#?([A-Z_]+)=/)?.[1];
+  return { name, above: all[index - 1] };
+});
+const variables = lines.filter((line) => line.name !== undefined);
+
+test('every variable that the service reads is there, in the order of its schema, and no other', async (t) => {
+  const names = variables.map(({ name }) => name);
+  t.strictSame(names.toSorted(), Object.keys(Environment.properties).toSorted());
+});
+
+test('every variable has a line of meaning above it', async (t) => {
+  for (const { name, above } of variables) t.match(above, /^# \w.{10}/, name);
+});
+
+test("a copy of it works with the compose file's database", async (t) => {
+  t.strictSame(active, {
+    DATABASE_URL: 'postgresql://postgres:password@localhost:5432/musicez_dev?schema=public',
+    SHADOW_DATABASE_URL: 'postgresql://postgres:password@localhost:5432/musicez_shadow?schema=public',
+  });
+  t.equal(loadConfig(active).database.url, active.DATABASE_URL);
+});
+
+test('what is commented out shows the default', async (t) => {
+  const uncommented = parseEnv(text.replaceAll(/^#(?=[A-Z_]+=)/gm, '')) as NodeJS.ProcessEnv;
+  const { withoutEffectYet: _, ...shown } = loadConfig(uncommented);
+  const { withoutEffectYet: __, ...defaults } = loadConfig(active);
+  t.strictSame(shown, defaults);
+  for (const [name, { default: value }] of Object.entries(Environment.properties)) {
+    if (!(name in active)) t.equal(uncommented[name], String(value ?? ''), name);
+  }
+});
+
+test('a variable without effect yet says so', async (t) => {
+  const everything = Object.fromEntries(variables.map(({ name }) => [name, undefined]));
+  const { withoutEffectYet } = loadConfig(everything);
+  const remarked = variables.filter(({ above }) => above?.includes('checks the value but does not use it'));
+  t.strictSame(remarked.map(({ name }) => name).toSorted(), withoutEffectYet.toSorted());
+});

@@ -1,0 +1,57 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import t from 'tap';
+
+export interface ServiceProcess {
+  url: string;
+  child: ChildProcess;
+  /** All that it has written so far. */
+  stdout(): string;
+  stderr(): string;
+  /** Resolves with its exit code, or the signal that ended it. */
+  exited: Promise<number | NodeJS.Signals>;
+}
+
+/** Runs a file of the project as a process of its own; it is killed, if need be, when the test file ends. */
+export function run(file: string, args: string[], variables: NodeJS.ProcessEnv) {
+  const child = spawn(process.execPath, ['--import=tsx', file, ...args], {
+    env: { ...process.env, LOG_LEVEL: 'info', ...variables },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk) => (output.stdout += chunk));
+  child.stderr.on('data', (chunk) => (output.stderr += chunk));
+  const exited = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
+  t.teardown(async () => {
+    child.kill('SIGKILL');
+    await exited;
+  });
+  const waitFor = async (pattern: RegExp) => {
+    while (!pattern.test(output.stdout)) {
+      const ended = await Promise.race([once(child.stdout, 'data').then(() => false), exited.then(() => true)]);
+      if (ended && !pattern.test(output.stdout)) {
+        throw new Error(`${file} ended without ${pattern}:\n${output.stdout}${output.stderr}`);
+      }
+    }
+    return pattern.exec(output.stdout) as RegExpExecArray;
+  };
+  return { child, exited, stdout: () => output.stdout, stderr: () => output.stderr, waitFor };
+}
+
+/** Starts the service on a free port and waits until it listens; with `ready`, until it is ready as well. */
+export async function startService(variables: NodeJS.ProcessEnv, { ready = true } = {}): Promise<ServiceProcess> {
+  const service = run('src/server.ts', [], { PORT: '0', HOST: '127.0.0.1', ...variables });
+  const [, url = ''] = await service.waitFor(/listening at (http:[^"]+)/);
+  if (ready) await untilStatus(`${url}/readyz`, 200);
+  return { url, ...service };
+}
+
+/** Asks until the answer has this status. The test's own time-out is the limit. */
+export async function untilStatus(url: string, status: number, init: RequestInit = {}): Promise<Response> {
+  for (;;) {
+    const response = await fetch(url, init).catch(() => undefined);
+    if (response?.status === status) return response;
+    await response?.body?.cancel();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

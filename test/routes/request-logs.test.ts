@@ -1,0 +1,103 @@
+import t from 'tap';
+import { clientOf, keyHeaders, startApp } from '../app.js';
+import { ownDatabase } from '../database.js';
+
+const app = await startApp(await ownDatabase());
+const admin = await keyHeaders(app, 'admin');
+const request = clientOf(app, admin);
+const list = async (query: string) => {
+  await app.requestLog.flush();
+  return (await request('GET', `/v1/request-logs?${query}`)).body;
+};
+
+t.test('an answered request is found by its x-request-id, with what it was', async (t) => {
+  const { headers } = await clientOf(app, { ...admin, 'user-agent': 'tester/1' })('GET', '/v1/me?secret=1');
+  const { body: me } = await request('GET', '/v1/me');
+  await app.requestLog.flush();
+  const { status, body } = await request('GET', `/v1/request-logs/${headers['x-request-id']}`);
+  t.equal(status, 200);
+  t.match(body, {
+    id: headers['x-request-id'],
+    method: 'GET',
+    path: '/v1/me',
+    statusCode: 200,
+    ip: '127.0.0.1',
+    userAgent: 'tester/1',
+    apiKeyId: me.id,
+  });
+  t.ok(Number.isInteger(body.duration));
+  t.ok(Math.abs(Date.parse(body.createdAt) - Date.now()) < 60_000, 'createdAt is the time of arrival, in UTC');
+});
+
+t.test('every filter keeps what it names and drops the rest', async (t) => {
+  await clientOf(app, {})('GET', '/filtered');
+  await request('POST', '/filtered');
+  const paths = async (query: string) => (await list(query)).data.map((row: { path: string }) => row.path);
+  t.strictSame(await paths('path=/filtered'), ['/filtered', '/filtered']);
+  t.equal((await list('path=/filtered&method=POST')).data.length, 1);
+  t.equal((await list('path=/filtered&statusCode=404')).data.length, 2);
+  t.equal((await list('path=/filtered&statusCode=200')).data.length, 0);
+  t.equal((await list('path=/filtered&minDuration=100000')).data.length, 0);
+  const { body: me } = await request('GET', '/v1/me');
+  const mine = await list(`apiKeyId=${me.id}&limit=500`);
+  t.ok(mine.data.length > 0);
+  t.ok(mine.data.every((row: { apiKeyId: string }) => row.apiKeyId === me.id));
+});
+
+t.test('a range of time begins with its first moment and ends before its last', async (t) => {
+  const { headers } = await request('GET', '/in-time');
+  const id = headers['x-request-id'];
+  const [row] = (await list('path=/in-time')).data;
+  const arrived = Date.parse(row.createdAt);
+  const at = (offsetMs: number) => new Date(arrived + offsetMs).toISOString();
+  const found = async (range: string) =>
+    (await list(`path=/in-time&${range}`)).data.some((r: { id: string }) => r.id === id);
+  t.equal(await found(`from=${at(0)}&to=${at(1)}`), true);
+  t.equal(await found(`from=${at(1)}`), false);
+  t.equal(await found(`to=${at(0)}`), false);
+  t.equal(await found(`to=${at(0).replace('Z', '-00:01')}`), true, 'a minute later, said in another zone');
+});
+
+t.test('pages go through all rows, newest first, each once, whatever is added meanwhile', async (t) => {
+  for (let i = 0; i < 7; i++) await request('GET', `/paged/${i}`);
+  const seen: string[] = [];
+  let { data, nextCursor } = await list('statusCode=404&limit=3');
+  for (;;) {
+    seen.push(...data.map((row: { id: string }) => row.id));
+    if (nextCursor === null) break;
+    await request('GET', '/paged/later');
+    ({ data, nextCursor } = await list(`statusCode=404&limit=3&cursor=${nextCursor}`));
+  }
+  t.equal(new Set(seen).size, seen.length);
+  t.strictSame(seen, seen.toSorted().reverse());
+  t.ok(seen.length >= 7);
+});
+
+t.test('an id that was never logged is a 404', async (t) => {
+  const answer = await request('GET', '/v1/request-logs/019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07');
+  t.match(answer, { status: 404, body: { code: 'REQUEST_LOG_NOT_FOUND' } });
+});
+
+t.test('a bad filter is refused by name', async (t) => {
+  for (const [query, field] of [
+    ['from=yesterday', 'from'],
+    ['to=2026-13-01T00:00:00Z', 'to'],
+    ['method=get', 'method'],
+    ['path=%00', 'path'],
+    ['statusCode=99', 'statusCode'],
+    ['statusCode=2xx', 'statusCode'],
+    ['minDuration=-1', 'minDuration'],
+    ['minDuration=3000000000', 'minDuration'],
+    ['apiKeyId=1', 'apiKeyId'],
+    ['cursor=1', 'cursor'],
+    ['since=1', 'since'],
+  ] as const) {
+    const { status, body } = await request('GET', `/v1/request-logs?${query}`);
+    t.match({ status, errors: body.errors }, { status: 400, errors: [{ path: `/querystring/${field}` }] }, query);
+  }
+});
+
+t.test('only an admin key reads the log', async (t) => {
+  t.equal((await clientOf(app, {})('GET', '/v1/request-logs')).status, 401);
+  t.equal((await clientOf(app, await keyHeaders(app, 'read'))('GET', '/v1/request-logs')).status, 403);
+});

@@ -1,0 +1,172 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import pg from 'pg';
+import t from 'tap';
+import { generateKey } from '../../plugins/api-keys/key-format.js';
+import { needsPostgres, onPostgres, ownDatabase } from '../database.js';
+import { run, startService, untilStatus } from '../process.js';
+
+const key = generateKey('mez');
+const bearer = { headers: { authorization: `Bearer ${key}` } };
+
+t.test(
+  'an empty embedded database gets an admin key, printed once and never logged',
+  { skip: onPostgres },
+  async (t) => {
+    const database = await ownDatabase();
+    const first = await startService(database);
+    const [printed = ''] = /mez_\w{38}/.exec(first.stdout()) ?? [];
+    const curl = /curl -H 'Authorization: Bearer (\S+)' (http:\S+)/.exec(first.stdout());
+    t.equal(curl?.[1], printed);
+    const answer = await fetch(curl?.[2] ?? '', { headers: { authorization: `Bearer ${printed}` } });
+    t.match(await answer.json(), { name: 'first', scopes: ['admin'] });
+    const logLines = first
+      .stdout()
+      .split('\n')
+      .filter((line) => line.startsWith('{'));
+    t.notMatch(logLines.join('\n') + first.stderr(), printed);
+    first.child.kill('SIGTERM');
+    t.equal(await first.exited, 0);
+
+    const second = await startService(database);
+    t.notMatch(second.stdout(), /mez_/);
+  },
+);
+
+t.test('BOOTSTRAP_ADMIN_KEY opens the door, however often the service starts with it', async (t) => {
+  const variables = { ...(await ownDatabase()), BOOTSTRAP_ADMIN_KEY: key };
+  for (let start = 0; start < 2; start++) {
+    const service = await startService(variables);
+    t.match(await (await fetch(`${service.url}/v1/me`, bearer)).json(), { name: 'bootstrap', scopes: ['admin'] });
+    const keys = await fetch(`${service.url}/v1/api-keys`, bearer);
+    t.equal(((await keys.json()) as { data: unknown[] }).data.length, 1);
+    t.notMatch(service.stdout() + service.stderr(), key);
+    service.child.kill('SIGTERM');
+    t.equal(await service.exited, 0);
+  }
+});
+
+t.test('SIGTERM under load: requests are answered, every row is written, and the exit code is 0', async (t) => {
+  const variables = { ...(await ownDatabase()), BOOTSTRAP_ADMIN_KEY: key, REQUEST_LOG_FLUSH_MS: '60000' };
+  const service = await startService(variables);
+  const ids: string[] = [];
+  let stopping = false;
+  const clients = Array.from({ length: 8 }, async () => {
+    while (!stopping) {
+      const response = await fetch(`${service.url}/v1/me`, bearer).catch(() => undefined);
+      if (!response) return;
+      t.equal(response.status, 200);
+      await response.text();
+      ids.push(response.headers.get('x-request-id') ?? '');
+      if (ids.length === 200) service.child.kill('SIGTERM');
+    }
+  });
+  t.equal(await service.exited, 0);
+  stopping = true;
+  await Promise.all(clients);
+
+  const again = await startService({ ...variables, REQUEST_LOG_FLUSH_MS: '10' });
+  const found = await Promise.all(ids.map((id) => fetch(`${again.url}/v1/request-logs/${id}`, bearer)));
+  t.strictSame(new Set(found.map(({ status }) => status)), new Set([200]));
+  t.ok(ids.length >= 200);
+});
+
+t.test('while it drains the readiness probe says so and answers end their connections', async (t) => {
+  const service = await startService({ ...(await ownDatabase()), SHUTDOWN_DELAY_MS: '60000' });
+  const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
+  await once(socket, 'connect');
+  service.child.kill('SIGTERM');
+  await untilStatus(`${service.url}/readyz`, 503);
+  t.match(await (await fetch(`${service.url}/readyz?verbose`)).json(), {
+    status: 'not ready',
+    checks: { draining: true },
+  });
+  t.equal((await fetch(`${service.url}/livez`)).status, 200);
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  const [answer] = await once(socket, 'data');
+  t.match(String(answer), /^HTTP\/1\.1 200 OK\r\n[^]*connection: close\r\n/i);
+
+  service.child.kill('SIGTERM');
+  t.equal(await service.exited, 1, 'a second signal ends it at once');
+});
+
+t.test('a connection that is only kept alive does not hold up the end', async (t) => {
+  const service = await startService(await ownDatabase());
+  const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  await once(socket, 'data');
+  service.child.kill('SIGINT');
+  t.equal(await service.exited, 0);
+});
+
+t.test('configuration that cannot work is one line that names it, and exit code 1', async (t) => {
+  const { DATA_DIR } = await ownDatabase();
+  const cases: [NodeJS.ProcessEnv, RegExp][] = [
+    [{ PORT: 'http' }, /^musicez: PORT must be integer\n$/],
+    [
+      { DATABASE_URL: 'mysql://root:hunter2@db/x' },
+      /^musicez: DATABASE_URL must be a URL such as postgresql:[^\n]*\n$/,
+    ],
+    [{ BOOTSTRAP_ADMIN_KEY: 'mez_hunter2' }, /^musicez: BOOTSTRAP_ADMIN_KEY is not a key[^\n]*\n$/],
+    [{ DATA_DIR: '/dev/null/data' }, /^musicez: DATA_DIR cannot be used: [^\n]*\n$/],
+  ];
+  for (const [variables, line] of cases) {
+    const service = run('src/server.ts', [], {
+      DATA_DIR,
+      DATABASE_URL: '',
+      PORT: '0',
+      LOG_LEVEL: 'fatal',
+      ...variables,
+    });
+    t.equal(await service.exited, 1);
+    t.match(service.stderr(), line);
+    t.notMatch(service.stdout() + service.stderr(), 'hunter2');
+  }
+});
+
+t.test('a port that is taken is one line and exit code 1', async (t) => {
+  const service = await startService(await ownDatabase());
+  const { port } = new URL(service.url);
+  const second = run('src/server.ts', [], {
+    ...(await ownDatabase()),
+    HOST: '127.0.0.1',
+    PORT: port,
+    LOG_LEVEL: 'fatal',
+  });
+  t.equal(await second.exited, 1);
+  t.match(second.stderr(), new RegExp(`^musicez: listen EADDRINUSE: [^\n]*:${port}\n$`));
+});
+
+t.test('variables of a capability that is not there yet are said to be without effect', async (t) => {
+  const service = await startService({ ...(await ownDatabase()), RATE_LIMIT_PER_MINUTE: '60' });
+  t.match(service.stdout(), /RATE_LIMIT_PER_MINUTE has no effect/);
+});
+
+t.test('a password the database refuses is one line and exit code 1', { skip: needsPostgres }, async (t) => {
+  const url = new URL((await ownDatabase()).DATABASE_URL ?? '');
+  url.pathname = '/musicez_no_such_database';
+  url.password = 'hunter2';
+  const service = run('src/server.ts', [], { DATABASE_URL: url.href, PORT: '0', LOG_LEVEL: 'fatal' });
+  t.equal(await service.exited, 1);
+  t.match(service.stderr(), /^musicez: the database refuses this service: [^\n]*does not exist\n$/);
+  t.notMatch(service.stdout() + service.stderr(), 'hunter2');
+});
+
+t.test('an empty PostgreSQL without a first key says how to make one', { skip: needsPostgres }, async (t) => {
+  const service = await startService(await ownDatabase());
+  t.match(service.stdout(), /npm run keys -- create --name ops --scope admin/);
+});
+
+t.test('three replicas that start together migrate an empty database once', { skip: needsPostgres }, async (t) => {
+  const database = await ownDatabase({ migrated: false });
+  const replicas = await Promise.all([1, 2, 3].map(() => startService(database)));
+  const applied = replicas.flatMap((replica) => replica.stdout().match(/migration \S+ applied/g) ?? []);
+  t.equal(new Set(applied).size, applied.length, 'each migration by one replica');
+  const client = new pg.Client(database.DATABASE_URL);
+  await client.connect();
+  t.teardown(() => client.end());
+  const { rows: migrations } = await client.query('SELECT migration_name FROM _prisma_migrations');
+  t.equal(migrations.length, applied.length);
+  const { rows: versions } = await client.query(`SELECT version FROM system_health WHERE version <> '1.0.0'`);
+  t.equal(versions.length, 1, 'and one row for this version in system_health');
+});
