@@ -27,6 +27,9 @@ try {
   process.exitCode = 1;
 }
 
+// After migrations the engine leaves a timer of ten seconds behind, which nobody should wait for.
+process.exit();
+
 async function main() {
   if (values.help) return console.log(usage);
   const { version, database: options } = loadConfig(process.env, { dotenv: true });

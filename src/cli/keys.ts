@@ -39,9 +39,12 @@ export async function runKeysCommand(args: string[], config: Config): Promise<vo
     return;
   }
   if (!Object.hasOwn(commands, name)) throw new KeysCommandError(`unknown command "keys ${name}": try "keys --help"`);
-  const run = commands[name as keyof typeof commands];
-  await withStore(config, (store) => run(store, { ...values, id }));
+  const work = commands[name as keyof typeof commands]({ ...values, id });
+  await withStore(config, work);
 }
+
+/** What a command does with the keys, once its options have been found to make sense. */
+type Work = (store: ApiKeyStore) => Promise<void>;
 
 type Options = ReturnType<typeof parse>['values'] & { id: string | undefined };
 
@@ -63,7 +66,7 @@ function parse(args: string[]) {
   }
 }
 
-async function withStore(config: Config, work: (store: ApiKeyStore) => Promise<void>) {
+async function withStore(config: Config, work: Work) {
   const database = openDatabase(config.database);
   try {
     await database.start((error) => process.stderr.write(`waiting for the database: ${error.message}\n`));
@@ -75,33 +78,39 @@ async function withStore(config: Config, work: (store: ApiKeyStore) => Promise<v
   }
 }
 
-async function create(store: ApiKeyStore, options: Options) {
-  if (!options.name?.trim()) throw new KeysCommandError('keys create needs --name NAME');
-  const wrong = options.scope.find((scope) => !/^[a-z0-9:_.-]{1,64}$/.test(scope));
+function create(options: Options): Work {
+  const { name, scope: scopes } = options;
+  if (!name?.trim()) throw new KeysCommandError('keys create needs --name NAME');
+  const wrong = scopes.find((scope) => !/^[a-z0-9:_.-]{1,64}$/.test(scope));
   if (wrong !== undefined)
     throw new KeysCommandError(`--scope takes letters a to z, digits and : _ . -; not "${wrong}"`);
   const expiresAt = options['expires-at'] === undefined ? null : new Date(options['expires-at']);
   if (expiresAt && !(expiresAt.getTime() > Date.now())) {
     throw new KeysCommandError('--expires-at takes a time in the future, such as 2030-01-31T00:00:00Z');
   }
-  const { key, record } = await store.create({ name: options.name, scopes: options.scope, expiresAt });
-  print(options, { ...record, key }, () => `${key}\n\nid ${record.id}; the key is shown this once\n`);
+  return async (store) => {
+    const { key, record } = await store.create({ name, scopes, expiresAt });
+    print(options, { ...record, key }, () => `${key}\n\nid ${record.id}; the key is shown this once\n`);
+  };
 }
 
-async function list(store: ApiKeyStore, options: Options) {
-  const keys: ApiKeyRecord[] = [];
-  for (let page: ApiKeyRecord[] = []; ; ) {
-    page = await store.list(500, page.at(-1)?.id);
-    if (page.length === 0) break;
-    keys.push(...page);
-  }
-  print(options, keys, () => tableOf(keys));
+function list(options: Options): Work {
+  return async (store) => {
+    const keys: ApiKeyRecord[] = [];
+    for (let page = await store.list(500); page.length > 0; page = await store.list(500, page.at(-1)?.id)) {
+      keys.push(...page);
+    }
+    print(options, keys, () => tableOf(keys));
+  };
 }
 
-async function revoke(store: ApiKeyStore, options: Options) {
-  if (options.id === undefined) throw new KeysCommandError('keys revoke needs the ID that "keys list" shows');
-  if (!(await store.remove(options.id))) throw new KeysCommandError(`there is no key ${options.id}`);
-  print(options, { id: options.id, revoked: true }, () => `${options.id} revoked\n`);
+function revoke(options: Options): Work {
+  const { id } = options;
+  if (id === undefined) throw new KeysCommandError('keys revoke needs the ID that "keys list" shows');
+  return async (store) => {
+    if (!(await store.remove(id))) throw new KeysCommandError(`there is no key ${id}`);
+    print(options, { id, revoked: true }, () => `${id} revoked\n`);
+  };
 }
 
 function print({ json }: Options, data: unknown, text: () => string) {

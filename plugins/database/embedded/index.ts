@@ -1,9 +1,9 @@
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { DatabaseStartError } from '../errors.js';
 import { DirectoryLockedError, lockDirectory } from './directory-lock.js';
@@ -32,7 +32,8 @@ export class EmbeddedDatabase {
   constructor(dataDir: string) {
     this.dataDir = dataDir;
     try {
-      mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+      // Asked to make parents too, Node.js 20 never returns where the kernel makes none, as in /proc.
+      mkdirSync(dataDir, { recursive: existsSync(dataDir) || !existsSync(dirname(dataDir)), mode: 0o700 });
     } catch (error) {
       throw new DatabaseStartError(`DATA_DIR cannot be used: ${(error as Error).message}`);
     }

@@ -1,0 +1,91 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
+import t from 'tap';
+import { buildApp } from '../../src/app.js';
+import { loadConfig } from '../../src/config/index.js';
+import { keyHeaders } from '../app.js';
+import { ownDatabase } from '../database.js';
+
+const app = await buildApp(loadConfig({ LOG_LEVEL: 'silent', ...(await ownDatabase()) }));
+t.teardown(() => app.close());
+app.get('/broken', async () => {
+  throw new Error('password=hunter2');
+});
+app.get('/teapot', async () => {
+  throw Object.assign(new Error('short and stout'), { statusCode: 418 });
+});
+await app.listen({ port: 0, host: '127.0.0.1' });
+await app.database.ready;
+const { port } = app.server.address() as AddressInfo;
+const admin = await keyHeaders(app, 'admin');
+
+async function post(body: string, headers: Record<string, string> = { 'content-type': 'application/json' }) {
+  const init = { method: 'POST', body, headers: { ...admin, ...headers } };
+  return problemOf(await fetch(`http://127.0.0.1:${port}/v1/api-keys`, init));
+}
+
+async function problemOf(response: Response) {
+  const problem = (await response.json()) as Record<string, unknown>;
+  t.match(response.headers.get('content-type'), /^application\/problem\+json/);
+  t.equal(problem.requestId, response.headers.get('x-request-id'));
+  t.equal(problem.status, response.status);
+  t.notMatch(JSON.stringify(problem), /node_modules|\.ts:/, 'no stack trace');
+  return problem;
+}
+
+t.test('a body that is not what it should be is a 4xx that says why', async (t) => {
+  t.match(await post('{"name":'), { status: 400, code: 'INVALID_JSON_BODY' });
+  t.match(await post(''), { status: 400, code: 'EMPTY_JSON_BODY' });
+  t.match(await post('null'), { status: 400, code: 'VALIDATION_FAILED', errors: [{ path: '/body' }] });
+  t.match(await post('[]'), { status: 400, errors: [{ path: '/body', message: 'must be object' }] });
+  t.match(await post('{"__proto__":{"a":1},"name":"x"}'), { status: 400 });
+  t.match(await post('name=x', { 'content-type': 'application/x-www-form-urlencoded' }), {
+    status: 415,
+    code: 'INVALID_MEDIA_TYPE',
+  });
+  t.match(await post(JSON.stringify({ name: 'x'.repeat(2 ** 20) })), { status: 413, code: 'BODY_TOO_LARGE' });
+});
+
+t.test('what is not there is a 404', async (t) => {
+  const response = await fetch(`http://127.0.0.1:${port}/nothing/here?secret=1`);
+  const problem = await problemOf(response);
+  t.match(problem, { type: 'about:blank', title: 'Not Found', status: 404, code: 'NOT_FOUND' });
+  t.equal(problem.detail, 'there is no GET /nothing/here');
+});
+
+t.test('what an unexpected error was about stays in the service', async (t) => {
+  const problem = await problemOf(await fetch(`http://127.0.0.1:${port}/broken`));
+  t.match(problem, { status: 500, code: 'INTERNAL_ERROR' });
+  t.notMatch(JSON.stringify(problem), 'hunter2');
+});
+
+t.test("a route's own client error keeps its status and its message", async (t) => {
+  const problem = await problemOf(await fetch(`http://127.0.0.1:${port}/teapot`));
+  t.match(problem, { status: 418, title: "I'm a Teapot", detail: 'short and stout' });
+});
+
+t.test('a path that cannot be decoded is a 400 with the headers of any answer', async (t) => {
+  const response = await fetch(`http://127.0.0.1:${port}/%zz`);
+  t.ok(response.headers.get('content-security-policy'));
+  t.match(await problemOf(response), { status: 400, code: 'BAD_URL' });
+});
+
+for (const [name, bytes, status] of [
+  ['bytes that are not HTTP', 'hello\r\n\r\n', 400],
+  ['a header with a control character', 'GET / HTTP/1.1\r\nHost: x\r\nX-A: \u0001\r\n\r\n', 400],
+  ['two lengths that differ', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', 400],
+  ['headers beyond all measure', `GET / HTTP/1.1\r\nHost: x\r\nX-A: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
+] as const) {
+  t.test(`${name} get a problem and the end of the connection`, async (t) => {
+    const socket = connect(port, '127.0.0.1').on('error', () => {});
+    let answer = '';
+    socket.on('data', (chunk) => (answer += chunk));
+    socket.write(bytes);
+    await once(socket, 'close');
+    const [head = '', body = ''] = answer.split('\r\n\r\n');
+    t.match(head, new RegExp(`^HTTP/1\\.1 ${status} `));
+    const problem = JSON.parse(body);
+    t.match(problem, { status });
+    t.match(head, `X-Request-Id: ${problem.requestId}`);
+  });
+}

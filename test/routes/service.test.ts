@@ -1,0 +1,97 @@
+import t from 'tap';
+import { buildApp } from '../../src/app.js';
+import { loadConfig, version } from '../../src/config/index.js';
+import { clientOf, startApp } from '../app.js';
+import { ownDatabase } from '../database.js';
+
+const app = await startApp(await ownDatabase());
+const request = clientOf(app, {});
+
+t.test('the front page says what this is and where to go', async (t) => {
+  const { status, body } = await request('GET', '/');
+  t.match({ status, body }, { status: 200, body: { name: 'musicez', version } });
+  for (const link of Object.values<string>(body.links)) t.not((await app.inject(link)).statusCode, 404, link);
+});
+
+t.test('/health is 200 with its checks while the database answers', async (t) => {
+  const { status, body } = await request('GET', '/health');
+  t.equal(status, 200);
+  t.match(body, {
+    status: 'healthy',
+    version,
+    uptimeSeconds: Number,
+    timestamp: /Z$/,
+    checks: {
+      database: { status: 'healthy', latencyMs: Number },
+      requestLog: { accepted: Number, written: Number, buffered: Number, dropped: Number },
+      keyCache: { entries: Number },
+    },
+  });
+});
+
+t.test('/health reads system_health', async (t) => {
+  await app.database.pool.query('ALTER TABLE system_health RENAME TO elsewhere');
+  t.match(await request('GET', '/health'), { status: 503, body: { status: 'unhealthy' } });
+  await app.database.pool.query('ALTER TABLE elsewhere RENAME TO system_health');
+  t.equal((await request('GET', '/health')).status, 200);
+});
+
+t.test('/livez answers by itself', async (t) => {
+  t.match(await request('GET', '/livez'), { status: 200, body: { status: 'live' } });
+  t.equal((await app.inject({ method: 'HEAD', url: '/livez' })).statusCode, 200);
+});
+
+t.test('/readyz is 503 until the service is warm, and tells what is missing when asked', async (t) => {
+  t.match(await request('GET', '/readyz'), { status: 503, body: { status: 'not ready' } });
+  const { body } = await request('GET', '/readyz?verbose');
+  t.strictSame(body.checks, { migrated: true, warm: false, draining: false });
+  app.health.markWarm();
+  t.match(await request('GET', '/readyz'), { status: 200, body: { status: 'ready' } });
+});
+
+t.test('the OpenAPI document has every route, with a schema for every status', async (t) => {
+  const { body: document } = await request('GET', '/documentation/json');
+  t.match(document, { openapi: /^3\./, info: { title: 'musicez', version } });
+  t.strictSame(Object.keys(document.paths).sort(), [
+    '/',
+    '/health',
+    '/livez',
+    '/readyz',
+    '/v1/api-keys',
+    '/v1/api-keys/{id}',
+    '/v1/me',
+    '/v1/request-logs',
+    '/v1/request-logs/{id}',
+  ]);
+  for (const [path, operations] of Object.entries<Record<string, { responses: object; security?: object }>>(
+    document.paths,
+  )) {
+    for (const [method, { responses, security }] of Object.entries(operations)) {
+      const expected = path.startsWith('/v1/') ? ['400', '401', '503'] : ['200'];
+      t.ok(
+        expected.every((status) => status in responses),
+        `${method} ${path}`,
+      );
+      t.equal(Boolean(security), path.startsWith('/v1/'), `${method} ${path} says whether it needs a key`);
+    }
+  }
+  t.match(document.components.schemas.Problem, { properties: { requestId: {}, errors: {} } });
+});
+
+t.test('the documentation page and its assets are served', async (t) => {
+  const page = await app.inject('/documentation/');
+  t.equal(page.statusCode, 200);
+  t.match(page.headers['content-type'], 'text/html');
+  const assets = [...page.body.matchAll(/(?:src|href)="\.?\/?(?:documentation\/)?([^":]+\.(?:js|css))"/g)].map(
+    ([, path]) => path,
+  );
+  t.ok(assets.length > 2);
+  for (const asset of assets) t.equal((await app.inject(`/documentation/${asset}`)).statusCode, 200);
+});
+
+t.test('request.apiKey on a route that asks for no key is an error, not a stranger', async (t) => {
+  const other = await buildApp(loadConfig({ LOG_LEVEL: 'silent', ...(await ownDatabase()) }));
+  t.teardown(() => other.close());
+  other.get('/open', async (request) => request.apiKey.id);
+  t.equal((await other.inject('/open')).statusCode, 500);
+});

@@ -1,0 +1,85 @@
+import t from 'tap';
+import { generateKey } from '../../plugins/api-keys/key-format.js';
+import { ConfigError, loadConfig } from '../../src/config/index.js';
+
+t.test('nothing needs to be set', async (t) => {
+  t.match(loadConfig({}), {
+    port: 3000,
+    host: '0.0.0.0',
+    logLevel: 'info',
+    database: { url: undefined, dataDir: /\.data$/ },
+    apiKeys: { prefix: 'mez', cacheTtlMs: 5_000, cacheMaxStaleMs: 60_000 },
+    requestLog: { flushIntervalMs: 100, bufferRows: 50_000 },
+    trustProxy: false,
+    corsOrigins: [],
+    shutdownDelayMs: 0,
+  });
+});
+
+t.test('an empty value counts as unset', async (t) => {
+  t.equal(loadConfig({ PORT: '', DATABASE_URL: '' }).port, 3000);
+});
+
+t.test('a value that cannot work is refused by name', async (t) => {
+  for (const [name, value] of [
+    ['PORT', '65536'],
+    ['PORT', '3000.5'],
+    ['LOG_LEVEL', 'verbose'],
+    ['DATABASE_URL', 'postgres://a b'],
+    ['API_KEY_PREFIX', 'Mez_'],
+    ['KEY_CACHE_TTL_MS', '5s'],
+    ['REQUEST_LOG_FLUSH_MS', '0'],
+    ['TRUST_PROXY', '1'],
+    ['TRUST_PROXY', '10.0.0.0/33'],
+    ['CORS_ORIGINS', '*'],
+    ['CORS_ORIGINS', 'https://example.com/'],
+    ['RATE_LIMIT_PER_MINUTE', '0'],
+    ['REDIS_URL', 'localhost'],
+    ['SHUTDOWN_DELAY_MS', '-1'],
+  ] as const) {
+    t.throws(
+      () => loadConfig({ [name]: value }),
+      { name: 'ConfigError', message: new RegExp(`^${name} [^\n]+$`) },
+      `${name}=${value}`,
+    );
+  }
+});
+
+t.test('all that is wrong is told at once, on one line', async (t) => {
+  t.throws(() => loadConfig({ PORT: 'x', LOG_LEVEL: 'x' }), { message: /^PORT [^\n]*; LOG_LEVEL [^\n]*$/ });
+});
+
+t.test('no message repeats a secret', async (t) => {
+  for (const variables of [
+    { DATABASE_URL: 'mysql://root:hunter2@db/x' },
+    { DATABASE_URL: 'postgres://root:hunter2@[db/x' },
+    { BOOTSTRAP_ADMIN_KEY: 'mez_hunter2' },
+    { REDIS_URL: 'http://:hunter2@redis' },
+  ]) {
+    try {
+      loadConfig(variables);
+      t.fail(`accepted ${JSON.stringify(variables)}`);
+    } catch (error) {
+      t.ok(error instanceof ConfigError);
+      t.notMatch((error as Error).message, 'hunter2');
+    }
+  }
+});
+
+t.test('proxies are trusted by address, network or name, and origins are taken as they are', async (t) => {
+  t.equal(loadConfig({ TRUST_PROXY: 'true' }).trustProxy, true);
+  t.equal(loadConfig({ TRUST_PROXY: 'false' }).trustProxy, false);
+  t.strictSame(loadConfig({ TRUST_PROXY: 'loopback, 10.0.0.0/8,fd00::/8' }).trustProxy, [
+    'loopback',
+    '10.0.0.0/8',
+    'fd00::/8',
+  ]);
+  const origins = ['https://a.example', 'http://localhost:5173'];
+  t.strictSame(loadConfig({ CORS_ORIGINS: origins.join(', ') }).corsOrigins, origins);
+});
+
+t.test('a bootstrap key must have the configured prefix', async (t) => {
+  const key = generateKey('abc');
+  t.throws(() => loadConfig({ BOOTSTRAP_ADMIN_KEY: key }), { message: /^BOOTSTRAP_ADMIN_KEY / });
+  t.equal(loadConfig({ BOOTSTRAP_ADMIN_KEY: key, API_KEY_PREFIX: 'abc' }).bootstrapAdminKey, key);
+});
