@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import closeWithGrace from 'close-with-grace';
 import { DatabaseStartError } from '../plugins/database/errors.js';
 import { buildApp } from './app.js';
@@ -6,6 +7,10 @@ import { ensureFirstKey } from './first-key.js';
 
 // Once unready, after the delay: in-flight requests, then the request log, then the pool.
 const closeDeadlineMs = 20_000;
+
+// A record waits a tenth of a second for its batch, long enough to be taken for old. V8 lets the old generation double
+// before it looks, 100 MB that a container pays for; with less patience throughput is the same.
+setFlagsFromString('--heap-growing-percent=30');
 
 try {
   await main();

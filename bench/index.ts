@@ -1,0 +1,62 @@
+import { writeFile } from 'node:fs/promises';
+import { constants } from 'node:os';
+import { ConfigError, loadConfig } from '../src/config/index.js';
+import { BenchError } from './bench-error.js';
+import { readOptions, usage } from './options.js';
+import { Progress } from './progress.js';
+import { report } from './report.js';
+import type { BenchResults } from './results.js';
+import { run } from './run.js';
+
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const interrupted = new AbortController();
+let exitCodeOnSignal: number | undefined;
+// Listened to all the time: one more Ctrl-C must not leave databases behind.
+for (const signal of signals) {
+  process.on(signal, () => {
+    exitCodeOnSignal = 128 + constants.signals[signal];
+    interrupted.abort(new Error(`stopped by ${signal}`));
+  });
+}
+
+const progress = new Progress();
+try {
+  await main();
+} catch (error) {
+  progress.stop();
+  process.stderr.write(`bench: ${explain(error)}\n`);
+  process.exitCode = exitCodeOnSignal ?? 1;
+}
+
+async function main() {
+  const options = readOptions(process.argv.slice(2));
+  if (options.help) return void process.stdout.write(usage);
+  const { url } = loadConfig(process.env, { dotenv: true }).database;
+  if (url === undefined) {
+    process.stderr.write('No DATABASE_URL: the figures will be for the embedded database.\n');
+  }
+  const results = await run(options, url, progress, interrupted.signal);
+
+  // The JSON may have standard output for itself.
+  (options.json === '-' ? process.stderr : process.stdout).write(report(results));
+  const json = `${JSON.stringify(results, rounded, 2)}\n`;
+  if (options.json === '-') process.stdout.write(json);
+  else if (options.json !== undefined) await writeFile(options.json, json);
+  if (isFailure(results, options.check)) process.exitCode = 1;
+}
+
+/** Nothing here is known to more than a thousandth. */
+function rounded(_name: string, value: unknown) {
+  return typeof value === 'number' ? Math.round(value * 1000) / 1000 : value;
+}
+
+/** Rows and answers must be there; the other targets count where somebody asks for them. */
+function isFailure({ targets }: BenchResults, check: boolean) {
+  return targets.some(({ outcome, required }) => outcome === 'missed' && (required || check));
+}
+
+function explain(error: unknown) {
+  if (exitCodeOnSignal !== undefined) return (interrupted.signal.reason as Error).message;
+  if (error instanceof BenchError || error instanceof ConfigError) return error.message;
+  return error instanceof Error ? error.stack : String(error);
+}

@@ -1,0 +1,71 @@
+import type { BenchResults, ServerName } from './results.js';
+
+const titles: [ServerName, string][] = [
+  ['bare', 'bare Fastify'],
+  ['straightforward', 'straightforward'],
+  ['musicez', 'musicez'],
+];
+const columns = ['', 'req/s', 'p50 ms', 'p99 ms', 'CPU µs/req', 'rows written', 'of answered', 'MB resident'];
+
+/** @returns the table, the ratios and the targets, for people */
+export function report(results: BenchResults): string {
+  const { load, cpu, ratios } = results;
+  const { toBare, toStraightforward } = ratios;
+  const rounds = results.servers.musicez.rounds.length;
+  return [
+    '',
+    `musicez ${results.musicez}, Node.js ${results.node}, ${results.database}, ${cpu.count} × ${cpu.model}`,
+    `Load from ${load.generator} ${load.version} with ${load.connections} connections; medians of ${rounds} × ${load.secondsPerRound} s`,
+    ...caveats(results),
+    '',
+    ...table(results),
+    '',
+    `musicez / bare Fastify     ${toBare.median.toFixed(2)}   (rounds: ${list(toBare.rounds, 2)})`,
+    `musicez / straightforward  ${toStraightforward.median.toFixed(1)}   (rounds: ${list(toStraightforward.rounds, 1)})`,
+    '',
+    ...results.targets.map(({ outcome, target }) => `${outcome.padEnd(10)}  ${target}`),
+    '',
+  ].join('\n');
+}
+
+function caveats({ database, load }: BenchResults): string[] {
+  const lines: string[] = [];
+  if (database === 'embedded database') {
+    lines.push(
+      'No DATABASE_URL: these figures are for the embedded database, which shares process and CPU with its server.',
+    );
+  }
+  if (load.generator === 'autocannon') {
+    lines.push('wrk is not installed: autocannon takes more CPU for itself and sees whole milliseconds only.');
+  }
+  return lines;
+}
+
+function table({ servers, load }: BenchResults): string[] {
+  const latency = (ms: number) => (load.generator === 'wrk' ? figure(ms, 2) : ms < 1 ? '< 1' : figure(ms, 0));
+  const cells = titles.map(([name, title]) => {
+    const { median, rows, residentBytes } = servers[name];
+    return [
+      title,
+      figure(median.requestsPerSecond, 0),
+      latency(median.p50Ms),
+      latency(median.p99Ms),
+      figure(median.cpuMicrosecondsPerRequest, 1),
+      rows ? figure(rows.written, 0) : 'none',
+      rows ? figure(rows.answered, 0) : '',
+      figure(residentBytes / 1e6, 0),
+    ];
+  });
+  const widths = columns.map((column, i) => Math.max(column.length, ...cells.map((row) => row[i]?.length ?? 0)));
+  const line = (row: readonly string[]) =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  ');
+  return [columns, ...cells].map(line);
+}
+
+function figure(value: number, digits: number) {
+  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+function list(values: readonly number[], digits: number) {
+  return values.map((value) => value.toFixed(digits)).join(', ');
+}

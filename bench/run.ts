@@ -1,0 +1,127 @@
+import { cpus } from 'node:os';
+import { version } from '../src/config/index.js';
+import { BenchError } from './bench-error.js';
+import { type Contender, startContenders } from './contenders.js';
+import { withCleanup } from './defer.js';
+import { findLoadGenerator } from './load/index.js';
+import { Measurement } from './measurement.js';
+import type { BenchOptions } from './options.js';
+import type { Progress } from './progress.js';
+import { type BenchResults, medianRound, ratioOf, type ServerName, type ServerResult, serverNames } from './results.js';
+import { countRows } from './rows.js';
+import { nameOfDatabase } from './scratch.js';
+import { judge } from './targets.js';
+
+const connections = 32;
+const warmUpSeconds = 2;
+const longestStretchSeconds = 10;
+
+/**
+ * The whole comparison: starts the three servers, drives them in turn, counts their rows and judges. It leaves nothing
+ * behind, however it ends.
+ *
+ * @param url of the PostgreSQL to use; undefined for the embedded database
+ * @throws BenchError when `--check` has nothing to check
+ */
+export async function run(options: BenchOptions, url: string | undefined, progress: Progress, signal: AbortSignal) {
+  const startedAt = new Date().toISOString();
+  const generator = await findLoadGenerator(connections);
+  if (options.check && (url === undefined || generator.name !== 'wrk')) {
+    throw new BenchError('--check needs DATABASE_URL and wrk: what it checks is meant for PostgreSQL under wrk');
+  }
+  const database = await nameOfDatabase(url);
+
+  return withCleanup(async (defer) => {
+    const { all, startToReadyMs } = await startContenders(url, progress, defer, signal);
+    const measured = forEach((name) => new Measurement(all[name], generator));
+    await driveInTurn(Object.values(measured), options, progress, signal);
+    if (options.requests > 0) await driveUpTo(options.requests, measured.musicez, progress, signal);
+    const written = await countAll(Object.values(all), progress, signal);
+
+    const servers = forEach((name) => resultOf(measured[name], written.get(name)));
+    const { bare, straightforward, musicez } = servers;
+    const [cpu] = cpus();
+    const results: Omit<BenchResults, 'targets'> = {
+      startedAt,
+      musicez: version,
+      node: process.versions.node,
+      cpu: { model: cpu?.model ?? 'unknown', count: cpus().length },
+      database,
+      load: {
+        generator: generator.name,
+        version: generator.version,
+        connections,
+        secondsPerRound: options.seconds,
+      },
+      servers,
+      ratios: {
+        toBare: ratioOf(musicez.rounds, bare.rounds),
+        toStraightforward: ratioOf(musicez.rounds, straightforward.rounds),
+      },
+      startToReadyMs,
+    };
+    return { ...results, targets: judge(results) } satisfies BenchResults;
+  });
+}
+
+/** Round by round, one after the other: a machine's speed drifts, and so all three drift with it. */
+async function driveInTurn(
+  all: Measurement[],
+  { rounds, seconds }: BenchOptions,
+  progress: Progress,
+  signal: AbortSignal,
+) {
+  let secondsLeft = all.length * (warmUpSeconds + rounds * seconds);
+  for (const measurement of all) {
+    progress.begin(`warm-up, ${measurement.contender.name}`, secondsLeft);
+    progress.end(perSecond(await measurement.drive(warmUpSeconds, signal)));
+    secondsLeft -= warmUpSeconds;
+  }
+  for (let round = 1; round <= rounds; round++) {
+    for (const measurement of all) {
+      progress.begin(`round ${round} of ${rounds}, ${measurement.contender.name}`, secondsLeft);
+      const result = await measurement.drive(seconds, signal);
+      measurement.rounds.push(result);
+      progress.end(perSecond(result));
+      secondsLeft -= seconds;
+    }
+  }
+}
+
+/** Goes on until so many requests have been answered. Memory that leaks shows only then. */
+async function driveUpTo(requests: number, measurement: Measurement, progress: Progress, signal: AbortSignal) {
+  let rate = medianRound(measurement.rounds).requestsPerSecond;
+  while (measurement.answered < requests && measurement.failed === 0) {
+    const secondsLeft = Math.ceil((requests - measurement.answered) / rate);
+    progress.begin(`on to ${requests.toLocaleString('en-US')} requests`, secondsLeft);
+    const round = await measurement.drive(Math.min(secondsLeft, longestStretchSeconds), signal);
+    rate = round.requestsPerSecond;
+    progress.end(`${measurement.answered.toLocaleString('en-US')}, ${perSecond(round)}`);
+  }
+}
+
+async function countAll(all: readonly Contender[], progress: Progress, signal: AbortSignal) {
+  const written = new Map<ServerName, number>();
+  progress.begin('the servers stop, their rows are counted');
+  for (const { name, server, scratch } of all) {
+    await server.stop();
+    signal.throwIfAborted();
+    if (scratch) written.set(name, await countRows(scratch));
+  }
+  progress.end('done');
+  return written;
+}
+
+function resultOf(measurement: Measurement, written: number | undefined): ServerResult {
+  const { rounds, answered, failed, residentBytes, records } = measurement;
+  const rows = written === undefined ? null : { answered, written, dropped: records?.dropped ?? 0 };
+  return { median: medianRound(rounds), rounds, answered, failed, residentBytes, rows };
+}
+
+function forEach<T>(make: (name: ServerName) => T): Record<ServerName, T> {
+  return Object.fromEntries(serverNames.map((name) => [name, make(name)])) as Record<ServerName, T>;
+}
+
+function perSecond({ requestsPerSecond }: { requestsPerSecond: number }) {
+  return `${Math.round(requestsPerSecond).toLocaleString('en-US')} req/s`;
+}
