@@ -1,18 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import t from 'tap';
 
-export interface ServiceProcess {
-  url: string;
-  child: ChildProcess;
-  /** All that it has written so far. */
-  stdout(): string;
-  stderr(): string;
-  /** Resolves with its exit code, or the signal that ended it. */
-  exited: Promise<number | NodeJS.Signals>;
-}
-
-/** Runs a file of the project as a process of its own; it is killed, if need be, when the test file ends. */
+/**
+ * Runs a file of the project as a process of its own; it is killed, if need be, when the test file ends.
+ *
+ * @returns what it has written so far, `waitFor` what it will have written, and `exited` with its exit code or signal
+ */
 export function run(file: string, args: string[], variables: NodeJS.ProcessEnv) {
   const child = spawn(process.execPath, ['--import=tsx', file, ...args], {
     env: { ...process.env, LOG_LEVEL: 'info', ...variables },
@@ -39,7 +33,7 @@ export function run(file: string, args: string[], variables: NodeJS.ProcessEnv) 
 }
 
 /** Starts the service on a free port and waits until it listens; with `ready`, until it is ready as well. */
-export async function startService(variables: NodeJS.ProcessEnv, { ready = true } = {}): Promise<ServiceProcess> {
+export async function startService(variables: NodeJS.ProcessEnv, { ready = true } = {}) {
   const service = run('src/server.ts', [], { PORT: '0', HOST: '127.0.0.1', ...variables });
   const [, url = ''] = await service.waitFor(/listening at (http:[^"]+)/);
   if (ready) await untilStatus(`${url}/readyz`, 200);

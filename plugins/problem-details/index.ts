@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { isUnavailable } from '../database/unavailable.js';
 import { Problem, problemMediaType } from './schema.js';
 
 declare module 'fastify' {
@@ -36,10 +37,16 @@ export function sendProblem(error: FastifyError, request: FastifyRequest, reply:
     const detail = errors.map(({ path, message }) => `${path} ${message}`).join('; ');
     return send(request, reply, { status, code: 'VALIDATION_FAILED', detail, errors });
   }
-  if (status < 500) return send(request, reply, { status, code: codeOf(error), detail: error.message });
-  if (status === 503) {
-    request.log.warn({ err: error }, 'request refused for now');
+  if (status < 500 || status === 503)
     return send(request, reply, { status, code: codeOf(error), detail: error.message });
+  if (isUnavailable(error)) {
+    request.log.warn({ err: error }, 'request failed: the database does not answer');
+    reply.header('retry-after', '1');
+    return send(request, reply, {
+      status: 503,
+      code: 'DATABASE_UNAVAILABLE',
+      detail: 'the database does not answer just now',
+    });
   }
   request.log.error({ err: error }, 'request failed');
   return send(request, reply, { status, code: 'INTERNAL_ERROR', detail: 'the service failed to answer this request' });

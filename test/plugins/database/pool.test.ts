@@ -1,0 +1,59 @@
+import pg from 'pg';
+import t from 'tap';
+import { databaseConfig } from '../../../src/config/database.js';
+import { startApp } from '../../app.js';
+import { needsPostgres, onPostgres, ownDatabase } from '../../database.js';
+
+const variables = await ownDatabase();
+const app = await startApp(variables);
+
+t.test('the four numbers of the schema document are the ones the pool uses', async (t) => {
+  t.strictSame(databaseConfig, {
+    connectionLimit: 10,
+    connectionTimeout: 60_000,
+    idleTimeout: 10_000,
+    maxLifetime: 1_800_000,
+  });
+  const { options } = app.database.pool;
+  t.equal(options.connectionTimeoutMillis, databaseConfig.connectionTimeout);
+  t.equal(options.idleTimeoutMillis, databaseConfig.idleTimeout);
+  t.equal(options.maxLifetimeSeconds, databaseConfig.maxLifetime / 1000, 'pg-pool counts it in seconds');
+  t.equal(options.max, onPostgres ? databaseConfig.connectionLimit : 1, 'the embedded database is one session');
+});
+
+t.test('Prisma and the pool see the same database', async (t) => {
+  const { record } = await app.apiKeys.create({ name: 'seen' });
+  const { rows } = await app.database.pool.query('SELECT name FROM api_keys WHERE id = $1', [record.id]);
+  t.strictSame(rows, [{ name: 'seen' }]);
+});
+
+t.test('many queries, transactions and failures at once leave the connections in order', async (t) => {
+  await app.database.pool.query('CREATE TABLE numbers (n int PRIMARY KEY)');
+  await Promise.all(
+    Array.from({ length: 150 }, async (_, n) => {
+      if (n % 3 === 0) await app.database.pool.query('SELECT * FROM nowhere').catch(() => {});
+      else if (n % 3 === 1)
+        await app.database.pool.query({ name: 'add', text: 'INSERT INTO numbers VALUES ($1)', values: [n] });
+      else
+        await app.prisma.$transaction([
+          app.prisma.$executeRaw`INSERT INTO numbers VALUES (${n})`,
+          app.prisma.systemHealth.count(),
+        ]);
+    }),
+  );
+  t.strictSame((await app.database.pool.query('SELECT count(*)::int AS n FROM numbers')).rows, [{ n: 100 }]);
+});
+
+t.test('a URL with ?schema= keeps to that schema', { skip: needsPostgres }, async (t) => {
+  const url = `${variables.DATABASE_URL}?schema=music`;
+  const inSchema = await startApp({ ...variables, DATABASE_URL: url });
+  await inSchema.apiKeys.create({ name: 'elsewhere' });
+  const client = new pg.Client(variables.DATABASE_URL);
+  await client.connect();
+  t.teardown(() => client.end());
+  t.strictSame((await client.query(`SELECT name FROM music.api_keys`)).rows, [{ name: 'elsewhere' }]);
+  t.strictSame((await client.query(`SELECT name FROM public.api_keys WHERE name = 'elsewhere'`)).rows, []);
+  await inSchema.inject('/nothing');
+  await inSchema.requestLog.flush();
+  t.strictSame((await client.query(`SELECT path FROM music.request_logs`)).rows, [{ path: '/nothing' }]);
+});

@@ -1,0 +1,51 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import t from 'tap';
+
+/** A PostgreSQL that can be taken away: connections to it go on to a real one, unless the test says otherwise. */
+export class BreakableDatabase {
+  private readonly target: URL;
+  private readonly sockets = new Set<Socket>();
+  private server: Server | undefined;
+  private port = 0;
+
+  constructor(databaseUrl: string) {
+    this.target = new URL(databaseUrl);
+    t.teardown(() => this.break());
+  }
+
+  /** The URL by which the service reaches it; a port is reserved for it from the first start on. */
+  get url(): string {
+    const url = new URL(this.target);
+    url.host = `127.0.0.1:${this.port}`;
+    return url.href;
+  }
+
+  /** Accepts connections. */
+  async mend(): Promise<void> {
+    this.server = createServer((socket) => {
+      const onward = connect(Number(this.target.port || 5432), this.target.hostname);
+      for (const [one, other] of [
+        [socket, onward],
+        [onward, socket],
+      ] as const) {
+        this.sockets.add(one);
+        one.pipe(other).on('error', () => {});
+        one.on('error', () => {}).on('close', () => other.destroy());
+      }
+    });
+    this.server.listen(this.port, '127.0.0.1');
+    await once(this.server, 'listening');
+    this.port = (this.server.address() as AddressInfo).port;
+  }
+
+  /** Cuts all connections and refuses new ones. */
+  async break(): Promise<void> {
+    if (!this.server?.listening) return;
+    const closed = once(this.server, 'close');
+    this.server.close();
+    for (const socket of this.sockets) socket.destroy();
+    this.sockets.clear();
+    await closed;
+  }
+}
