@@ -26,11 +26,12 @@ export async function nextMigration(prismaDir: string): Promise<string | null> {
   return exitCode === 0 ? null : stdout;
 }
 
+/** One database serves as the one to compare with, which a difference never asks, and as the one to migrate. */
 function inMemory() {
-  const factory = new PrismaPGlite(new PGlite());
+  const database = new PGlite();
+  const factory = new PrismaPGlite(database);
   const connectToShadowDb = async (): Promise<SqlDriverAdapter> => {
-    const database = new PGlite();
-    const adapter = await new PrismaPGlite(database).connect();
+    const adapter = await factory.connect();
     // The adapter's own does not wait for the script, so that an error in it would end the process.
     adapter.executeScript = async (script) => void (await database.exec(script));
     return adapter;

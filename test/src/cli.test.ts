@@ -1,61 +1,65 @@
-import t from 'tap';
+import t, { type Test } from 'tap';
+import { runKeysCommand } from '../../src/cli/keys.js';
+import { loadConfig } from '../../src/config/index.js';
 import { onPostgres, ownDatabase } from '../database.js';
 import { run, startService } from '../process.js';
 
 const database = await ownDatabase();
 
-async function keys(...args: string[]) {
-  const command = run('src/cli.ts', ['keys', ...args], database);
-  const code = await command.exited;
-  return { code, out: command.stdout(), err: command.stderr() };
+/** Runs a command in this process, and returns what it prints. */
+async function keys(t: Test, ...args: string[]): Promise<string> {
+  const written = t.capture(process.stdout, 'write', () => true);
+  await runKeysCommand(args, loadConfig(database));
+  return written()
+    .map(({ args: [text] }) => String(text))
+    .join('');
 }
 
 t.test('a key made from the shell opens the service', async (t) => {
-  const { code, out } = await keys('create', '--name', 'ops', '--scope', 'admin', '--scope', 'read');
-  t.equal(code, 0);
-  const [key = ''] = /^mez_\w{38}$/m.exec(out) ?? [];
+  const command = run(
+    'src/cli.ts',
+    ['keys', 'create', '--name', 'ops', '--scope', 'admin', '--scope', 'read'],
+    database,
+  );
+  t.equal(await command.exited, 0);
+  const [key = ''] = /^mez_\w{38}$/m.exec(command.stdout()) ?? [];
   const service = await startService(database);
   const me = await fetch(`${service.url}/v1/me`, { headers: { 'x-api-key': key } });
   t.match(await me.json(), { name: 'ops', scopes: ['admin', 'read'] });
+
+  t.test('and while it has the embedded database open, a command says so', { skip: onPostgres }, async (t) => {
+    await t.rejects(keys(t, 'list'), { message: /^another process is using the embedded database in / });
+  });
   service.child.kill('SIGTERM');
   t.equal(await service.exited, 0);
 });
 
 t.test('keys are listed as a table and as JSON, and revoked by id', async (t) => {
   const created = JSON.parse(
-    (await keys('create', '--name', 'short', '--expires-at', '2030-01-31T00:00:00Z', '--json')).out,
+    await keys(t, 'create', '--name', 'short', '--expires-at', '2030-01-31T00:00:00Z', '--json'),
   );
   t.match(created, { name: 'short', scopes: [], expiresAt: '2030-01-31T00:00:00.000Z', key: /^mez_/ });
-  const { out: table } = await keys('list');
+  const table = await keys(t, 'list');
   t.match(table, new RegExp(`^ID +START +NAME +SCOPES +STATE +EXPIRES\n${created.id}  ${created.start}  short `));
   t.notMatch(table, created.key);
-  t.match(await keys('revoke', created.id), { code: 0, out: `${created.id} revoked\n` });
-  t.match(JSON.parse((await keys('list', '--json')).out), [{ name: 'ops' }]);
+  t.equal(await keys(t, 'revoke', created.id), `${created.id} revoked\n`);
+  t.match(JSON.parse(await keys(t, 'list', '--json')), [{ name: 'ops' }]);
+  await t.rejects(keys(t, 'revoke', created.id), { message: `there is no key ${created.id}` });
 });
 
-t.test('a mistake is one line that says what to do, and exit code 1', async (t) => {
+t.test('a mistake is told with what to do', async (t) => {
   for (const [args, message] of [
-    [['create'], /^musicez: keys create needs --name NAME\n$/],
-    [['create', '--name', 'x', '--scope', 'No Caps'], /^musicez: --scope takes [^\n]*\n$/],
-    [['create', '--name', 'x', '--expires-at', 'never'], /^musicez: --expires-at takes [^\n]*\n$/],
-    [['create', '--nmae', 'x'], /^musicez: Unknown option '--nmae'[^\n]*\n$/],
-    [['revoke'], /^musicez: keys revoke needs the ID [^\n]*\n$/],
-    [['revoke', 'nobody'], /^musicez: there is no key nobody\n$/],
-    [['remove'], /^musicez: unknown command "keys remove": try "keys --help"\n$/],
+    [['create'], /^keys create needs --name NAME$/],
+    [['create', '--name', 'x', '--scope', 'No Caps'], /^--scope takes /],
+    [['create', '--name', 'x', '--expires-at', 'never'], /^--expires-at takes /],
+    [['create', '--nmae', 'x'], /^Unknown option '--nmae'/],
+    [['revoke'], /^keys revoke needs the ID /],
+    [['remove'], /^unknown command "keys remove": try "keys --help"$/],
   ] as const) {
-    const { code, err } = await keys(...args);
-    t.equal(code, 1);
-    t.match(err, message);
+    await t.rejects(keys(t, ...args), { name: 'KeysCommandError', message });
   }
 });
 
 t.test('help needs no database', async (t) => {
-  t.match(await keys('--help'), { code: 0, out: /^Usage: npm run keys -- COMMAND/ });
-});
-
-t.test('while the server has the embedded database open, the command says so', { skip: onPostgres }, async (t) => {
-  await startService(database);
-  const { code, err } = await keys('list');
-  t.equal(code, 1);
-  t.match(err, /^musicez: another process is using the embedded database in [^\n]*\n$/);
+  t.match(await keys(t, '--help'), /^Usage: npm run keys -- COMMAND/);
 });

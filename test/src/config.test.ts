@@ -83,3 +83,7 @@ t.test('a bootstrap key must have the configured prefix', async (t) => {
   t.throws(() => loadConfig({ BOOTSTRAP_ADMIN_KEY: key }), { message: /^BOOTSTRAP_ADMIN_KEY / });
   t.equal(loadConfig({ BOOTSTRAP_ADMIN_KEY: key, API_KEY_PREFIX: 'abc' }).bootstrapAdminKey, key);
 });
+
+t.test('what is set but has no effect yet is known', async (t) => {
+  t.strictSame(loadConfig({ RATE_LIMIT_PER_MINUTE: '60', REDIS_URL: '' }).withoutEffectYet, ['RATE_LIMIT_PER_MINUTE']);
+});

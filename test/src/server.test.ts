@@ -33,42 +33,37 @@ t.test(
   },
 );
 
-t.test('BOOTSTRAP_ADMIN_KEY opens the door, however often the service starts with it', async (t) => {
-  const variables = { ...(await ownDatabase()), BOOTSTRAP_ADMIN_KEY: key };
-  for (let start = 0; start < 2; start++) {
-    const service = await startService(variables);
-    t.match(await (await fetch(`${service.url}/v1/me`, bearer)).json(), { name: 'bootstrap', scopes: ['admin'] });
-    const keys = await fetch(`${service.url}/v1/api-keys`, bearer);
-    t.equal(((await keys.json()) as { data: unknown[] }).data.length, 1);
-    t.notMatch(service.stdout() + service.stderr(), key);
-    service.child.kill('SIGTERM');
-    t.equal(await service.exited, 0);
-  }
-});
-
 t.test('SIGTERM under load: requests are answered, every row is written, and the exit code is 0', async (t) => {
-  const variables = { ...(await ownDatabase()), BOOTSTRAP_ADMIN_KEY: key, REQUEST_LOG_FLUSH_MS: '60000' };
-  const service = await startService(variables);
+  const variables = { ...(await ownDatabase()), BOOTSTRAP_ADMIN_KEY: key };
+  const service = await startService({ ...variables, REQUEST_LOG_FLUSH_MS: '60000' });
   const ids: string[] = [];
-  let stopping = false;
   const clients = Array.from({ length: 8 }, async () => {
-    while (!stopping) {
+    for (;;) {
       const response = await fetch(`${service.url}/v1/me`, bearer).catch(() => undefined);
       if (!response) return;
       t.equal(response.status, 200);
       await response.text();
       ids.push(response.headers.get('x-request-id') ?? '');
-      if (ids.length === 200) service.child.kill('SIGTERM');
+      if (ids.length === 100) service.child.kill('SIGTERM');
     }
   });
   t.equal(await service.exited, 0);
-  stopping = true;
   await Promise.all(clients);
 
-  const again = await startService({ ...variables, REQUEST_LOG_FLUSH_MS: '10' });
+  const again = await startService(variables);
   const found = await Promise.all(ids.map((id) => fetch(`${again.url}/v1/request-logs/${id}`, bearer)));
   t.strictSame(new Set(found.map(({ status }) => status)), new Set([200]));
-  t.ok(ids.length >= 200);
+  t.ok(ids.length >= 100);
+
+  t.test(
+    'BOOTSTRAP_ADMIN_KEY is an admin key, one however often the service starts with it, and never logged',
+    async (t) => {
+      const { data } = (await (await fetch(`${again.url}/v1/api-keys`, bearer)).json()) as { data: unknown[] };
+      t.match(data, [{ name: 'bootstrap', scopes: ['admin'] }]);
+      t.equal(data.length, 1);
+      for (const { stdout, stderr } of [service, again]) t.notMatch(stdout() + stderr(), key);
+    },
+  );
 });
 
 t.test('while it drains the readiness probe says so and answers end their connections', async (t) => {
@@ -90,24 +85,13 @@ t.test('while it drains the readiness probe says so and answers end their connec
   t.equal(await service.exited, 1, 'a second signal ends it at once');
 });
 
-t.test('a connection that is only kept alive does not hold up the end', async (t) => {
-  const service = await startService(await ownDatabase());
-  const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
-  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-  await once(socket, 'data');
-  service.child.kill('SIGINT');
-  t.equal(await service.exited, 0);
-});
-
 t.test('configuration that cannot work is one line that names it, and exit code 1', async (t) => {
   const { DATA_DIR } = await ownDatabase();
   const cases: [NodeJS.ProcessEnv, RegExp][] = [
-    [{ PORT: 'http' }, /^musicez: PORT must be integer\n$/],
     [
       { DATABASE_URL: 'mysql://root:hunter2@db/x' },
       /^musicez: DATABASE_URL must be a URL such as postgresql:[^\n]*\n$/,
     ],
-    [{ BOOTSTRAP_ADMIN_KEY: 'mez_hunter2' }, /^musicez: BOOTSTRAP_ADMIN_KEY is not a key[^\n]*\n$/],
     [{ DATA_DIR: '/dev/null/data' }, /^musicez: DATA_DIR cannot be used: [^\n]*\n$/],
   ];
   for (const [variables, line] of cases) {
@@ -135,11 +119,14 @@ t.test('a port that is taken is one line and exit code 1', async (t) => {
   });
   t.equal(await second.exited, 1);
   t.match(second.stderr(), new RegExp(`^musicez: listen EADDRINUSE: [^\n]*:${port}\n$`));
-});
 
-t.test('variables of a capability that is not there yet are said to be without effect', async (t) => {
-  const service = await startService({ ...(await ownDatabase()), RATE_LIMIT_PER_MINUTE: '60' });
-  t.match(service.stdout(), /RATE_LIMIT_PER_MINUTE has no effect/);
+  t.test('and a connection that is only kept alive does not hold up the end of the first', async (t) => {
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(socket, 'data');
+    service.child.kill('SIGINT');
+    t.equal(await service.exited, 0);
+  });
 });
 
 t.test('a password the database refuses is one line and exit code 1', { skip: needsPostgres }, async (t) => {
