@@ -20,7 +20,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --omit=optional --omit=peer --ignore-scripts --no-audit --no-fund
 # Of Prisma's ten query compilers the generated client loads one. TypeScript and source maps are for developers.
 RUN find node_modules/@prisma/client/runtime -name 'query_compiler_*' \
-      ! -name 'query_compiler_fast_bg.postgresql.*mjs' -delete \
+      ! -name 'query_compiler_small_bg.postgresql.*mjs' -delete \
   && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' \) -delete
 
 FROM ${NODE_IMAGE}
