@@ -4,8 +4,10 @@ import { defineConfig } from 'prisma/config';
 if (existsSync('.env')) process.loadEnvFile('.env');
 
 // Prisma downloads a schema engine binary, which closed networks refuse. `generate`, `validate` and `studio` never call
-// it: any file that exists will do. Migrations run on the same engine in WebAssembly (plugins/database/migrations).
-process.env.PRISMA_SCHEMA_ENGINE_BINARY ??= process.execPath;
+// it, so any file that exists will do. `migrate` and `db` do call it: `npx prisma migrate reset` needs an open network.
+// The service itself migrates with the same engine in WebAssembly (plugins/database/migrations).
+const callsEngine = ['migrate', 'db'].includes(process.argv[2] ?? '');
+if (!callsEngine) process.env.PRISMA_SCHEMA_ENGINE_BINARY ??= process.execPath;
 
 const { DATABASE_URL, SHADOW_DATABASE_URL } = process.env;
 
