@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fp from 'fastify-plugin';
 
@@ -20,13 +21,14 @@ export interface Drain {
 export interface DrainOptions {
   /** How long to go on serving once unready, in milliseconds. */
   delayMs: number;
+  /** How long requests in flight may take once it closes, in milliseconds; then their connections end. */
+  requestsDeadlineMs: number;
 }
 
-const reapIdleEveryMs = 100;
-
+const reapEveryMs = 100;
 /** @see https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination */
 export default fp<DrainOptions>(
-  async (app, { delayMs }) => {
+  async (app, { delayMs, requestsDeadlineMs }) => {
     let isDraining = false;
 
     app.decorate('drain', {
@@ -44,12 +46,27 @@ export default fp<DrainOptions>(
       },
     });
 
-    // A connection that turns idle while the server closes would hold it for `keepAliveTimeout`, over a minute.
+    const connections = new Set<Socket>();
+    app.server.on('connection', (socket) => {
+      connections.add(socket);
+      socket.once('close', () => connections.delete(socket));
+    });
+
+    // Nothing of this the server does by itself: a connection that turns idle while it closes would hold it for
+    // `keepAliveTimeout`, over a minute; one that has sent nothing, or half a request, for ever.
     app.addHook('preClose', (done) => {
       isDraining = true;
-      const reaper = setInterval(() => app.server.closeIdleConnections(), reapIdleEveryMs);
-      app.server.once('close', () => clearInterval(reaper));
+      const reaper = setInterval(() => {
+        app.server.closeIdleConnections();
+        for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
+      }, reapEveryMs);
+      const deadline = setTimeout(() => app.server.closeAllConnections(), requestsDeadlineMs);
+      app.server.once('close', () => {
+        clearInterval(reaper);
+        clearTimeout(deadline);
+      });
       reaper.unref();
+      deadline.unref();
       done();
     });
   },

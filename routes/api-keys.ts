@@ -2,17 +2,18 @@ import createError from '@fastify/error';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
 import { adminScope } from '../plugins/api-keys/index.js';
+import { namePattern, scopePattern } from '../plugins/api-keys/store.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { GivenTimestamp, Id, IdParams, lineOfText, Page, pageOf, Timestamp } from './fields.js';
+import { GivenTimestamp, Id, IdParams, Page, pageOf, Timestamp } from './fields.js';
 
-const Name = Type.String({ minLength: 1, maxLength: 100, pattern: lineOfText });
-const Scopes = Type.Array(Type.String({ pattern: '^[a-z0-9:_.-]+$', maxLength: 64 }), {
+const Name = Type.String({ pattern: namePattern, description: '1 to 100 characters' });
+const Scopes = Type.Array(Type.String({ pattern: scopePattern }), {
   maxItems: 32,
   uniqueItems: true,
   description: 'What the key may do; admin opens everything',
 });
-const ExpiresAt = Type.Union([GivenTimestamp, Type.Null()]);
+const ExpiresAt = Type.Unsafe<string | null>({ ...GivenTimestamp, type: ['string', 'null'] });
 
 const record = {
   id: Id,

@@ -27,13 +27,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   await app.register(problemDetails);
   await app.register(requestId);
   await app.register(securityHeaders, {});
-  if (config.corsOrigins.length > 0) {
-    await app.register(cors, {
-      origin: config.corsOrigins,
-      exposedHeaders: ['x-request-id', 'www-authenticate', 'retry-after'],
-    });
-  }
-  await app.register(drain, { delayMs: config.shutdownDelayMs });
+  await app.register(drain, config.drain);
 
   // Where things are kept
   await app.register(database, { version, ...config.database });
@@ -42,6 +36,15 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   // What the service is for
   await app.register(apiKeys, config.apiKeys);
   await app.register(requestLog, { ...config.requestLog, exclude: ['/livez', '/readyz', '/metrics'] });
+  if (config.corsOrigins.length > 0) {
+    await app.register(cors, {
+      origin: config.corsOrigins,
+      methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
+      exposedHeaders: ['x-request-id', 'www-authenticate', 'retry-after'],
+      // An OPTIONS that is no preflight is a request like any other.
+      strictPreflight: false,
+    });
+  }
   await app.register(health);
   await app.register(openapi, { version });
 

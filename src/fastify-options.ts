@@ -18,7 +18,8 @@ export function fastifyOptions({ logLevel, trustProxy }: Config) {
     // While it drains, a request on a connection that is still open is served; the answer ends the connection.
     return503OnClosing: false,
     // A repeated Authorization header is seen, and refused, rather than dropped unseen.
-    http: { joinDuplicateHeaders: true, ServerResponse: PreparedResponse },
+    // A missing Host is refused by problem-details, with a problem.
+    http: { joinDuplicateHeaders: true, requireHostHeader: false, ServerResponse: PreparedResponse },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array' } },
     schemaController: { compilersFactory: { buildValidator } },
     clientErrorHandler: refuseConnection,

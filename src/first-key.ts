@@ -1,13 +1,21 @@
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { adminScope } from '../plugins/api-keys/index.js';
+import { retryWhileUnavailable } from '../plugins/database/connect.js';
 import type { Config } from './config/index.js';
 
 /**
  * Sees to it that somebody can get in: stores `BOOTSTRAP_ADMIN_KEY`, or makes an admin key for an empty embedded database
  * and prints it. Printed and not logged: logs are kept and passed on.
  */
-export async function ensureFirstKey(app: FastifyInstance, { bootstrapAdminKey }: Config): Promise<void> {
+export function ensureFirstKey(app: FastifyInstance, config: Config): Promise<void> {
+  return retryWhileUnavailable(
+    () => tryToEnsure(app, config),
+    (error) => app.log.warn({ err: error }, 'database unreachable, trying again'),
+  );
+}
+
+async function tryToEnsure(app: FastifyInstance, { bootstrapAdminKey }: Config) {
   if (bootstrapAdminKey) await app.apiKeys.adopt(bootstrapAdminKey, { name: 'bootstrap', scopes: [adminScope] });
   if (!(await app.apiKeys.isEmpty())) return;
   if (!app.database.embedded) {

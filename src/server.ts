@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import closeWithGrace from 'close-with-grace';
+import type { FastifyInstance } from 'fastify';
 import { DatabaseStartError } from '../plugins/database/errors.js';
 import { buildApp } from './app.js';
 import { ConfigError, loadConfig } from './config/index.js';
@@ -22,23 +23,24 @@ try {
 
 async function main() {
   const config = loadConfig(process.env, { dotenv: true });
-  const app = await buildApp(config);
-  const { log } = app;
-  const delay = config.shutdownDelayMs + closeDeadlineMs;
-  closeWithGrace({ delay, logger: log, skip: ['beforeExit'] }, async ({ signal, err }) => {
-    if (err) log.fatal({ err }, 'unexpected error, stopping');
-    else log.info(`${signal} received, stopping`);
-    await app.drain.stop();
+  let app: FastifyInstance | undefined;
+  const delay = config.drain.delayMs + closeDeadlineMs;
+  closeWithGrace({ delay, skip: ['beforeExit'] }, async ({ signal, err }) => {
+    if (err) app?.log.fatal({ err }, 'unexpected error, stopping');
+    else app?.log.info(`${signal} received, stopping`);
+    await app?.drain.stop();
   });
-  for (const name of config.withoutEffectYet) log.warn(`${name} has no effect in this version`);
 
+  app = await buildApp(config);
+  const { log, drain, database, health } = app;
+  for (const name of config.withoutEffectYet) log.warn(`${name} has no effect in this version`);
   try {
     await app.listen({ port: config.port, host: config.host });
-    await app.database.ready;
+    await database.ready;
     await ensureFirstKey(app, config);
-    app.health.markWarm();
+    health.markWarm();
   } catch (error) {
-    if (app.drain.isDraining) return;
+    if (drain.isDraining) return;
     await app.close();
     throw error;
   }

@@ -39,6 +39,8 @@ export interface ApiKeysOptions {
   cacheMaxStaleMs: KeyCacheOptions['maxStaleMs'];
 }
 
+const failureWarningEveryMs = 1_000;
+
 const callingKey = Symbol('calling key');
 type Authenticated = FastifyRequest & { [callingKey]?: CallingKey };
 
@@ -83,9 +85,20 @@ export default fp<ApiKeysOptions>(
         if (known === null || !isWellFormedKey(presented, prefix)) return done(keyUnknown());
         cache.lookup(digest).then(
           (key) => done(key ? admit(request, key, scope) : keyUnknown()),
-          (error) => done(lookupFailed(error)),
+          (error) => {
+            warnOfFailure(error);
+            done(lookupFailed(error));
+          },
         );
       };
+    }
+
+    // Said, but not for each of the requests that meet the same outage.
+    let warnedAt = 0;
+    function warnOfFailure(error: unknown) {
+      if (Date.now() - warnedAt < failureWarningEveryMs) return;
+      warnedAt = Date.now();
+      app.log.warn({ err: error }, 'a key could not be looked up');
     }
 
     async function findKey(digest: string): Promise<CallingKey | null> {

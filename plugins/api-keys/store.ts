@@ -2,6 +2,12 @@ import { uuidv7 } from 'uuidv7';
 import type { PrismaClient } from '../prisma/generated/client.js';
 import { digestOf, generateKey, startOf } from './key-format.js';
 
+/** What the name of a key may be: one line without control characters or halves of characters. */
+export const namePattern = '^[^\\u0000-\\u001f\\u007f\\ud800-\\udfff]{1,100}$';
+
+/** What a scope may be. */
+export const scopePattern = '^[a-z0-9:_.-]{1,64}$';
+
 const told = {
   id: true,
   start: true,
@@ -79,24 +85,24 @@ export function createApiKeyStore(prisma: PrismaClient, prefix: string, onChange
     get: (id: string): Promise<ApiKeyRecord | null> => prisma.apiKey.findUnique({ where: { id }, select: told }),
 
     /** @returns null when there is no such key */
-    async update(id: string, change: ApiKeyChange): Promise<ApiKeyRecord | null> {
-      const [row] = await prisma.apiKey.updateManyAndReturn({
-        where: { id },
-        data: change,
-        select: { ...told, key: true },
-      });
-      if (!row) return null;
-      const { key: digest, ...record } = row;
-      onChange(digest);
-      return record;
-    },
+    update: (id: string, data: ApiKeyChange): Promise<ApiKeyRecord | null> =>
+      changing(id, async () => {
+        const [record] = await prisma.apiKey.updateManyAndReturn({ where: { id }, data, select: told });
+        return record ?? null;
+      }),
 
     /** @returns whether there was such a key */
-    async remove(id: string): Promise<boolean> {
-      const row = await prisma.apiKey.findUnique({ where: { id }, select: { key: true } });
-      const { count } = await prisma.apiKey.deleteMany({ where: { id } });
-      if (row) onChange(row.key);
-      return count > 0;
-    },
+    remove: (id: string): Promise<boolean> =>
+      changing(id, async () => (await prisma.apiKey.deleteMany({ where: { id } })).count > 0),
   };
+
+  /** Tells of the change also when the answer is lost, for it may hold all the same. */
+  async function changing<T>(id: string, change: () => Promise<T>): Promise<T> {
+    const row = await prisma.apiKey.findUnique({ where: { id }, select: { key: true } });
+    try {
+      return await change();
+    } finally {
+      if (row) onChange(row.key);
+    }
+  }
 }

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { backoff } from './backoff.js';
 import { withDeadline } from './deadline.js';
 import { DatabaseStartError } from './errors.js';
+import { isUnavailable } from './unavailable.js';
 
 const oldestServer = 150_000;
 const attemptDeadlineMs = 5_000;
@@ -39,5 +40,26 @@ export async function waitForDatabase(
       onFailure(error as Error, attempt);
     }
     await backoff(attempt, signal);
+  }
+}
+
+/**
+ * Does `work` again, with backoff, for as long as it fails because the database went away meanwhile.
+ *
+ * @param onFailure told after each try that failed so
+ * @throws what `work` throws for any other reason
+ */
+export async function retryWhileUnavailable<T>(
+  work: () => Promise<T>,
+  onFailure: (error: Error, attempt: number) => void,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+      onFailure(error as Error, attempt);
+    }
+    await backoff(attempt);
   }
 }

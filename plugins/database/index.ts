@@ -1,4 +1,5 @@
 import fp from 'fastify-plugin';
+import { retryWhileUnavailable } from './connect.js';
 import { type Database, type DatabaseOptions, openDatabase } from './open.js';
 
 declare module 'fastify' {
@@ -49,13 +50,15 @@ export default fp<DatabasePluginOptions>(
           `embedded database in ${options.dataDir}: for one process; survives a killed process, not a power cut`,
         );
       }
-      await database.start((error, attempt) =>
-        app.log.warn({ err: error, attempt }, 'database unreachable, trying again'),
-      );
-      const { applied, edited } = await database.migrate(version);
+      await database.start(reportFailure);
+      const { applied, edited } = await retryWhileUnavailable(() => database.migrate(version), reportFailure);
       for (const name of applied) app.log.info(`migration ${name} applied`);
       for (const name of edited) app.log.warn(`migration ${name} was edited after it had been applied`);
       handle.isReady = true;
+    }
+
+    function reportFailure(error: Error, attempt: number) {
+      app.log.warn({ err: error, attempt }, 'database unreachable, trying again');
     }
   },
   { name: 'database' },

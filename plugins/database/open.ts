@@ -14,6 +14,8 @@ export interface DatabaseOptions {
   /** The directory of schema.prisma and migrations/. */
   prismaDir: string;
   limits: PoolLimits;
+  /** When a query counts as lost, in milliseconds. */
+  queryTimeoutMs: number;
 }
 
 /** The database, opened but perhaps not there yet. */
@@ -40,17 +42,17 @@ export function openDatabase(options: DatabaseOptions): Database {
   return options.url === undefined ? openEmbedded(options) : openServer(options, options.url);
 }
 
-function openServer({ prismaDir, limits }: DatabaseOptions, url: string): Database {
+function openServer({ prismaDir, limits, queryTimeoutMs }: DatabaseOptions, url: string): Database {
   const schema = schemaOf(url);
   const searchPath = pg.escapeIdentifier(schema);
   const pool = createPool(
     {
       connectionString: url,
-      ...(schema !== 'public' && {
-        onConnect: async (client: pg.ClientBase) => void (await client.query(`SET search_path TO ${searchPath}`)),
-      }),
+      // Prisma names the schema in each query; whatever the role's own path says, the other queries mean the same.
+      onConnect: async (client) => void (await client.query(`SET search_path TO ${searchPath}`)),
     },
     limits,
+    queryTimeoutMs,
   );
   const stopped = new AbortController();
   return {
@@ -70,7 +72,7 @@ function openServer({ prismaDir, limits }: DatabaseOptions, url: string): Databa
   };
 }
 
-function openEmbedded({ dataDir, prismaDir, limits }: DatabaseOptions): Database {
+function openEmbedded({ dataDir, prismaDir, limits, queryTimeoutMs }: DatabaseOptions): Database {
   const database = new EmbeddedDatabase(dataDir);
   const pool = createPool(
     {
@@ -82,6 +84,7 @@ function openEmbedded({ dataDir, prismaDir, limits }: DatabaseOptions): Database
     },
     // And the socket server mixes up the messages of connections that speak at the same time.
     { ...limits, connectionLimit: 1 },
+    queryTimeoutMs,
   );
   return {
     pool,

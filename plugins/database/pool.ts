@@ -8,14 +8,20 @@ export interface PoolLimits {
   maxLifetime: number;
 }
 
+/** For the few statements that may take their time: migrations, and the wait for their lock. */
+export const unhurried = { query_timeout: 2 ** 31 - 1 };
+
 /**
  * Makes the process's one pool; it connects when first asked.
  *
  * @param target where to connect, and what to run first on each new connection
+ * @param queryTimeoutMs when a query counts as lost, with its connection: after a failover the old server may never
+ *   say a word again
  */
 export function createPool(
   target: Pick<pg.PoolConfig, 'connectionString' | 'host' | 'user' | 'database' | 'onConnect'>,
   limits: PoolLimits,
+  queryTimeoutMs: number,
 ): pg.Pool {
   const pool = new pg.Pool({
     ...target,
@@ -24,6 +30,8 @@ export function createPool(
     connectionTimeoutMillis: limits.connectionTimeout,
     idleTimeoutMillis: limits.idleTimeout,
     maxLifetimeSeconds: limits.maxLifetime / 1000,
+    query_timeout: queryTimeoutMs,
+    keepAlive: true,
   });
   // A connection that breaks while idle or held is reported to whoever uses it next; without listeners it would end
   // the process.

@@ -10,7 +10,7 @@ const sqlStates = /^(08...|57P0.|53300)$/;
 
 // pg and pg-pool give these no code, and Prisma passes them on as they are.
 const messages =
-  /Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error/;
+  /Connection terminated|terminating connection|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error/;
 
 /**
  * Whether an error of Prisma or `pg` says that the database is away rather than that the query was wrong. A refused

@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { uuidv7 } from 'uuidv7';
 import { problemOf } from './index.js';
@@ -17,7 +17,9 @@ const malformed = { status: 400, code: 'MALFORMED_REQUEST', detail: 'this is not
 
 /** Answers what the HTTP parser refuses, before there is a request, and ends the connection. */
 export function refuseConnection(error: ConnectionError, socket: Socket) {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  // Its name for the answer that is under way on this connection, if any; one that has begun cannot be begun anew.
+  const { _httpMessage: answering } = socket as Socket & { _httpMessage?: ServerResponse };
+  if (error.code === 'ECONNRESET' || !socket.writable || answering?.headersSent) return void socket.destroy();
   const answer = answers[error.code ?? ''] ?? malformed;
   const requestId = uuidv7();
   const body = JSON.stringify(problemOf(answer, requestId));
@@ -28,5 +30,5 @@ export function refuseConnection(error: ConnectionError, socket: Socket) {
     `X-Request-Id: ${requestId}`,
     'Connection: close',
   ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
 }

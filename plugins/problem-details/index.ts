@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import createError from '@fastify/error';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { isUnavailable } from '../database/unavailable.js';
@@ -11,7 +12,9 @@ declare module 'fastify' {
   }
 }
 
-/** Every error leaves as RFC 9457 problem+json; what a 5xx was about goes to the log and not to the client. */
+const HostMissing = createError('HOST_MISSING', 'a request must have a Host header field', 400);
+
+/** Every error leaves as RFC 9457 problem+json; what an unexpected one was about goes to the log and not to the client. */
 export default fp(
   async (app) => {
     app.addSchema(Problem);
@@ -21,6 +24,12 @@ export default fp(
       const detail = `there is no ${request.method} ${path}`;
       return send(request, reply, { status: 404, code: 'NOT_FOUND', detail });
     });
+    // After every onRequest, so that the answer has its headers and its row.
+    app.addHook('preParsing', (request, _reply, payload, done) => {
+      done(request.headers.host === undefined && request.raw.httpVersion === '1.1' ? new HostMissing() : null, payload);
+    });
+    // Node.js would answer an unknown Expect by itself; RFC 9110 lets it be ignored.
+    app.server.on('checkExpectation', app.routing);
   },
   { name: 'problem-details' },
 );

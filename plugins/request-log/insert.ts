@@ -12,9 +12,6 @@ const statement = `
     AS batch (id, method, path, status, duration, ip, agent, key_id, arrived)
   ON CONFLICT (id) DO NOTHING`;
 
-// An index entry holds 2,700 bytes, and a character that arrives in a URL becomes two at the most.
-const longestText = 1_024;
-
 /** How long the server may take, in milliseconds, before the batch is tried again on another connection. */
 const deadlineMs = 10_000;
 
@@ -92,6 +89,5 @@ class TextColumn {
 
 /** PostgreSQL's text has no NUL, and an array literal escapes quotes and backslashes. */
 function quote(text: string): string {
-  const short = text.length > longestText ? text.slice(0, longestText) : text;
-  return `"${short.replace(/\0/g, '').replace(/["\\]/g, '\\$&')}"`;
+  return `"${text.replace(/\0/g, '').replace(/["\\]/g, '\\$&')}"`;
 }

@@ -22,7 +22,10 @@ export function pathOf(url: string): string {
   return query === -1 ? url : url.slice(0, query);
 }
 
-/** Takes what a row needs from a request that has ended; all of it is at hand, so that nothing is computed or copied. */
+/** How much of a text is kept. An index entry holds 2,700 bytes, and a character of a URL becomes two at the most. */
+const longestText = 1_024;
+
+/** Takes what a row needs from a request that has ended, and no more than a row may hold. */
 export function recordOf(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -33,13 +36,22 @@ export function recordOf(
   return {
     id: request.id,
     method: request.method,
-    path,
+    path: request.url.length > longestText ? cut(path) : path,
     statusCode,
     durationMs: Math.round(reply.elapsedTime),
-    ip: request.ip ?? '',
-    userAgent: request.headers['user-agent'] ?? null,
+    ip: bounded(request.ip ?? ''),
+    userAgent: bounded(request.headers['user-agent'] ?? null),
     apiKeyId,
   };
+}
+
+function bounded<T extends string | null>(text: T): T | string {
+  return text !== null && text.length > longestText ? cut(text) : text;
+}
+
+/** Copied, because a part of a string keeps the whole in memory for as long as it waits. */
+function cut(text: string): string {
+  return Buffer.from(text.slice(0, longestText), 'utf16le').toString('utf16le');
 }
 
 /** The lowest id that a request arriving at `time` could have. */

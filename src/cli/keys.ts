@@ -1,6 +1,12 @@
 import { parseArgs } from 'node:util';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { type ApiKeyRecord, type ApiKeyStore, createApiKeyStore } from '../../plugins/api-keys/store.js';
+import {
+  type ApiKeyRecord,
+  type ApiKeyStore,
+  createApiKeyStore,
+  namePattern,
+  scopePattern,
+} from '../../plugins/api-keys/store.js';
 import { openDatabase } from '../../plugins/database/open.js';
 import { PrismaClient } from '../../plugins/prisma/generated/client.js';
 import type { Config } from '../config/index.js';
@@ -80,8 +86,9 @@ async function withStore(config: Config, work: Work) {
 
 function create(options: Options): Work {
   const { name, scope: scopes } = options;
-  if (!name?.trim()) throw new KeysCommandError('keys create needs --name NAME');
-  const wrong = scopes.find((scope) => !/^[a-z0-9:_.-]{1,64}$/.test(scope));
+  if (!name?.trim() || !new RegExp(namePattern, 'u').test(name))
+    throw new KeysCommandError('keys create needs --name NAME, of 1 to 100 characters');
+  const wrong = scopes.find((scope) => !new RegExp(scopePattern).test(scope));
   if (wrong !== undefined)
     throw new KeysCommandError(`--scope takes letters a to z, digits and : _ . -; not "${wrong}"`);
   const expiresAt = options['expires-at'] === undefined ? null : new Date(options['expires-at']);

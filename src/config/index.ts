@@ -1,6 +1,8 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { BlockList } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
+import { parseEnv } from 'node:util';
 import { type Static, Type } from '@sinclair/typebox';
 import { envSchema } from 'env-schema';
 import { isWellFormedKey } from '../../plugins/api-keys/key-format.js';
@@ -70,8 +72,9 @@ export type Config = ReturnType<typeof loadConfig>;
  * @throws ConfigError when a variable has a value that cannot work
  */
 export function loadConfig(variables: NodeJS.ProcessEnv, { dotenv = false } = {}) {
-  const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''));
-  const env = validate(given, dotenv);
+  const all = { ...(dotenv && existsSync('.env') && parseEnv(readFileSync('.env', 'utf8'))), ...variables };
+  const given = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ''));
+  const env = validate(given);
   return {
     version,
     port: env.PORT,
@@ -82,6 +85,7 @@ export function loadConfig(variables: NodeJS.ProcessEnv, { dotenv = false } = {}
       dataDir: resolve(env.DATA_DIR),
       prismaDir: join(packageRoot, 'prisma'),
       limits: databaseConfig,
+      queryTimeoutMs: 30_000,
     },
     apiKeys: {
       prefix: env.API_KEY_PREFIX,
@@ -95,14 +99,15 @@ export function loadConfig(variables: NodeJS.ProcessEnv, { dotenv = false } = {}
     },
     trustProxy: trustedProxies(env.TRUST_PROXY),
     corsOrigins: allowedOrigins(env.CORS_ORIGINS),
-    shutdownDelayMs: env.SHUTDOWN_DELAY_MS,
+    // Half of what the process has for closing; the request log and the pool come after.
+    drain: { delayMs: env.SHUTDOWN_DELAY_MS, requestsDeadlineMs: 10_000 },
     withoutEffectYet: withoutEffectYet.filter((name) => name in given),
   };
 }
 
-function validate(data: Record<string, unknown>, dotenv: boolean): Static<typeof Environment> {
+function validate(data: Record<string, unknown>): Static<typeof Environment> {
   try {
-    return envSchema<Static<typeof Environment>>({ schema: Environment, data, dotenv, env: false });
+    return envSchema<Static<typeof Environment>>({ schema: Environment, data, env: false });
   } catch (error) {
     const { errors } = error as { errors?: Mistake[] };
     if (!errors) throw error;

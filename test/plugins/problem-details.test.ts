@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import t from 'tap';
+import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { buildApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config/index.js';
 import { keyHeaders } from '../app.js';
@@ -74,6 +75,7 @@ for (const [name, bytes, status] of [
   ['bytes that are not HTTP', 'hello\r\n\r\n', 400],
   ['a header with a control character', 'GET / HTTP/1.1\r\nHost: x\r\nX-A: \u0001\r\n\r\n', 400],
   ['two lengths that differ', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', 400],
+  ['a request without Host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
   ['headers beyond all measure', `GET / HTTP/1.1\r\nHost: x\r\nX-A: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
 ] as const) {
   t.test(`${name} get a problem and the end of the connection`, async (t) => {
@@ -86,6 +88,26 @@ for (const [name, bytes, status] of [
     t.match(head, new RegExp(`^HTTP/1\\.1 ${status} `));
     const problem = JSON.parse(body);
     t.match(problem, { status });
-    t.match(head, `X-Request-Id: ${problem.requestId}`);
+    t.match(head.toLowerCase(), `x-request-id: ${problem.requestId}`);
   });
 }
+
+t.test('an expectation that means nothing here is ignored', async (t) => {
+  const socket = connect(port, '127.0.0.1');
+  socket.write('GET /livez HTTP/1.1\r\nHost: x\r\nExpect: cake\r\nConnection: close\r\n\r\n');
+  const [answer] = await once(socket, 'data');
+  t.match(String(answer), /^HTTP\/1\.1 200 /);
+});
+
+t.test('why a key could not be looked up is in the log, once for many requests', async (t) => {
+  const warnings: object[] = [];
+  t.intercept(app.log, 'warn', { value: (line: object) => warnings.push(line) });
+  await app.database.pool.query('ALTER TABLE api_keys RENAME TO elsewhere');
+  for (let i = 0; i < 3; i++) {
+    const response = await fetch(`http://127.0.0.1:${port}/v1/me`, { headers: { 'x-api-key': generateKey('mez') } });
+    t.match(await problemOf(response), { status: 503, code: 'DATABASE_UNAVAILABLE' });
+  }
+  await app.database.pool.query('ALTER TABLE elsewhere RENAME TO api_keys');
+  t.match(warnings, [{ err: { message: /does not exist/ } }]);
+  t.equal(warnings.length, 1);
+});

@@ -15,6 +15,7 @@ app.get('/own-policy', async (_request, reply) => {
   return '';
 });
 await app.listen({ port: 0, host: '127.0.0.1' });
+await app.database.ready;
 const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
 
 async function helmetHeaders() {
@@ -70,5 +71,13 @@ t.test('only the configured origins may read answers in a browser', async (t) =>
     },
   });
   t.equal(preflight.status, 204);
+  t.match(preflight.headers.get('access-control-allow-methods'), 'PATCH, DELETE');
+  await app.requestLog.flush();
+  const id = preflight.headers.get('x-request-id') ?? '';
+  t.match(await app.prisma.requestLog.findUnique({ where: { id } }), {
+    method: 'OPTIONS',
+    path: '/v1/me',
+    statusCode: 204,
+  });
   t.match(preflight.headers.get('access-control-allow-headers'), 'authorization');
 });

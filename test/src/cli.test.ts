@@ -49,7 +49,7 @@ t.test('keys are listed as a table and as JSON, and revoked by id', async (t) =>
 
 t.test('a mistake is told with what to do', async (t) => {
   for (const [args, message] of [
-    [['create'], /^keys create needs --name NAME$/],
+    [['create'], /^keys create needs --name NAME, /],
     [['create', '--name', 'x', '--scope', 'No Caps'], /^--scope takes /],
     [['create', '--name', 'x', '--expires-at', 'never'], /^--expires-at takes /],
     [['create', '--nmae', 'x'], /^Unknown option '--nmae'/],

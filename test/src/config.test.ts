@@ -12,7 +12,7 @@ t.test('nothing needs to be set', async (t) => {
     requestLog: { flushIntervalMs: 100, bufferRows: 50_000 },
     trustProxy: false,
     corsOrigins: [],
-    shutdownDelayMs: 0,
+    drain: { delayMs: 0 },
   });
 });
 
@@ -86,4 +86,22 @@ t.test('a bootstrap key must have the configured prefix', async (t) => {
 
 t.test('what is set but has no effect yet is known', async (t) => {
   t.strictSame(loadConfig({ RATE_LIMIT_PER_MINUTE: '60', REDIS_URL: '' }).withoutEffectYet, ['RATE_LIMIT_PER_MINUTE']);
+});
+
+t.test('.env is read where asked, an empty value in it counts as unset, and the environment wins', async (t) => {
+  const directory = t.testdir({
+    '.env': 'PORT=4000\nHOST=\nTRUST_PROXY=\nDATABASE_URL=\nREDIS_URL="redis://cache"\nLOG_LEVEL=warn\n',
+  });
+  const before = process.cwd();
+  process.chdir(directory);
+  t.teardown(() => process.chdir(before));
+  const config = loadConfig({ LOG_LEVEL: 'error' }, { dotenv: true });
+  t.match(config, {
+    port: 4000,
+    host: '0.0.0.0',
+    trustProxy: false,
+    logLevel: 'error',
+    withoutEffectYet: ['REDIS_URL'],
+  });
+  t.equal(loadConfig({}).port, 3000);
 });

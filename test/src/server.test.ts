@@ -119,14 +119,6 @@ t.test('a port that is taken is one line and exit code 1', async (t) => {
   });
   t.equal(await second.exited, 1);
   t.match(second.stderr(), new RegExp(`^musicez: listen EADDRINUSE: [^\n]*:${port}\n$`));
-
-  t.test('and a connection that is only kept alive does not hold up the end of the first', async (t) => {
-    const socket = connect(Number(port), '127.0.0.1');
-    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-    await once(socket, 'data');
-    service.child.kill('SIGINT');
-    t.equal(await service.exited, 0);
-  });
 });
 
 t.test('a password the database refuses is one line and exit code 1', { skip: needsPostgres }, async (t) => {

@@ -67,7 +67,7 @@ export class EmbeddedDatabase {
 
   private async open() {
     try {
-      this.lock = await lockDirectory(join(this.host, 'owner.sock'));
+      this.lock = await lockDirectory(join(this.host, 'lock'));
     } catch (error) {
       if (error instanceof DirectoryLockedError) {
         throw new DatabaseStartError(

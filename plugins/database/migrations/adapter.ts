@@ -1,6 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlMigrationAwareDriverAdapterFactory, SqlQuery } from '@prisma/driver-adapter-utils';
 import type pg from 'pg';
+import { unhurried } from '../pool.js';
 
 type MigrationAdapter = Awaited<ReturnType<PrismaPg['connect']>>;
 
@@ -38,7 +39,7 @@ export class MigrationAdapterFactory implements SqlMigrationAwareDriverAdapterFa
     connection.executeRaw = (query) => executeRaw.call(connection, withoutLock(query));
     connection.executeScript = async (script) => {
       try {
-        await this.pool.query(script);
+        await this.pool.query({ text: script, ...unhurried });
       } catch (error) {
         this.scriptError = error as pg.DatabaseError;
         throw error;

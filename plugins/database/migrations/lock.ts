@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { unhurried } from '../pool.js';
 
 // The number that Prisma's own `migrate deploy` locks.
 const prismaMigrationLock = 72_707_369;
@@ -14,7 +15,11 @@ export async function withMigrationLock<T>(pool: pg.Pool, work: () => Promise<T>
   try {
     await holder.query('BEGIN');
     await holder.query('SET LOCAL idle_in_transaction_session_timeout = 0');
-    await holder.query('SELECT pg_advisory_xact_lock($1)', [prismaMigrationLock]);
+    await holder.query({
+      text: 'SELECT pg_advisory_xact_lock($1)',
+      values: [prismaMigrationLock],
+      ...unhurried,
+    });
     return await work();
   } finally {
     await holder.query('ROLLBACK').catch(() => {});

@@ -1,5 +1,8 @@
+import pg from 'pg';
 import t from 'tap';
 import { generateKey } from '../../../plugins/api-keys/key-format.js';
+import { openDatabase } from '../../../plugins/database/open.js';
+import { loadConfig } from '../../../src/config/index.js';
 import { needsPostgres, ownDatabase } from '../../database.js';
 import { startService, untilStatus } from '../../process.js';
 import { BreakableDatabase } from './proxy.js';
@@ -75,5 +78,51 @@ t.test(
     await untilStatus(`${service.url}/health`, 200);
     for (const id of ids) await untilStatus(`${service.url}/v1/request-logs/${id}`, 200, known);
     t.equal((await fetch(`${service.url}/v1/me`, stranger)).status, 401);
+  },
+);
+
+t.test(
+  'connections that a failover has left without an answer are given up, and new ones take their place',
+  { skip: needsPostgres },
+  async (t) => {
+    const own = await ownDatabase();
+    const broken = new BreakableDatabase(own.DATABASE_URL ?? '');
+    await broken.mend();
+    const { database: options } = loadConfig({ ...own, DATABASE_URL: broken.url });
+    const database = openDatabase({ ...options, queryTimeoutMs: 300 });
+    t.teardown(() => database.close());
+    const askAll = () => Promise.allSettled(Array.from({ length: 10 }, () => database.pool.query('SELECT 1')));
+    await askAll();
+    broken.freeze();
+    t.ok(
+      (await askAll()).every(({ status }) => status === 'rejected'),
+      'the ten frozen ones',
+    );
+    t.ok(
+      (await askAll()).every(({ status }) => status === 'fulfilled'),
+      'and the ten that replace them',
+    );
+  },
+);
+
+t.test(
+  'a start that loses its connections while it migrates goes on when they are back',
+  { skip: needsPostgres },
+  async (t) => {
+    const own = await ownDatabase({ migrated: false });
+    const client = new pg.Client(own.DATABASE_URL);
+    await client.connect();
+    t.teardown(() => client.end());
+    // Holds the start at the migration lock until its connections have been cut.
+    await client.query('SELECT pg_advisory_lock(72707369)');
+    const service = await startService(own, { ready: false });
+    const waiting = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'`;
+    while ((await client.query(waiting)).rowCount === 0);
+    await client.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+    );
+    await service.waitFor(/database unreachable, trying again/);
+    await client.query('SELECT pg_advisory_unlock(72707369)');
+    await untilStatus(`${service.url}/readyz`, 200);
   },
 );

@@ -39,6 +39,11 @@ export class BreakableDatabase {
     this.port = (this.server.address() as AddressInfo).port;
   }
 
+  /** Leaves the connections that there are without a word, as after a failover; new ones work. */
+  freeze(): void {
+    for (const socket of this.sockets) socket.unpipe().pause();
+  }
+
   /** Cuts all connections and refuses new ones. */
   async break(): Promise<void> {
     if (!this.server?.listening) return;

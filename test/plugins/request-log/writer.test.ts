@@ -2,7 +2,7 @@ import type pg from 'pg';
 import t from 'tap';
 import { uuidv7 } from 'uuidv7';
 import { insertOf } from '../../../plugins/request-log/insert.js';
-import type { RequestRecord } from '../../../plugins/request-log/record.js';
+import { type RequestRecord, recordOf } from '../../../plugins/request-log/record.js';
 import { RequestLogWriter } from '../../../plugins/request-log/writer.js';
 import { startApp } from '../../app.js';
 import { ownDatabase } from '../../database.js';
@@ -117,6 +117,19 @@ t.test('text comes back as it was sent, whatever it holds', async (t) => {
   const odd = record({ path: 'a\0b', userAgent: '\ud800' });
   await app.database.pool.query(insertOf([odd]));
   t.match(await rowsOf(odd), [{ path: 'ab', userAgent: '\ufffd' }]);
+});
+
+t.test('a record keeps no more of a long request than its row will', async (t) => {
+  const long = 'x'.repeat(8_000);
+  const request = {
+    id: uuidv7(),
+    method: 'GET',
+    url: `/a/path/of/some/length?${long}`,
+    ip: long,
+    headers: { 'user-agent': long },
+  };
+  const made = recordOf(request as never, { elapsedTime: 1.5 } as never, `/${long}`, 200, null);
+  t.strictSame([made.path.length, made.ip.length, made.userAgent?.length, made.durationMs], [1_024, 1_024, 1_024, 2]);
 });
 
 t.test('createdAt is the time in the id, to the millisecond and in UTC', async (t) => {
