@@ -1,12 +1,21 @@
+import type { FastifyReply } from 'fastify';
 import fp from 'fastify-plugin';
+import { PreparedResponse } from './security-headers/prepared-response.js';
 
 /** Says in `x-request-id` by which id the request is found in the log and in `request_logs`. */
 export default fp(
   async (app) => {
-    app.addHook('onRequest', (request, reply, done) => {
-      reply.header('x-request-id', request.id);
+    app.addHook('onRequest', (_request, reply, done) => {
+      addRequestId(reply);
       done();
     });
   },
   { name: 'request-id' },
 );
+
+/** For answers that are sent before any hook runs, too. */
+export function addRequestId(reply: FastifyReply) {
+  const { id } = reply.request;
+  if (reply.raw instanceof PreparedResponse) reply.raw.requestId = id;
+  else reply.header('x-request-id', id);
+}

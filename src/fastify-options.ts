@@ -3,6 +3,7 @@ import { type FastifyHttpOptions, LogController, type RawServerDefault } from 'f
 import { uuidv7 } from 'uuidv7';
 import { refuseConnection } from '../plugins/problem-details/client-error.js';
 import { sendProblem } from '../plugins/problem-details/index.js';
+import { addRequestId } from '../plugins/request-id.js';
 import { PreparedResponse } from '../plugins/security-headers/prepared-response.js';
 import type { Config } from './config/index.js';
 
@@ -26,7 +27,7 @@ export function fastifyOptions({ logLevel, trustProxy }: Config) {
     frameworkErrors(error, request, reply) {
       const { server } = reply;
       server.addSecurityHeaders(reply);
-      reply.header('x-request-id', request.id);
+      addRequestId(reply);
       server.requestLog.observe(request, reply);
       sendProblem(error, request, reply);
     },

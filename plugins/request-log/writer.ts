@@ -119,7 +119,8 @@ export class RequestLogWriter {
     for (let attempt = 1; ; attempt++) {
       try {
         await this.database.ready;
-        await withDeadline(this.database.pool.query(insertOf(this.sending)), batchDeadlineMs);
+        const query = insertOf(this.sending, attempt === 1 ? 'first' : 'again');
+        await withDeadline(this.database.pool.query(query), batchDeadlineMs);
         if (this.givenUp.signal.aborted) return;
         if (attempt > 1) this.log.info({ attempt }, 'request log: the database takes records again');
         this.written += this.sending.length;

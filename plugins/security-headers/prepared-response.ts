@@ -13,9 +13,14 @@ const { _storeHeader: storeHeader } = ServerResponse.prototype as unknown as { _
  */
 export class PreparedResponse<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
   prepared: PreparedHeaders | undefined;
+  /** Sent as `x-request-id`. */
+  requestId: string | undefined;
 
   _storeHeader(statusLine: string, headers?: Record<string, unknown>) {
-    storeHeader.call(this, this.prepared ? statusLine + this.prepared.linesBeside(headers) : statusLine, headers);
+    let start = statusLine;
+    if (this.prepared) start += this.prepared.linesBeside(headers);
+    if (this.requestId) start += `x-request-id: ${this.requestId}\r\n`;
+    storeHeader.call(this, start, headers);
   }
 }
 

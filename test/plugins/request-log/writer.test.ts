@@ -109,13 +109,13 @@ t.test('what the database does not take before the end is counted as dropped', a
 t.test('text comes back as it was sent, whatever it holds', async (t) => {
   const texts = ['', ' ', 'NULL', '"', '\\', '\\"', '{}', ',', "'", '\n', '\ud83d\ude00', 'é', '$1'];
   const records = texts.map((text) => record({ path: text, userAgent: text }));
-  await app.database.pool.query(insertOf(records));
+  await app.database.pool.query(insertOf(records, 'first'));
   t.strictSame(
     (await rowsOf(...records)).map(({ path, userAgent }) => [path, userAgent]),
     texts.map((text) => [text, text]),
   );
   const odd = record({ path: 'a\0b', userAgent: '\ud800' });
-  await app.database.pool.query(insertOf([odd]));
+  await app.database.pool.query(insertOf([odd], 'first'));
   t.match(await rowsOf(odd), [{ path: 'ab', userAgent: '\ufffd' }]);
 });
 
@@ -134,7 +134,7 @@ t.test('a record keeps no more of a long request than its row will', async (t) =
 
 t.test('createdAt is the time in the id, to the millisecond and in UTC', async (t) => {
   const one = record({ id: '01a2064d-8077-7169-98df-ea3154010510' });
-  await app.database.pool.query(insertOf([one]));
+  await app.database.pool.query(insertOf([one], 'first'));
   const { rows } = await app.database.pool.query(`SELECT "createdAt"::text AS at FROM request_logs WHERE id = $1`, [
     one.id,
   ]);
