@@ -26,6 +26,7 @@ export interface DrainOptions {
 }
 
 const reapEveryMs = 100;
+
 /** @see https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination */
 export default fp<DrainOptions>(
   async (app, { delayMs, requestsDeadlineMs }) => {
@@ -52,7 +53,7 @@ export default fp<DrainOptions>(
       socket.once('close', () => connections.delete(socket));
     });
 
-    // Nothing of this the server does by itself: a connection that turns idle while it closes would hold it for
+    // The server does none of this by itself: a connection that turns idle while it closes would hold it for
     // `keepAliveTimeout`, over a minute; one that has sent nothing, or half a request, for ever.
     app.addHook('preClose', (done) => {
       isDraining = true;
