@@ -33,7 +33,7 @@ const tsx = import.meta.resolve('tsx');
 const script = (name: string) => ['--import', tsx, fileURLToPath(new URL(`servers/${name}.ts`, import.meta.url))];
 
 /**
- * Starts the three, one after the other, so that none slows another's start. They stay until the end.
+ * Starts them, one after the other, so that none slows another's start. They stay until the end.
  *
  * @param url of the PostgreSQL beside whose database theirs are made; undefined for embedded ones
  * @throws when they do not answer the same
@@ -51,14 +51,17 @@ export async function startContenders(url: string | undefined, progress: Progres
   const me = await ask(musicez);
   progress.end(`ready after ${startToReadyMs} ms`);
 
-  progress.begin('the straightforward version and bare Fastify start');
+  progress.begin('the others start');
   const theirs = await createScratch(url, 'straightforward', defer);
   const known = { BENCH_ME: me, BENCH_KEY: key };
   const straightforward = await start(script('straightforward'), { ...at(theirs), ...known }, theirs.directory);
   await straightforward.answers('/health', signal);
   const bare = await start(script('bare'), known, theirs.directory);
   await bare.answers('/v1/me', signal);
-  for (const other of [straightforward, bare]) {
+  const authentication = await startParts('authentication');
+  const limits = await startParts('limits');
+  const log = await startParts('log');
+  for (const other of [straightforward, bare, authentication.server, limits.server, log.server]) {
     const answer = await ask(other);
     if (answer !== me) throw new BenchError(`the servers do not answer the same: ${answer} is not ${me}`);
   }
@@ -72,8 +75,19 @@ export async function startContenders(url: string | undefined, progress: Progres
     straightforward: contender('straightforward', straightforward, theirs),
     bare: contender('bare', bare),
     musicez: contender('musicez', musicez, own),
+    authentication: contender('authentication', authentication.server),
+    limits: contender('limits', limits.server),
+    log: contender('log', log.server, log.scratch),
   };
   return { all, startToReadyMs } satisfies Contenders;
+
+  async function startParts(part: ServerName) {
+    const scratch = await createScratch(url, part, defer);
+    const env = { ...known, BENCH_PARTS: part, BOOTSTRAP_ADMIN_KEY: key };
+    const server = await start(script('parts'), { ...at(scratch), ...env }, scratch.directory);
+    await server.answers('/v1/me', signal, { authorization });
+    return { server, scratch };
+  }
 
   async function start(args: readonly string[], env: NodeJS.ProcessEnv, directory: string) {
     const server = await ServerProcess.start(args, env, directory);

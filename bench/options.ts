@@ -3,8 +3,8 @@ import { BenchError } from './bench-error.js';
 
 export const usage = `Usage: npm run bench [-- options]
 
-Drives bare Fastify, a straightforward version and this service with the same load and compares them, on the
-PostgreSQL at DATABASE_URL (in databases of its own, dropped afterwards) or, where that is unset, on the embedded
+Drives bare Fastify, some parts of this service on it, a straightforward version and this service with the same load
+and compares them, on the PostgreSQL at DATABASE_URL (in databases of its own, dropped afterwards) or, where that is unset, on the embedded
 database. Load comes from wrk where it is installed, else from autocannon.
 
   --seconds N    per measured round (5)

@@ -1,15 +1,18 @@
-import type { BenchResults, ServerName } from './results.js';
+import type { BenchResults, Difference, ServerName } from './results.js';
 
 const titles: [ServerName, string][] = [
-  ['bare', 'bare Fastify'],
   ['straightforward', 'straightforward'],
+  ['bare', 'bare Fastify'],
+  ['authentication', '+ authentication'],
+  ['limits', '+ authentication, limits'],
+  ['log', '+ authentication, log'],
   ['musicez', 'musicez'],
 ];
 const columns = ['', 'req/s', 'p50 ms', 'p99 ms', 'CPU µs/req', 'rows written', 'of answered', 'MB resident'];
 
 /** @returns the table, the ratios and the targets, for people */
 export function report(results: BenchResults): string {
-  const { load, cpu, ratios } = results;
+  const { load, cpu, ratios, costs } = results;
   const { toBare, toStraightforward } = ratios;
   const rounds = results.servers.musicez.rounds.length;
   return [
@@ -22,6 +25,10 @@ export function report(results: BenchResults): string {
     '',
     `musicez / bare Fastify     ${toBare.median.toFixed(2)}   (rounds: ${list(toBare.rounds, 2)})`,
     `musicez / straightforward  ${toStraightforward.median.toFixed(1)}   (rounds: ${list(toStraightforward.rounds, 1)})`,
+    '',
+    `authentication costs  ${cost(costs.authentication)}`,
+    `limits cost           ${cost(costs.limits)}`,
+    `the log costs         ${cost(costs.log)}`,
     '',
     ...results.targets.map(({ outcome, target }) => `${outcome.padEnd(10)}  ${target}`),
     '',
@@ -64,6 +71,10 @@ function table({ servers, load }: BenchResults): string[] {
 
 function figure(value: number, digits: number) {
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+function cost({ median, rounds }: Difference) {
+  return `${median.toFixed(1).padStart(4)} µs of CPU a request   (rounds: ${list(rounds, 1)})`;
 }
 
 function list(values: readonly number[], digits: number) {

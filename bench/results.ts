@@ -1,7 +1,7 @@
 import type { Judgement } from './targets.js';
 
-/** In the order of a round: this service stands next to bare Fastify, its finer measure. */
-export const serverNames = ['straightforward', 'bare', 'musicez'] as const;
+/** In the order of a round: bare Fastify, the finer measure, stands next to those that are held against it. */
+export const serverNames = ['straightforward', 'musicez', 'bare', 'authentication', 'limits', 'log'] as const;
 export type ServerName = (typeof serverNames)[number];
 
 /** One round of load on one server. */
@@ -43,6 +43,12 @@ export interface Ratio {
   rounds: number[];
 }
 
+/** By how many microseconds of CPU a request is dearer, each round against the same round. */
+export interface Difference {
+  median: number;
+  rounds: number[];
+}
+
 /** What `--json` writes. */
 export interface BenchResults {
   /** ISO 8601. */
@@ -56,6 +62,8 @@ export interface BenchResults {
   load: { generator: 'wrk' | 'autocannon'; version: string; connections: number; secondsPerRound: number };
   servers: Record<ServerName, ServerResult>;
   ratios: { toBare: Ratio; toStraightforward: Ratio };
+  /** Authentication beyond bare Fastify; the request log and limits beyond authentication. */
+  costs: { authentication: Difference; log: Difference; limits: Difference };
   /** From starting this service's process to a 200 of `/readyz`, on an empty database. */
   startToReadyMs: number;
   targets: Judgement[];
@@ -75,6 +83,14 @@ export function medianRound(rounds: readonly Round[]): Round {
 export function ratioOf(rounds: readonly Round[], to: readonly Round[]): Ratio {
   const ratios = rounds.map((round, i) => round.requestsPerSecond / (to[i]?.requestsPerSecond ?? Number.NaN));
   return { median: median(ratios), rounds: ratios };
+}
+
+/** The difference in CPU, round by round. */
+export function costOf(rounds: readonly Round[], beyond: readonly Round[]): Difference {
+  const differences = rounds.map(
+    (round, i) => round.cpuMicrosecondsPerRequest - (beyond[i]?.cpuMicrosecondsPerRequest ?? Number.NaN),
+  );
+  return { median: median(differences), rounds: differences };
 }
 
 function median(values: readonly number[]): number {

@@ -7,7 +7,15 @@ import { findLoadGenerator } from './load/index.js';
 import { Measurement } from './measurement.js';
 import type { BenchOptions } from './options.js';
 import type { Progress } from './progress.js';
-import { type BenchResults, medianRound, ratioOf, type ServerName, type ServerResult, serverNames } from './results.js';
+import {
+  type BenchResults,
+  costOf,
+  medianRound,
+  ratioOf,
+  type ServerName,
+  type ServerResult,
+  serverNames,
+} from './results.js';
 import { countRows } from './rows.js';
 import { nameOfDatabase } from './scratch.js';
 import { judge } from './targets.js';
@@ -17,7 +25,7 @@ const warmUpSeconds = 2;
 const longestStretchSeconds = 10;
 
 /**
- * The whole comparison: starts the three servers, drives them in turn, counts their rows and judges. It leaves nothing
+ * The whole comparison: starts the servers, drives them in turn, counts their rows and judges. It leaves nothing
  * behind, however it ends.
  *
  * @param url of the PostgreSQL to use; undefined for the embedded database
@@ -39,7 +47,7 @@ export async function run(options: BenchOptions, url: string | undefined, progre
     const written = await countAll(Object.values(all), progress, signal);
 
     const servers = forEach((name) => resultOf(measured[name], written.get(name)));
-    const { bare, straightforward, musicez } = servers;
+    const { bare, straightforward, musicez, authentication, log, limits } = servers;
     const [cpu] = cpus();
     const results: Omit<BenchResults, 'targets'> = {
       startedAt,
@@ -58,13 +66,18 @@ export async function run(options: BenchOptions, url: string | undefined, progre
         toBare: ratioOf(musicez.rounds, bare.rounds),
         toStraightforward: ratioOf(musicez.rounds, straightforward.rounds),
       },
+      costs: {
+        authentication: costOf(authentication.rounds, bare.rounds),
+        log: costOf(log.rounds, authentication.rounds),
+        limits: costOf(limits.rounds, authentication.rounds),
+      },
       startToReadyMs,
     };
     return { ...results, targets: judge(results) } satisfies BenchResults;
   });
 }
 
-/** Round by round, one after the other: a machine's speed drifts, and so all three drift with it. */
+/** Round by round, one after the other: a machine's speed drifts, and so all drift with it. */
 async function driveInTurn(
   all: Measurement[],
   { rounds, seconds }: BenchOptions,

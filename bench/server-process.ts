@@ -53,10 +53,10 @@ export class ServerProcess {
    *
    * @throws when the server ends before, or takes a minute
    */
-  async answers(path: string, signal: AbortSignal): Promise<void> {
+  async answers(path: string, signal: AbortSignal, headers: Record<string, string> = {}): Promise<void> {
     const deadline = performance.now() + startDeadlineMs;
     while (performance.now() < deadline) {
-      const response = await this.get(path, signal).catch(() => undefined);
+      const response = await this.get(path, signal, headers).catch(() => undefined);
       await response?.arrayBuffer();
       if (response?.ok) return;
       AbortSignal.any([signal, this.gone.signal]).throwIfAborted();

@@ -12,12 +12,14 @@ export interface Judgement {
 
 export const leastOfBare = 0.45;
 export const leastTimesStraightforward = 20;
+/** Beyond bare Fastify, in microseconds of CPU a request. */
+export const mostForAuthentication = 3;
 export const mostResidentBytes = 250e6;
 const manyRequests = 1_000_000;
 
 /** What this service is to reach, each with how this run came out. */
 export function judge(results: Omit<BenchResults, 'targets'>): Judgement[] {
-  const { servers, ratios, startToReadyMs, load } = results;
+  const { servers, ratios, costs, startToReadyMs, load } = results;
   const { musicez } = servers;
   const onPostgres = results.database !== 'embedded database';
   const comparable = onPostgres && load.generator === 'wrk';
@@ -37,6 +39,11 @@ export function judge(results: Omit<BenchResults, 'targets'>): Judgement[] {
     wanted(
       `${toStraightforward.median.toFixed(1)} times the straightforward version (at least ${leastTimesStraightforward})`,
       toStraightforward.median >= leastTimesStraightforward,
+      comparable,
+    ),
+    wanted(
+      `${costs.authentication.median.toFixed(1)} µs of CPU a request for authentication (under ${mostForAuthentication})`,
+      costs.authentication.median < mostForAuthentication,
       comparable,
     ),
     wanted(

@@ -16,6 +16,6 @@ export default fp(
 /** For answers that are sent before any hook runs, too. */
 export function addRequestId(reply: FastifyReply) {
   const { id } = reply.request;
-  if (reply.raw instanceof PreparedResponse) reply.raw.requestId = id;
+  if (reply.raw instanceof PreparedResponse) reply.raw.addLines(`x-request-id: ${id}\r\n`);
   else reply.header('x-request-id', id);
 }

@@ -21,7 +21,7 @@ export const meRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags: ['keys'],
         summary: 'The calling key',
         security: keySecurity,
-        response: { 200: Me, ...problems(400, 401, 503) },
+        response: { 200: Me, ...problems(400, 401, 429, 503) },
       },
     },
     async (request) => {

@@ -15,7 +15,10 @@ const Health = Type.Object({
       { accepted: Type.Integer(), written: Type.Integer(), buffered: Type.Integer(), dropped: Type.Integer() },
       { description: 'Records since the start: accepted = written + buffered + dropped' },
     ),
-    keyCache: Type.Object({ entries: Type.Integer() }),
+    keyCache: Type.Object({
+      entries: Type.Integer(),
+      hearsChanges: Type.Boolean({ description: 'Whether changes made elsewhere apply at once' }),
+    }),
   }),
 });
 
@@ -39,7 +42,7 @@ export const probeRoutes: FastifyPluginAsyncTypebox<{ version: string }> = async
         version,
         uptimeSeconds: process.uptime(),
         timestamp: new Date(),
-        checks: { database, requestLog: app.requestLog.counts, keyCache: { entries: app.apiKeys.cached } },
+        checks: { database, requestLog: app.requestLog.counts, keyCache: app.apiKeys.cache },
       };
     },
   );

@@ -1,43 +1,19 @@
 import createError from '@fastify/error';
-import { type FastifyPluginAsyncTypebox, type Static, Type } from '@fastify/type-provider-typebox';
+import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox';
 import { adminScope } from '../plugins/api-keys/index.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { firstIdAt } from '../plugins/request-log/record.js';
-import { GivenTimestamp, Id, IdParams, lineOfText, Page, pageOf, Timestamp } from './fields.js';
+import { Id, IdParams, Page, pageOf } from './fields.js';
+import { conditionsOf, RequestLogEntry, requestLogFilter } from './request-log-fields.js';
 
-const RequestLogEntry = Type.Object({
-  id: Type.String({ description: 'The x-request-id of the answer' }),
-  method: Type.String(),
-  path: Type.String({ description: 'Without the query string' }),
-  statusCode: Type.Integer({ description: '499: the client went away before the answer' }),
-  duration: Type.Integer({ description: 'Milliseconds' }),
-  ip: Type.String(),
-  userAgent: Type.Union([Type.String(), Type.Null()]),
-  apiKeyId: Type.Union([Type.String(), Type.Null()], { description: 'The calling key' }),
-  createdAt: Timestamp,
-});
-
-const Filter = Type.Object(
-  {
-    ...Page.properties,
-    from: Type.Optional(GivenTimestamp),
-    to: Type.Optional(GivenTimestamp),
-    method: Type.Optional(Type.String({ pattern: '^[A-Z-]{1,32}$' })),
-    path: Type.Optional(Type.String({ maxLength: 1024, pattern: lineOfText })),
-    statusCode: Type.Optional(Type.Integer({ minimum: 100, maximum: 599 })),
-    minDuration: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1, description: 'Milliseconds' })),
-    apiKeyId: Type.Optional(Id),
-  },
-  { additionalProperties: false },
-);
+const Filter = Type.Object({ ...Page.properties, ...requestLogFilter }, { additionalProperties: false });
 
 const NoSuchEntry = createError('REQUEST_LOG_NOT_FOUND', 'there is no logged request with this id', 404);
 
 export const requestLogRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.addHook('onRequest', app.requireApiKey(adminScope));
   const schema = { tags: ['request log'], security: keySecurity };
-  const refusals = problems(400, 401, 403, 503);
+  const refusals = problems(400, 401, 403, 429, 503);
 
   app.get(
     '/v1/request-logs',
@@ -55,7 +31,7 @@ export const requestLogRoutes: FastifyPluginAsyncTypebox = async (app) => {
     async (request) => {
       const { limit } = request.query;
       const rows = await app.prisma.requestLog.findMany({
-        where: conditionsOf(request.query),
+        where: conditionsOf(request.query, request.query.cursor),
         orderBy: { id: 'desc' },
         take: limit + 1,
       });
@@ -80,16 +56,3 @@ export const requestLogRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
   );
 };
-
-/** Ids begin with the time, so a range of time is a range of the primary key: `from` counts, `to` does not. */
-function conditionsOf({ from, to, cursor, method, path, statusCode, minDuration, apiKeyId }: Static<typeof Filter>) {
-  const before = [cursor, to && firstIdAt(new Date(to))].filter((id) => id !== undefined).sort()[0];
-  return {
-    id: { ...(from && { gte: firstIdAt(new Date(from)) }), ...(before && { lt: before }) },
-    ...(method && { method }),
-    ...(path && { path }),
-    ...(statusCode && { statusCode }),
-    ...(minDuration && { duration: { gte: minDuration } }),
-    ...(apiKeyId && { apiKeyId }),
-  };
-}

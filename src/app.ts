@@ -4,16 +4,23 @@ import apiKeys from '../plugins/api-keys/index.js';
 import database from '../plugins/database/index.js';
 import drain from '../plugins/drain.js';
 import health from '../plugins/health.js';
+import keyUsage from '../plugins/key-usage.js';
+import limits from '../plugins/limits/index.js';
+import metrics from '../plugins/metrics/index.js';
 import openapi from '../plugins/openapi.js';
 import prisma from '../plugins/prisma/index.js';
 import problemDetails from '../plugins/problem-details/index.js';
 import requestId from '../plugins/request-id.js';
 import requestLog from '../plugins/request-log/index.js';
 import securityHeaders from '../plugins/security-headers/index.js';
+import { apiKeyVerificationRoutes } from '../routes/api-key-verification.js';
 import { apiKeyRoutes } from '../routes/api-keys.js';
+import { forwardAuthRoutes } from '../routes/forward-auth.js';
 import { homeRoutes } from '../routes/home.js';
 import { meRoutes } from '../routes/me.js';
+import { metricsRoutes } from '../routes/metrics.js';
 import { probeRoutes } from '../routes/probes.js';
+import { requestLogExportRoutes } from '../routes/request-log-export.js';
 import { requestLogRoutes } from '../routes/request-logs.js';
 import type { Config } from './config/index.js';
 import { fastifyOptions } from './fastify-options.js';
@@ -34,13 +41,23 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   await app.register(prisma);
 
   // What the service is for
+  await app.register(limits, config.limits);
   await app.register(apiKeys, config.apiKeys);
   await app.register(requestLog, { ...config.requestLog, exclude: ['/livez', '/readyz', '/metrics'] });
+  await app.register(keyUsage);
+  await app.register(metrics);
   if (config.corsOrigins.length > 0) {
     await app.register(cors, {
       origin: config.corsOrigins,
       methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
-      exposedHeaders: ['x-request-id', 'www-authenticate', 'retry-after'],
+      exposedHeaders: [
+        'x-request-id',
+        'www-authenticate',
+        'retry-after',
+        'ratelimit-limit',
+        'ratelimit-remaining',
+        'ratelimit-reset',
+      ],
       // An OPTIONS that is no preflight is a request like any other.
       strictPreflight: false,
     });
@@ -51,9 +68,13 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   // Routes: a new module is one file in routes/ and one line here
   await app.register(homeRoutes, { version });
   await app.register(probeRoutes, { version });
+  await app.register(metricsRoutes);
   await app.register(meRoutes);
   await app.register(apiKeyRoutes);
+  await app.register(apiKeyVerificationRoutes);
+  await app.register(forwardAuthRoutes, { trustProxy: config.trustProxy });
   await app.register(requestLogRoutes);
+  await app.register(requestLogExportRoutes);
 
   return app;
 }

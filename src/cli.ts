@@ -1,5 +1,6 @@
 import { DatabaseStartError } from '../plugins/database/errors.js';
-import { KeysCommandError, runKeysCommand } from './cli/keys.js';
+import { KeysCommandError } from './cli/key-commands.js';
+import { runKeysCommand } from './cli/keys.js';
 import { ConfigError, loadConfig } from './config/index.js';
 
 const [command, ...args] = process.argv.slice(2);

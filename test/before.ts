@@ -10,6 +10,8 @@ if (!onPostgres && !isCurrent()) {
   const database = openDatabase(options);
   await database.start(() => {});
   await database.migrate(version);
+  // What the service would do at each start anew.
+  await database.pool.query(`SELECT request_logs_keep(0, (now() AT TIME ZONE 'UTC')::date)`);
   await database.close();
 }
 

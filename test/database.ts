@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -19,8 +20,13 @@ export async function ownDatabase({ migrated = true } = {}): Promise<{ DATA_DIR:
   const DATA_DIR = mkdtempSync(join(tmpdir(), 'musicez-test-'));
   t.teardown(() => rmSync(DATA_DIR, { recursive: true, force: true }));
   if (onPostgres) return { DATA_DIR, DATABASE_URL: await createDatabase() };
-  if (migrated) cpSync(embeddedTemplate, DATA_DIR, { recursive: true });
+  if (migrated) copyTemplate(DATA_DIR);
   return { DATA_DIR };
+}
+
+/** Its thousand files are copied by a program in half the time that Node.js takes. */
+export function copyTemplate(directory: string): void {
+  execFileSync('cp', ['-R', `${embeddedTemplate}/.`, directory]);
 }
 
 async function createDatabase(): Promise<string> {

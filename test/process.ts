@@ -1,14 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import t from 'tap';
 
 /**
  * Runs a file of the project as a process of its own; it is killed, if need be, when the test file ends.
  *
+ * @param file the service's own as they are deployed, in dist; those of the tests in TypeScript
  * @returns what it has written so far, `waitFor` what it will have written, and `exited` with its exit code or signal
  */
 export function run(file: string, args: string[], variables: NodeJS.ProcessEnv) {
-  const child = spawn(process.execPath, ['--import=tsx', file, ...args], {
+  const child = spawn(process.execPath, [...(file.endsWith('.ts') ? ['--import=tsx'] : []), file, ...args], {
     env: { ...process.env, LOG_LEVEL: 'info', ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -34,7 +36,7 @@ export function run(file: string, args: string[], variables: NodeJS.ProcessEnv) 
 
 /** Starts the service on a free port and waits until it listens; with `ready`, until it is ready as well. */
 export async function startService(variables: NodeJS.ProcessEnv, { ready = true } = {}) {
-  const service = run('src/server.ts', [], { PORT: '0', HOST: '127.0.0.1', ...variables });
+  const service = run('dist/src/server.js', [], { PORT: '0', HOST: '127.0.0.1', ...variables });
   const [, url = ''] = await service.waitFor(/listening at (http:[^"]+)/);
   if (ready) await untilStatus(`${url}/readyz`, 200);
   return { url, ...service };
@@ -48,4 +50,23 @@ export async function untilStatus(url: string, status: number, init: RequestInit
     await response?.body?.cancel();
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/** A port that was free a moment ago, for programs that take no other. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Whether somebody listens there. */
+export function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
 }

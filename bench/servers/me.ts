@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { Id, Timestamp } from '../../routes/fields.js';
 
-/** What `/v1/me` answers, as `routes/me.ts` has it; the benchmark checks that all three say the same, byte by byte. */
+/** What `/v1/me` answers, as `routes/me.ts` has it; the benchmark checks that all say the same, byte by byte. */
 export const Me = Type.Object({
   id: Id,
   name: Type.String(),

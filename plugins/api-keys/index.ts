@@ -1,24 +1,34 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import fp from 'fastify-plugin';
+import type { Subject } from '../limits/counter.js';
+import { addLimitFields, type Standing } from '../limits/standing.js';
+import { digestOn } from './connection-digest.js';
 import { presentedKey } from './credentials.js';
-import { keyDisabled, keyExpired, keyMissing, keyUnknown, lookupFailed, scopeMissing } from './errors.js';
-import { type CallingKey, KeyCache, type KeyCacheOptions } from './key-cache.js';
-import { digestOf, isWellFormedKey } from './key-format.js';
+import { keyLimited, keyMissing, lookupFailed, refusalOf } from './errors.js';
+import { refuseGuess } from './guesses.js';
+import type { CallingKey, KeyCacheOptions } from './key-cache.js';
+import { digestOf } from './key-format.js';
+import { createKnownKeys, type KnownKeys } from './known-keys.js';
 import { type ApiKeyStore, createApiKeyStore } from './store.js';
+import { judge, type Outcome, outcomes, type Verdict } from './verdict.js';
 
 export type { CallingKey } from './key-cache.js';
-
-/** The scope that opens everything. */
-export const adminScope = 'admin';
+export { adminScope } from './store.js';
 
 type Authenticate = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void;
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** The keys in the database; changes made here apply to this process at once. */
-    apiKeys: ApiKeyStore & { readonly cached: number };
+    apiKeys: ApiKeyStore & {
+      readonly cache: Pick<KnownKeys, 'entries' | 'counts' | 'hearsChanges' | 'heardUntil'>;
+      /** How often which key was judged how, since the start. */
+      readonly outcomes: Readonly<Record<Outcome, number>>;
+      /** Judges a key, and counts that as a use of it. */
+      verify(key: string, scope?: string): Promise<Verification>;
+    };
     /**
-     * Makes an `onRequest` hook that lets only requests with a valid key in.
+     * Makes an `onRequest` hook that lets only requests with a valid key in, as many a minute as the key may make.
      *
      * @param scope what the key must be allowed to do; without it any valid key will do
      */
@@ -30,16 +40,20 @@ declare module 'fastify' {
   }
 }
 
+/** What became of a key that was asked about. */
+export interface Verification {
+  code: Verdict | 'RATE_LIMITED';
+  /** Null when there is none. */
+  key: CallingKey | null;
+}
+
 export interface ApiKeysOptions {
   /** What every key begins with. */
   prefix: string;
-  /** @see KeyCacheOptions.ttlMs */
-  cacheTtlMs: KeyCacheOptions['ttlMs'];
-  /** @see KeyCacheOptions.maxStaleMs */
-  cacheMaxStaleMs: KeyCacheOptions['maxStaleMs'];
+  cache: KeyCacheOptions;
+  /** What a key may do that has no limit of its own, in requests a minute; undefined: what it likes. */
+  ratePerMinute?: number | undefined;
 }
-
-const failureWarningEveryMs = 1_000;
 
 const callingKey = Symbol('calling key');
 type Authenticated = FastifyRequest & { [callingKey]?: CallingKey };
@@ -51,15 +65,15 @@ export function callingKeyId(request: FastifyRequest): string | null {
 
 /** API keys: `app.apiKeys` keeps them, `app.requireApiKey` asks for one. */
 export default fp<ApiKeysOptions>(
-  async (app, { prefix, cacheTtlMs, cacheMaxStaleMs }) => {
-    const cache = new KeyCache(findKey, { ttlMs: cacheTtlMs, maxStaleMs: cacheMaxStaleMs });
-    const store = createApiKeyStore(app.prisma, prefix, (digest) => cache.forget(digest));
+  async (app, { prefix, cache, ratePerMinute }) => {
+    const known = createKnownKeys(app, prefix, cache);
+    const counts = Object.fromEntries(outcomes.map((outcome) => [outcome, 0])) as Record<Outcome, number>;
 
     app.decorate('apiKeys', {
-      ...store,
-      get cached() {
-        return cache.size;
-      },
+      ...createApiKeyStore(app.prisma, prefix, known.forget),
+      cache: known,
+      outcomes: counts,
+      verify,
     });
     app.decorate('requireApiKey', requireApiKey);
     app.decorateRequest('apiKey', {
@@ -71,53 +85,89 @@ export default fp<ApiKeysOptions>(
     });
 
     function requireApiKey(scope?: string): Authenticate {
-      return function authenticate(request, _reply, done) {
+      return function authenticate(request, reply, done) {
         let presented: string | null;
         try {
           presented = presentedKey(request.headers);
         } catch (error) {
           return done(error as Error);
         }
-        if (presented === null) return done(keyMissing());
-        const digest = digestOf(presented);
-        const known = cache.peek(digest);
-        if (known) return done(admit(request, known, scope));
-        if (known === null || !isWellFormedKey(presented, prefix)) return done(keyUnknown());
-        cache.lookup(digest).then(
-          (key) => done(key ? admit(request, key, scope) : keyUnknown()),
-          (error) => {
-            warnOfFailure(error);
+        if (presented === null) {
+          counts.MISSING++;
+          return done(keyMissing());
+        }
+        const digest = digestOn(request.raw.socket, presented);
+        const found = known.find(presented, digest);
+        if (!(found instanceof Promise)) return answer(found);
+        found
+          .then(answer, (error) => {
+            counts.UNAVAILABLE++;
             done(lookupFailed(error));
-          },
-        );
+          })
+          .catch(done);
+
+        function answer(key: CallingKey | null) {
+          if (key) return admit(request, reply, key, scope, done);
+          counts.NOT_FOUND++;
+          if (known.wasKnown(digest)) done(refusalOf('NOT_FOUND'));
+          else refuseGuess(app.limits, request.ip, done);
+        }
       };
     }
 
-    // Said, but not for each of the requests that meet the same outage.
-    let warnedAt = 0;
-    function warnOfFailure(error: unknown) {
-      if (Date.now() - warnedAt < failureWarningEveryMs) return;
-      warnedAt = Date.now();
-      app.log.warn({ err: error }, 'a key could not be looked up');
-    }
-
-    async function findKey(digest: string): Promise<CallingKey | null> {
-      if (!app.database.isReady) throw new Error('the database has not been ready yet');
-      return app.prisma.apiKey.findUnique({
-        where: { key: digest },
-        select: { id: true, name: true, start: true, scopes: true, active: true, expiresAt: true },
+    function admit(
+      request: FastifyRequest,
+      reply: FastifyReply,
+      key: CallingKey,
+      scope: string | undefined,
+      done: HookHandlerDoneFunction,
+    ) {
+      const verdict = judge(key, scope);
+      if (verdict === 'VALID' || verdict === 'INSUFFICIENT_SCOPE') (request as Authenticated)[callingKey] = key;
+      if (verdict !== 'VALID') {
+        counts[verdict]++;
+        return done(refusalOf(verdict, scope));
+      }
+      const limit = limitOf(key);
+      if (limit === undefined) {
+        counts.VALID++;
+        return done();
+      }
+      app.limits.count(limit, (standing) => {
+        counts[standing.exceeded ? 'RATE_LIMITED' : 'VALID']++;
+        if (standing.exceeded) return done(keyLimited(standing));
+        addLimitFields(reply, standing);
+        done();
       });
     }
-  },
-  { name: 'api-keys', dependencies: ['database', 'prisma', 'problem-details'] },
-);
 
-/** @returns why the key does not open this, if it does not */
-function admit(request: FastifyRequest, key: CallingKey, scope: string | undefined) {
-  if (!key.active) return keyDisabled();
-  if (key.expiresAt && key.expiresAt.getTime() <= Date.now()) return keyExpired();
-  (request as Authenticated)[callingKey] = key;
-  if (scope !== undefined && !key.scopes.includes(scope) && !key.scopes.includes(adminScope))
-    return scopeMissing(scope);
-  return undefined;
-}
+    async function verify(presented: string, scope?: string): Promise<Verification> {
+      const verification = await verificationOf(presented, scope);
+      counts[verification.code]++;
+      return verification;
+    }
+
+    async function verificationOf(presented: string, scope?: string): Promise<Verification> {
+      let key: CallingKey | null;
+      try {
+        key = await known.find(presented, digestOf(presented));
+      } catch (error) {
+        counts.UNAVAILABLE++;
+        throw lookupFailed(error);
+      }
+      const code = judge(key, scope);
+      if (key === null || code !== 'VALID') return { code, key };
+      const limit = limitOf(key);
+      if (limit === undefined) return { code, key };
+      const standing = await new Promise<Standing>((resolve) => app.limits.count(limit, resolve));
+      return { code: standing.exceeded ? 'RATE_LIMITED' : 'VALID', key };
+    }
+
+    /** What is counted of a key, and up to what; undefined: nothing. */
+    function limitOf({ id, rateLimitPerMinute }: CallingKey): Subject | undefined {
+      const limit = rateLimitPerMinute ?? ratePerMinute;
+      return limit === undefined ? undefined : { kind: 'key', id, limit };
+    }
+  },
+  { name: 'api-keys', dependencies: ['database', 'prisma', 'limits'] },
+);

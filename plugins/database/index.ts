@@ -9,7 +9,7 @@ declare module 'fastify' {
 }
 
 /** The database as plugins and routes see it. */
-export interface DatabaseHandle extends Pick<Database, 'pool' | 'schema' | 'embedded'> {
+export interface DatabaseHandle extends Pick<Database, 'pool' | 'schema' | 'embedded' | 'createClient'> {
   /** Whether it has answered and has every migration. It may have gone away since. */
   readonly isReady: boolean;
   /**
@@ -31,7 +31,7 @@ export interface DatabasePluginOptions extends DatabaseOptions {
 export default fp<DatabasePluginOptions>(
   async (app, { version, ...options }) => {
     const database = openDatabase(options);
-    const { pool, schema, embedded } = database;
+    const { pool, schema, embedded, createClient } = database;
     const ready = new Promise<void>((resolve, reject) => {
       app.addHook('onReady', (done) => {
         bringUp().then(resolve, reject);
@@ -40,7 +40,7 @@ export default fp<DatabasePluginOptions>(
     });
     // Whoever starts the service awaits it; an instance that is closed before need not.
     ready.catch(() => {});
-    const handle = { pool, schema, embedded, isReady: false, ready };
+    const handle = { pool, schema, embedded, createClient, isReady: false, ready };
     app.decorate('database', handle);
     app.addHook('onClose', () => database.close());
 

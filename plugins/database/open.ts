@@ -25,6 +25,11 @@ export interface Database {
   readonly schema: string;
   /** Whether it lives in this process. */
   readonly embedded: boolean;
+  /**
+   * Makes a connection outside the pool, not yet connected, for who has to keep one. Undefined if embedded, where there is
+   * only one for all.
+   */
+  readonly createClient: (() => pg.Client) | undefined;
   /** Starts it if embedded, and waits until it answers. */
   start(onFailure: (error: Error, attempt: number) => void): Promise<void>;
   /**
@@ -59,6 +64,7 @@ function openServer({ prismaDir, limits, queryTimeoutMs }: DatabaseOptions, url:
     pool,
     schema,
     embedded: false,
+    createClient: () => new pg.Client({ connectionString: url, application_name: 'musicez', keepAlive: true }),
     start: (onFailure) => waitForDatabase(pool, onFailure, stopped.signal),
     migrate: (version) =>
       withMigrationLock(pool, async () => {
@@ -90,6 +96,7 @@ function openEmbedded({ dataDir, prismaDir, limits, queryTimeoutMs }: DatabaseOp
     pool,
     schema: 'public',
     embedded: true,
+    createClient: undefined,
     start: () => database.start(),
     migrate: (version) => migrate(pool, 'public', prismaDir, version),
     async close() {

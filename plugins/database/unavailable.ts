@@ -1,9 +1,10 @@
 /**
- * Prisma: not reachable, timed out, closed, pool exhausted, too many connections.
+ * Prisma: not reachable, timed out, closed, pool exhausted, transaction not begun or not ended in time, too many
+ * connections.
  *
  * @see https://www.prisma.io/docs/orm/reference/error-reference
  */
-const prismaCodes = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2037']);
+const prismaCodes = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028', 'P2037']);
 
 /** PostgreSQL: connection exception, shutting down or starting, too many connections. */
 const sqlStates = /^(08...|57P0.|53300)$/;

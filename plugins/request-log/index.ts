@@ -2,8 +2,15 @@ import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { callingKeyId } from '../api-keys/index.js';
-import { clientClosedRequest, pathOf, recordOf } from './record.js';
-import { RequestLogWriter, type WriterCounts, type WriterOptions } from './writer.js';
+import { DayKeeper } from './day-keeper.js';
+import { clientClosedRequest, type LoggedAs, nameAs, pathOf, recordOf } from './record.js';
+import {
+  type BatchListener,
+  type RecordsListener,
+  RequestLogWriter,
+  type WriterCounts,
+  type WriterOptions,
+} from './writer.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -16,6 +23,14 @@ export interface RequestLog {
   readonly counts: WriterCounts;
   /** Sends all that waits now; resolves when it is written. */
   flush(): Promise<void>;
+  /** Says what a request stands for, where its own method and path say nothing. */
+  nameAs(request: FastifyRequest, name: LoggedAs): void;
+  /** Told of every batch that the database has confirmed. */
+  onBatch(listener: BatchListener): void;
+  /** Told of every record once, whether or not the database takes it. */
+  onRecords(listener: RecordsListener): void;
+  /** Tells of the records so far, rather than with their batch. */
+  tellRecords(): void;
   /** Logs a request that Fastify answers before its hooks run, such as one with a malformed path. */
   observe(request: FastifyRequest, reply: FastifyReply): void;
 }
@@ -23,6 +38,8 @@ export interface RequestLog {
 export interface RequestLogOptions extends WriterOptions {
   /** Paths that are not logged. */
   exclude: readonly string[];
+  /** For how many days rows are kept; 0: for ever. */
+  retentionDays: number;
 }
 
 const unanswered = Symbol('requests without an answer yet');
@@ -30,8 +47,9 @@ type TrackedSocket = Socket & { [unanswered]?: Set<FastifyReply> };
 
 /** Every request becomes a row of `request_logs`; nothing of that delays or fails an answer. */
 export default fp<RequestLogOptions>(
-  async (app, { exclude, ...options }) => {
+  async (app, { exclude, retentionDays, ...options }) => {
     const writer = new RequestLogWriter(app.database, options, app.log);
+    const days = new DayKeeper(app.database, retentionDays, app.log);
     const excluded = new Set(exclude);
 
     app.decorate('requestLog', {
@@ -39,6 +57,10 @@ export default fp<RequestLogOptions>(
         return writer.counts;
       },
       flush: () => writer.flush(),
+      nameAs,
+      onBatch: (listener) => writer.onBatch(listener),
+      onRecords: (listener) => writer.onRecords(listener),
+      tellRecords: () => writer.tellRecords(),
       observe(request, reply) {
         track(request, reply);
         reply.raw.once('finish', () => settle(request, reply, reply.statusCode));
@@ -53,7 +75,11 @@ export default fp<RequestLogOptions>(
       settle(request, reply, reply.statusCode);
       done();
     });
-    app.addHook('onClose', () => writer.close());
+    app.addHook('onReady', async () => days.start());
+    app.addHook('onClose', async () => {
+      await writer.close();
+      await days.stop();
+    });
 
     // `onResponse` does not run for a request whose client went away, and `onRequestAbort` only while its body is
     // unread. The socket knows of both, and of requests that are queued behind another.

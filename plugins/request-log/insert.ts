@@ -1,5 +1,5 @@
 import type { QueryConfig } from 'pg';
-import type { RequestRecord } from './record.js';
+import { arrivalOf, type RequestRecord } from './record.js';
 
 /** One statement for any number of rows. The time of arrival is the one in the id. */
 const insert = `
@@ -13,22 +13,23 @@ const insert = `
  * are. To be ready for that costs PostgreSQL a quarter more, so the first time it is not.
  */
 const statements = {
-  first: { name: 'request-log-insert', text: insert },
-  again: { name: 'request-log-insert-again', text: `${insert}\n  ON CONFLICT (id) DO NOTHING` },
+  prepared: { name: 'request-log-insert', text: insert },
+  unprepared: { text: insert },
+  again: { text: `${insert}\n  ON CONFLICT (id) DO NOTHING` },
 };
 
 /** How long the server may take, in milliseconds, before the batch is tried again on another connection. */
 const deadlineMs = 10_000;
 
 /**
- * The query that stores `records`. Prepared once a connection; its arrays are written out by hand, which costs a third
- * of what `pg` takes for it.
+ * The query that stores `records`. Its arrays are written out by hand, which costs a third of what `pg` takes for it.
  *
- * @param time whether this batch may have been sent before
+ * @param how `prepared` once a connection, for a batch that has not been sent before; `unprepared` where connections do
+ *   not keep what they have prepared; `again` for one that may have been sent before
  */
 export function insertOf(
   records: readonly RequestRecord[],
-  time: keyof typeof statements,
+  how: keyof typeof statements,
 ): QueryConfig & { query_timeout: number } {
   const ids: string[] = [];
   const methods: string[] = [];
@@ -44,7 +45,7 @@ export function insertOf(
     methods.push(record.method);
     paths.push(record.path);
     statuses.push(record.statusCode);
-    durations.push(record.durationMs);
+    durations.push(Math.round(record.durationMs));
     ips.push(record.ip);
     agents.push(record.userAgent);
     keyIds.push(record.apiKeyId);
@@ -52,7 +53,7 @@ export function insertOf(
   }
   const plain = [ids, methods].map(arrayLiteral);
   return {
-    ...statements[time],
+    ...statements[how],
     values: [
       ...plain,
       paths.toLiteral(),
@@ -67,9 +68,12 @@ export function insertOf(
   };
 }
 
-/** Milliseconds since 1970: the first 48 bits of a UUIDv7. */
-function arrivalOf(uuid: string): number {
-  return Number.parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16);
+/**
+ * Whether an error says that the connection is another one than before, as behind a pooler in transaction mode: a
+ * statement that was prepared is not there, or one is that was not.
+ */
+export function losesPreparedStatements(error: unknown): boolean {
+  return ['26000', '42P05'].includes(String((error as { code?: unknown }).code));
 }
 
 /** An array literal of what needs no quotes: numbers, UUIDs, HTTP methods. */

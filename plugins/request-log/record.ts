@@ -6,7 +6,10 @@ export interface RequestRecord {
   id: string;
   method: string;
   path: string;
+  /** The template of the path, such as `/v1/api-keys/:id`; empty where no route matched. */
+  route: string;
   statusCode: number;
+  /** With fractions, of which the row keeps none. */
   durationMs: number;
   ip: string;
   userAgent: string | null;
@@ -25,6 +28,20 @@ export function pathOf(url: string): string {
 /** How much of a text is kept. An index entry holds 2,700 bytes, and a character of a URL becomes two at the most. */
 const longestText = 1_024;
 
+/** What a request is logged as, where that is not what it is. */
+export interface LoggedAs {
+  method?: string;
+  /** Path, and perhaps query string. */
+  url?: string;
+}
+
+const loggedAs = Symbol('logged as');
+type NamedRequest = FastifyRequest & { [loggedAs]?: LoggedAs };
+
+export function nameAs(request: FastifyRequest, name: LoggedAs): void {
+  (request as NamedRequest)[loggedAs] = name;
+}
+
 /** Takes what a row needs from a request that has ended, and no more than a row may hold. */
 export function recordOf(
   request: FastifyRequest,
@@ -33,12 +50,16 @@ export function recordOf(
   statusCode: number,
   apiKeyId: string | null,
 ): RequestRecord {
+  const name = (request as NamedRequest)[loggedAs];
+  const url = name?.url ?? request.url;
+  const shown = name?.url === undefined ? path : pathOf(url);
   return {
     id: request.id,
-    method: request.method,
-    path: request.url.length > longestText ? cut(path) : path,
+    method: name?.method ?? request.method,
+    path: url.length > longestText ? cut(shown) : shown,
+    route: request.routeOptions.url ?? '',
     statusCode,
-    durationMs: Math.round(reply.elapsedTime),
+    durationMs: reply.elapsedTime,
     ip: bounded(request.ip ?? ''),
     userAgent: bounded(request.headers['user-agent'] ?? null),
     apiKeyId,
@@ -52,6 +73,15 @@ function bounded<T extends string | null>(text: T): T | string {
 /** Copied, because a part of a string keeps the whole in memory for as long as it waits. */
 function cut(text: string): string {
   return Buffer.from(text.slice(0, longestText), 'utf16le').toString('utf16le');
+}
+
+/**
+ * When the request of this id arrived: the first 48 bits of a UUIDv7.
+ *
+ * @returns milliseconds since 1970
+ */
+export function arrivalOf(id: string): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 }
 
 /** The lowest id that a request arriving at `time` could have. */

@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import { backoff } from '../database/backoff.js';
 import { withDeadline } from '../database/deadline.js';
 import type { DatabaseHandle } from '../database/index.js';
-import { insertOf } from './insert.js';
+import { insertOf, losesPreparedStatements } from './insert.js';
 import type { RequestRecord } from './record.js';
 
 export interface WriterOptions {
@@ -24,6 +24,10 @@ export interface WriterCounts {
   dropped: number;
 }
 
+/** @param seconds that the database took */
+export type BatchListener = (records: readonly RequestRecord[], seconds: number) => void;
+export type RecordsListener = (records: readonly RequestRecord[]) => void;
+
 const maxBatchRows = 5_000;
 const batchDeadlineMs = 15_000;
 const drainDeadlineMs = 5_000;
@@ -40,6 +44,11 @@ export class RequestLogWriter {
   private written = 0;
   private dropped = 0;
   private warnedOfDropsAt = 0;
+  private readonly batchListeners: BatchListener[] = [];
+  private readonly recordsListeners: RecordsListener[] = [];
+  /** How many of those that wait have been told to the latter. */
+  private told = 0;
+  private prepares = true;
   private timer: NodeJS.Timeout | undefined;
   private flushing: Promise<void> | undefined;
   private readonly givenUp = new AbortController();
@@ -91,8 +100,35 @@ export class RequestLogWriter {
     if (lost > 0) this.log.error({ records: lost }, 'request log: the database did not take the last records');
   }
 
+  /** @param listener told of every batch that the database has confirmed */
+  onBatch(listener: BatchListener): void {
+    this.batchListeners.push(listener);
+  }
+
+  /** @param listener told of every record once, whatever becomes of it, unless it is dropped at once */
+  onRecords(listener: RecordsListener): void {
+    this.recordsListeners.push(listener);
+  }
+
+  /** Tells of the records so far; while the database is away nobody else would. */
+  tellRecords(): void {
+    const news = this.waiting.slice(this.told);
+    this.told = this.waiting.length;
+    if (news.length > 0) this.tell(this.recordsListeners, (listener) => listener(news));
+  }
+
   private get buffered() {
     return this.waiting.length + this.sending.length;
+  }
+
+  private tell<Listener>(listeners: readonly Listener[], call: (listener: Listener) => void) {
+    for (const listener of listeners) {
+      try {
+        call(listener);
+      } catch (error) {
+        this.log.error({ err: error }, 'request log: what follows from a batch failed');
+      }
+    }
   }
 
   private drop() {
@@ -107,7 +143,9 @@ export class RequestLogWriter {
   private async sendAll() {
     try {
       for (let left = this.waiting.length; left > 0 || this.waiting.length >= maxBatchRows; left -= maxBatchRows) {
+        this.tellRecords();
         this.sending = this.waiting.splice(0, maxBatchRows);
+        this.told = this.waiting.length;
         await this.send();
       }
     } catch {
@@ -119,15 +157,20 @@ export class RequestLogWriter {
     for (let attempt = 1; ; attempt++) {
       try {
         await this.database.ready;
-        const query = insertOf(this.sending, attempt === 1 ? 'first' : 'again');
+        const query = insertOf(this.sending, attempt > 1 ? 'again' : this.prepares ? 'prepared' : 'unprepared');
+        const sentAt = performance.now();
         await withDeadline(this.database.pool.query(query), batchDeadlineMs);
+        const seconds = (performance.now() - sentAt) / 1000;
         if (this.givenUp.signal.aborted) return;
         if (attempt > 1) this.log.info({ attempt }, 'request log: the database takes records again');
         this.written += this.sending.length;
+        const batch = this.sending;
         this.sending = [];
+        this.tell(this.batchListeners, (listener) => listener(batch, seconds));
         return;
       } catch (error) {
         this.givenUp.signal.throwIfAborted();
+        if (losesPreparedStatements(error)) this.prepares = false;
         this.log.warn({ err: error, attempt, buffered: this.buffered }, 'request log: a batch failed, trying again');
       }
       await backoff(attempt, this.givenUp.signal);

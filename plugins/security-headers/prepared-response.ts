@@ -13,14 +13,16 @@ const { _storeHeader: storeHeader } = ServerResponse.prototype as unknown as { _
  */
 export class PreparedResponse<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
   prepared: PreparedHeaders | undefined;
-  /** Sent as `x-request-id`. */
-  requestId: string | undefined;
+  private lines = '';
+
+  /** Adds header fields, each with its line's end, that nobody else sets and that need no checking. */
+  addLines(lines: string) {
+    this.lines += lines;
+  }
 
   _storeHeader(statusLine: string, headers?: Record<string, unknown>) {
-    let start = statusLine;
-    if (this.prepared) start += this.prepared.linesBeside(headers);
-    if (this.requestId) start += `x-request-id: ${this.requestId}\r\n`;
-    storeHeader.call(this, start, headers);
+    const prepared = this.prepared ? this.prepared.linesBeside(headers) : '';
+    storeHeader.call(this, statusLine + prepared + this.lines, headers);
   }
 }
 

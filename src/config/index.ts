@@ -6,6 +6,7 @@ import { parseEnv } from 'node:util';
 import { type Static, Type } from '@sinclair/typebox';
 import { envSchema } from 'env-schema';
 import { isWellFormedKey } from '../../plugins/api-keys/key-format.js';
+import { highestRateLimit } from '../../plugins/api-keys/store.js';
 import { databaseConfig } from './database.js';
 
 /** A variable has a value that cannot work. The message is one line that names it and never repeats a secret. */
@@ -36,13 +37,14 @@ export const Environment = Type.Object({
   BOOTSTRAP_ADMIN_KEY: Type.Optional(Type.String()),
   KEY_CACHE_TTL_MS: Type.Integer({ minimum: 0, maximum: dayMs, default: 5_000 }),
   KEY_CACHE_MAX_STALE_MS: Type.Integer({ minimum: 0, maximum: dayMs, default: 60_000 }),
+  KEY_CACHE_MAX_ENTRIES: Type.Integer({ minimum: 1, maximum: 10_000_000, default: 50_000 }),
   REQUEST_LOG_FLUSH_MS: Type.Integer({ minimum: 1, maximum: 60_000, default: 100 }),
   REQUEST_LOG_BUFFER_ROWS: Type.Integer({ minimum: 1, maximum: 10_000_000, default: 50_000 }),
   REQUEST_LOG_SPOOL_MAX_BYTES: Type.Integer({ minimum: 0, default: 2 ** 30 }),
   REQUEST_LOG_RETENTION_DAYS: Type.Integer({ minimum: 0, maximum: 36_500, default: 30 }),
   TRUST_PROXY: Type.Optional(Type.String()),
   CORS_ORIGINS: Type.Optional(Type.String()),
-  RATE_LIMIT_PER_MINUTE: Type.Optional(Type.Integer({ minimum: 1 })),
+  RATE_LIMIT_PER_MINUTE: Type.Optional(Type.Integer({ minimum: 1, maximum: highestRateLimit })),
   REDIS_URL: Type.Optional(
     Type.String({ pattern: '^rediss?://.', description: 'a URL such as redis://localhost:6379' }),
   ),
@@ -50,12 +52,9 @@ export const Environment = Type.Object({
 });
 
 /** Variables of the contract whose capability this version does not have yet: checked, and said at start when set. */
-const withoutEffectYet = [
-  'REQUEST_LOG_SPOOL_MAX_BYTES',
-  'REQUEST_LOG_RETENTION_DAYS',
-  'RATE_LIMIT_PER_MINUTE',
-  'REDIS_URL',
-] as const satisfies readonly (keyof Static<typeof Environment>)[];
+const withoutEffectYet = ['REQUEST_LOG_SPOOL_MAX_BYTES'] as const satisfies readonly (keyof Static<
+  typeof Environment
+>)[];
 
 const require = createRequire(import.meta.url);
 const packageRoot = dirname(require.resolve('#package.json'));
@@ -89,13 +88,19 @@ export function loadConfig(variables: NodeJS.ProcessEnv, { dotenv = false } = {}
     },
     apiKeys: {
       prefix: env.API_KEY_PREFIX,
-      cacheTtlMs: env.KEY_CACHE_TTL_MS,
-      cacheMaxStaleMs: env.KEY_CACHE_MAX_STALE_MS,
+      cache: {
+        ttlMs: env.KEY_CACHE_TTL_MS,
+        maxStaleMs: env.KEY_CACHE_MAX_STALE_MS,
+        maxEntries: env.KEY_CACHE_MAX_ENTRIES,
+      },
+      ratePerMinute: env.RATE_LIMIT_PER_MINUTE,
     },
+    limits: { redisUrl: env.REDIS_URL && checkedUrl('REDIS_URL', env.REDIS_URL) },
     bootstrapAdminKey: checkedKey(env.BOOTSTRAP_ADMIN_KEY, env.API_KEY_PREFIX),
     requestLog: {
       flushIntervalMs: env.REQUEST_LOG_FLUSH_MS,
       bufferRows: env.REQUEST_LOG_BUFFER_ROWS,
+      retentionDays: env.REQUEST_LOG_RETENTION_DAYS,
     },
     trustProxy: trustedProxies(env.TRUST_PROXY),
     corsOrigins: allowedOrigins(env.CORS_ORIGINS),

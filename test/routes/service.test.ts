@@ -56,18 +56,25 @@ t.test('the OpenAPI document has every route, with a schema for every status', a
     '/',
     '/health',
     '/livez',
+    '/metrics',
     '/readyz',
     '/v1/api-keys',
+    '/v1/api-keys/verify',
     '/v1/api-keys/{id}',
+    '/v1/api-keys/{id}/events',
+    '/v1/api-keys/{id}/rotate',
+    '/v1/auth',
     '/v1/me',
     '/v1/request-logs',
+    '/v1/request-logs/export',
     '/v1/request-logs/{id}',
   ]);
   for (const [path, operations] of Object.entries<Record<string, { responses: object; security?: object }>>(
     document.paths,
   )) {
     for (const [method, { responses, security }] of Object.entries(operations)) {
-      const expected = path.startsWith('/v1/') ? ['400', '401', '503'] : ['200'];
+      const expected =
+        path === '/v1/auth' ? ['204', '401', '403'] : path.startsWith('/v1/') ? ['400', '401', '429', '503'] : ['200'];
       t.ok(
         expected.every((status) => status in responses),
         `${method} ${path}`,

@@ -8,8 +8,13 @@ t.test('nothing needs to be set', async (t) => {
     host: '0.0.0.0',
     logLevel: 'info',
     database: { url: undefined, dataDir: /\.data$/ },
-    apiKeys: { prefix: 'mez', cacheTtlMs: 5_000, cacheMaxStaleMs: 60_000 },
-    requestLog: { flushIntervalMs: 100, bufferRows: 50_000 },
+    apiKeys: {
+      prefix: 'mez',
+      cache: { ttlMs: 5_000, maxStaleMs: 60_000, maxEntries: 50_000 },
+      ratePerMinute: undefined,
+    },
+    limits: { redisUrl: undefined },
+    requestLog: { flushIntervalMs: 100, bufferRows: 50_000, retentionDays: 30 },
     trustProxy: false,
     corsOrigins: [],
     drain: { delayMs: 0 },
@@ -28,6 +33,8 @@ t.test('a value that cannot work is refused by name', async (t) => {
     ['DATABASE_URL', 'postgres://a b'],
     ['API_KEY_PREFIX', 'Mez_'],
     ['KEY_CACHE_TTL_MS', '5s'],
+    ['KEY_CACHE_MAX_ENTRIES', '0'],
+    ['RATE_LIMIT_PER_MINUTE', '0'],
     ['REQUEST_LOG_FLUSH_MS', '0'],
     ['TRUST_PROXY', '1'],
     ['TRUST_PROXY', '10.0.0.0/33'],
@@ -85,7 +92,7 @@ t.test('a bootstrap key must have the configured prefix', async (t) => {
 });
 
 t.test('what is set but has no effect yet is known', async (t) => {
-  t.strictSame(loadConfig({ RATE_LIMIT_PER_MINUTE: '60', REDIS_URL: '' }).withoutEffectYet, ['RATE_LIMIT_PER_MINUTE']);
+  t.strictSame(loadConfig({ REQUEST_LOG_SPOOL_MAX_BYTES: '7' }).withoutEffectYet, ['REQUEST_LOG_SPOOL_MAX_BYTES']);
 });
 
 t.test('.env is read where asked, an empty value in it counts as unset, and the environment wins', async (t) => {
@@ -101,7 +108,7 @@ t.test('.env is read where asked, an empty value in it counts as unset, and the 
     host: '0.0.0.0',
     trustProxy: false,
     logLevel: 'error',
-    withoutEffectYet: ['REDIS_URL'],
+    limits: { redisUrl: 'redis://cache' },
   });
   t.equal(loadConfig({}).port, 3000);
 });

@@ -95,7 +95,7 @@ t.test('configuration that cannot work is one line that names it, and exit code 
     [{ DATA_DIR: '/dev/null/data' }, /^musicez: DATA_DIR cannot be used: [^\n]*\n$/],
   ];
   for (const [variables, line] of cases) {
-    const service = run('src/server.ts', [], {
+    const service = run('dist/src/server.js', [], {
       DATA_DIR,
       DATABASE_URL: '',
       PORT: '0',
@@ -111,7 +111,7 @@ t.test('configuration that cannot work is one line that names it, and exit code 
 t.test('a port that is taken is one line and exit code 1', async (t) => {
   const service = await startService(await ownDatabase());
   const { port } = new URL(service.url);
-  const second = run('src/server.ts', [], {
+  const second = run('dist/src/server.js', [], {
     ...(await ownDatabase()),
     HOST: '127.0.0.1',
     PORT: port,
@@ -125,7 +125,7 @@ t.test('a password the database refuses is one line and exit code 1', { skip: ne
   const url = new URL((await ownDatabase()).DATABASE_URL ?? '');
   url.pathname = '/musicez_no_such_database';
   url.password = 'hunter2';
-  const service = run('src/server.ts', [], { DATABASE_URL: url.href, PORT: '0', LOG_LEVEL: 'fatal' });
+  const service = run('dist/src/server.js', [], { DATABASE_URL: url.href, PORT: '0', LOG_LEVEL: 'fatal' });
   t.equal(await service.exited, 1);
   t.match(service.stderr(), /^musicez: the database refuses this service: [^\n]*does not exist\n$/);
   t.notMatch(service.stdout() + service.stderr(), 'hunter2');

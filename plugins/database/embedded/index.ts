@@ -72,6 +72,7 @@ export class EmbeddedDatabase {
       if (error instanceof DirectoryLockedError) {
         throw new DatabaseStartError(
           `another process is using the embedded database in ${this.dataDir}: stop it, set another DATA_DIR, or set DATABASE_URL`,
+          { cause: error },
         );
       }
       throw new DatabaseStartError(`DATA_DIR cannot be used: ${(error as Error).message}`);
@@ -81,7 +82,8 @@ export class EmbeddedDatabase {
       socketPath: join(this.host, socketName),
     };
     await rm(workerData.socketPath, { force: true });
-    this.worker = new Worker(new URL('worker.js', import.meta.url), { workerData });
+    // Plain JavaScript, it needs no loader that this process may have been started with.
+    this.worker = new Worker(new URL('worker.js', import.meta.url), { workerData, execArgv: [] });
     try {
       await once(this.worker, 'message');
     } catch (error) {

@@ -36,6 +36,36 @@ t.test('the next migration is the difference between schema and migrations', asy
   t.match(await nextMigration(changed), /^-- CreateTable\nCREATE TABLE "notes" \(\n {4}"id" TEXT NOT NULL,/);
 });
 
+t.test('rows that were there before the log had days are in their day afterwards', async (t) => {
+  const own = loadConfig(await ownDatabase({ migrated: false })).database;
+  const earlier = mkdtempSync(join(tmpdir(), 'musicez-prisma-'));
+  t.teardown(() => rmSync(earlier, { recursive: true }));
+  cpSync(options.prismaDir, earlier, { recursive: true, filter: (path) => !path.endsWith('_request_log_days') });
+  const old = openDatabase({ ...own, prismaDir: earlier });
+  await old.start(() => {});
+  await old.migrate(version);
+  const ids = ['019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07', '01a2064d-8077-7169-98df-ea3154010510', 'of another make'];
+  await old.pool.query(
+    `INSERT INTO request_logs (id, method, path, "statusCode", duration, ip, "apiKeyId")
+     SELECT id, 'GET', '/old', 200, 1, '127.0.0.1', 'k' FROM unnest($1::text[]) AS id`,
+    [ids],
+  );
+  await old.close();
+
+  const database = openDatabase(own);
+  await database.start(() => {});
+  t.strictSame((await database.migrate(version)).applied, ['20261123110000_request_log_days']);
+  const { rows } = await database.pool.query(
+    `SELECT id, tableoid::regclass::text AS day, path, "apiKeyId" FROM request_logs ORDER BY id`,
+  );
+  t.strictSame(rows, [
+    { id: ids[0], day: 'request_logs_20260104', path: '/old', apiKeyId: 'k' },
+    { id: ids[1], day: 'request_logs_20261123', path: '/old', apiKeyId: 'k' },
+    { id: ids[2], day: 'request_logs_default', path: '/old', apiKeyId: 'k' },
+  ]);
+  await database.close();
+});
+
 t.test('a second run applies nothing, and there is one health row a version', async (t) => {
   t.strictSame(await database.migrate(version), { applied: [], edited: [] });
   await database.migrate('9.9.9');

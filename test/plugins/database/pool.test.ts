@@ -22,7 +22,7 @@ t.test('the four numbers of the schema document are the ones the pool uses', asy
 });
 
 t.test('Prisma and the pool see the same database', async (t) => {
-  const { record } = await app.apiKeys.create({ name: 'seen' });
+  const record = await app.apiKeys.create({ name: 'seen' });
   const { rows } = await app.database.pool.query('SELECT name FROM api_keys WHERE id = $1', [record.id]);
   t.strictSame(rows, [{ name: 'seen' }]);
 });

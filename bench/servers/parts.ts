@@ -1,0 +1,34 @@
+// Bare Fastify with some of this service's parts, those that BENCH_PARTS names: what each of them costs.
+import closeWithGrace from 'close-with-grace';
+import Fastify from 'fastify';
+import { uuidv7 } from 'uuidv7';
+import apiKeys from '../../plugins/api-keys/index.js';
+import database from '../../plugins/database/index.js';
+import limits from '../../plugins/limits/index.js';
+import prisma from '../../plugins/prisma/index.js';
+import requestLog from '../../plugins/request-log/index.js';
+import { loadConfig } from '../../src/config/index.js';
+import { Me, readMe } from './me.js';
+
+const parts = process.env.BENCH_PARTS?.split(',') ?? [];
+const config = loadConfig(process.env);
+const { bootstrapAdminKey = '', version } = config;
+const me = readMe();
+
+// Only the log needs ids that are more than a number.
+const app = Fastify({ logger: false, ...(parts.includes('log') && { genReqId: () => uuidv7() }) });
+await app.register(database, { version, ...config.database });
+await app.register(prisma);
+await app.register(limits, config.limits);
+await app.register(apiKeys, { ...config.apiKeys, ratePerMinute: parts.includes('limits') ? 1e9 : undefined });
+if (parts.includes('log')) {
+  await app.register(requestLog, { ...config.requestLog, exclude: [] });
+  app.get('/health', async () => ({ checks: { requestLog: app.requestLog.counts } }));
+}
+app.get('/v1/me', { onRequest: app.requireApiKey(), schema: { response: { 200: Me } } }, async () => me);
+
+closeWithGrace(() => app.close());
+await app.ready();
+await app.database.ready;
+await app.apiKeys.adopt(bootstrapAdminKey, { name: 'bench' });
+await app.listen({ host: '127.0.0.1', port: config.port });

@@ -1,0 +1,74 @@
+import { execFile } from 'node:child_process';
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Test } from 'tap';
+
+const run = promisify(execFile);
+const programs = await findPrograms();
+
+/** For tests that start, stop and restart a PostgreSQL: `{ skip: needsCluster }`. In CI a missing program is a failure. */
+export const needsCluster =
+  !programs && !process.env.CI && 'needs PostgreSQL: psql, initdb and pg_ctl are not all installed';
+
+export type Cluster = Awaited<ReturnType<typeof startCluster>>;
+
+/** A PostgreSQL of this test's own, reached by a socket in a temporary directory; gone when the test ends. */
+export async function startCluster(t: Test) {
+  if (!programs) throw new Error('psql, initdb or pg_ctl is not installed');
+  const { psql, initdb, pgCtl } = programs;
+  const server = await serverUser();
+  const directory = mkdtempSync(join(tmpdir(), 'musicez-pg-'));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  if (server.uid !== undefined && server.gid !== undefined) chownSync(directory, server.uid, server.gid);
+  const data = join(directory, 'data');
+  await run(
+    initdb,
+    ['-D', data, '-U', 'postgres', '--auth=trust', '--no-sync', '--encoding=UTF8', '--locale=C'],
+    server,
+  );
+
+  // No TCP, so that no port is taken.
+  const options = `-k ${directory} -c listen_addresses='' -c fsync=off`;
+  const start = () => run(pgCtl, ['start', '-w', '-D', data, '-l', join(directory, 'log'), '-o', options], server);
+  const stop = (mode: 'fast' | 'immediate') => run(pgCtl, ['stop', '-w', '-m', mode, '-D', data], server);
+  await start();
+  t.teardown(() => stop('immediate').catch(() => {}));
+
+  const ask = (database: string, ...args: string[]) =>
+    run(psql, ['-X', '-w', '-h', directory, '-U', 'postgres', '-d', database, '-v', 'ON_ERROR_STOP=1', ...args], {
+      env: { PATH: process.env.PATH },
+    });
+  return {
+    url: `postgresql://postgres@${encodeURIComponent(directory)}/postgres`,
+    start,
+    stop,
+    /** Rejects unless psql exits with 0. */
+    runScript: (database: string, file: string) => ask(database, '-f', file),
+    query: async (database: string, sql: string) => (await ask(database, '-Atqc', sql)).stdout.trim(),
+  };
+}
+
+/** PostgreSQL refuses to run as root. Its locale is C, its working directory one that everybody may enter. */
+async function serverUser(): Promise<{ cwd: string; env: NodeJS.ProcessEnv; uid?: number; gid?: number }> {
+  const common = { cwd: tmpdir(), env: { PATH: process.env.PATH, LC_ALL: 'C' } };
+  if (process.getuid?.() !== 0) return common;
+  const id = async (option: string) => Number((await run('id', [option, 'postgres'])).stdout);
+  return { ...common, uid: await id('-u'), gid: await id('-g') };
+}
+
+async function findPrograms() {
+  const pgConfig = await run('pg_config', ['--bindir']).catch(() => undefined);
+  // Debian keeps the server's programs away from PATH, one directory a version.
+  const debian = existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql').sort().reverse() : [];
+  const directories = [
+    ...(pgConfig ? [pgConfig.stdout.trim()] : []),
+    ...debian.map((version) => `/usr/lib/postgresql/${version}/bin`),
+    ...(process.env.PATH ?? '').split(':'),
+  ];
+  const [psql, initdb, pgCtl] = ['psql', 'initdb', 'pg_ctl'].map((name) =>
+    directories.map((directory) => join(directory, name)).find(existsSync),
+  );
+  return psql && initdb && pgCtl ? { psql, initdb, pgCtl } : undefined;
+}

@@ -1,0 +1,107 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { accepts, freePort } from '../process.js';
+
+// Where Debian keeps nginx.
+const path = `${process.env.PATH}:/usr/sbin`;
+const recipes = join(import.meta.dirname, '../../deploy/proxies');
+
+/** A reverse proxy with the recipe of this project. */
+export interface Proxy {
+  name: 'nginx' | 'caddy';
+  /** `{ skip: proxy.skip }`; in CI a missing one is a failure. */
+  skip: string | false;
+  /**
+   * Starts it; it is gone when the test ends.
+   *
+   * @param musicez host and port to ask
+   * @param upstream host and port of what it protects
+   * @returns its URL
+   */
+  start(t: Test, musicez: string, upstream: string): Promise<string>;
+}
+
+export const proxies: Proxy[] = [
+  {
+    name: 'nginx',
+    skip: unlessInstalled('nginx', '-v'),
+    async start(t, musicez, upstream) {
+      const directory = temporaryDirectory(t);
+      const port = await freePort();
+      const config = join(directory, 'nginx.conf');
+      const recipe = readFileSync(join(recipes, 'nginx.conf'), 'utf8')
+        .replace('server 127.0.0.1:3000;', `server ${musicez};`)
+        .replace('server 127.0.0.1:8080;', `server ${upstream};`)
+        .replace('listen 8000;', `listen 127.0.0.1:${port};`)
+        .replace('pid /run/nginx.pid;', `pid ${directory}/nginx.pid; daemon off;`)
+        .replace(
+          'access_log off;',
+          ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].reduce(
+            (all, name) => `${all} ${name}_temp_path ${directory}/${name};`,
+            'access_log off;',
+          ),
+        );
+      writeFileSync(config, recipe);
+      mkdirSync(join(directory, 'logs'));
+      await run(t, 'nginx', ['-p', directory, '-c', config], {}, port);
+      return `http://127.0.0.1:${port}`;
+    },
+  },
+  {
+    name: 'caddy',
+    skip: unlessInstalled('caddy', 'version'),
+    async start(t, musicez, upstream) {
+      const directory = temporaryDirectory(t);
+      const port = await freePort();
+      const env = {
+        PORT: `${port}`,
+        HOST: '127.0.0.1',
+        ADMIN: 'off',
+        MUSICEZ: musicez,
+        UPSTREAM: upstream,
+        XDG_DATA_HOME: directory,
+        XDG_CONFIG_HOME: directory,
+      };
+      const args = ['run', '--adapter', 'caddyfile', '--config', join(recipes, 'Caddyfile')];
+      await run(t, 'caddy', args, env, port);
+      return `http://127.0.0.1:${port}`;
+    },
+  },
+];
+
+function unlessInstalled(program: string, versionOption: string) {
+  try {
+    execFileSync(program, [versionOption], { stdio: 'ignore', env: { PATH: path } });
+    return false;
+  } catch {
+    return process.env.CI ? false : `needs ${program}`;
+  }
+}
+
+/** One that nginx's workers, which are another user's, may enter. */
+function temporaryDirectory(t: Test): string {
+  const directory = mkdtempSync(join(tmpdir(), 'musicez-proxy-'));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  chmodSync(directory, 0o755);
+  return directory;
+}
+
+/** Resolves when it listens. */
+async function run(t: Test, program: string, args: string[], env: NodeJS.ProcessEnv, port: number) {
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: path, ...env } });
+  let said = '';
+  child.stderr.on('data', (chunk) => (said += chunk));
+  const gone = once(child, 'exit');
+  t.teardown(async () => {
+    child.kill('SIGTERM');
+    await gone;
+  });
+  while (!(await accepts(port))) {
+    if (child.exitCode !== null) throw new Error(`${program} ended:\n${said}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { generateKey } from '../../plugins/api-keys/key-format.js';
+
+const page = readFileSync(join(import.meta.dirname, '../../docs/keys.md'), 'utf8');
+
+t.test("the scanner's expression finds a key in a text, and nothing else", async (t) => {
+  const [, source = ''] = /Regular expression: `([^`]+)`/.exec(page) ?? [];
+  const key = generateKey('mez');
+  t.strictSame(`a="${key}";b=mez_short,x${key}`.match(new RegExp(source, 'g')), [key]);
+});
+
+t.test("the scanner's function tells a key from a look-alike", async (t) => {
+  const [, code = ''] = /```js\n([\s\S]*?)```/.exec(page) ?? [];
+  const directory = t.testdir({ 'scanner.mjs': code });
+  const { isKey } = await import(join(directory, 'scanner.mjs'));
+  t.ok(Array.from({ length: 1_000 }, () => generateKey('mez')).every(isKey));
+  t.notOk(isKey(`mez_${'0'.repeat(38)}`));
+  const [example = ''] = /mez_[0-9A-Za-z]{38}/.exec(page) ?? [];
+  t.ok(isKey(example), "and the page's example is one");
+});
