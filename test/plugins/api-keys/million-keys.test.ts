@@ -25,11 +25,14 @@ t.test(
        SELECT gen_random_uuid(), digest, 'in use', now() FROM unnest($1::text[]) AS digest`,
       [digests],
     );
-    await load.query(
-      `INSERT INTO api_keys (id, key, name, "updatedAt")
-       SELECT gen_random_uuid(), encode(sha256(i::text::bytea), 'hex'), 'idle', now() FROM generate_series(1, $1) AS i`,
-      [inTable - inUse],
-    );
+    for (let first = inUse; first < inTable; first += inUse) {
+      await load.query(
+        `INSERT INTO api_keys (id, key, name, "updatedAt")
+         SELECT gen_random_uuid(), encode(sha256(i::text::bytea), 'hex'), 'idle', now()
+         FROM generate_series($1::int + 1, $1 + $2) AS i`,
+        [first, inUse],
+      );
+    }
     await load.query('ANALYZE api_keys');
     load.release(true);
 
