@@ -12,8 +12,14 @@ const Health = Type.Object({
   checks: Type.Object({
     database: Type.Object({ status: Status, latencyMs: Type.Number() }),
     requestLog: Type.Object(
-      { accepted: Type.Integer(), written: Type.Integer(), buffered: Type.Integer(), dropped: Type.Integer() },
-      { description: 'Records since the start: accepted = written + buffered + dropped' },
+      {
+        accepted: Type.Integer(),
+        written: Type.Integer(),
+        buffered: Type.Integer(),
+        spooled: Type.Integer(),
+        dropped: Type.Integer(),
+      },
+      { description: 'Records since the start: accepted = written + buffered + spooled + dropped' },
     ),
     keyCache: Type.Object({
       entries: Type.Integer(),

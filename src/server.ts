@@ -32,8 +32,7 @@ async function main() {
   });
 
   app = await buildApp(config);
-  const { log, drain, database, health } = app;
-  for (const name of config.withoutEffectYet) log.warn(`${name} has no effect in this version`);
+  const { drain, database, health } = app;
   try {
     await app.listen({ port: config.port, host: config.host });
     await database.ready;

@@ -127,7 +127,7 @@ function measureLog(app: FastifyInstance, metrics: Registry) {
   const registers = [metrics];
   new Counter({
     name: 'musicez_request_log_records_total',
-    help: 'Records of requests, by fate: accepted = written + dropped + those in the buffer',
+    help: 'Records of requests, by fate: accepted = written + dropped + those in buffer and spool',
     labelNames: ['fate'],
     registers,
     collect() {
@@ -144,6 +144,22 @@ function measureLog(app: FastifyInstance, metrics: Registry) {
     registers,
     collect() {
       this.set(requestLog.counts.buffered);
+    },
+  });
+  new Gauge({
+    name: 'musicez_request_log_spooled_records',
+    help: 'Records on disk that the database has not confirmed',
+    registers,
+    collect() {
+      this.set(requestLog.counts.spooled);
+    },
+  });
+  new Gauge({
+    name: 'musicez_request_log_spool_bytes',
+    help: 'Size of the spool on disk',
+    registers,
+    collect() {
+      this.set(requestLog.spoolBytes);
     },
   });
   const flushes = new Histogram({

@@ -3,14 +3,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { callingKeyId } from '../api-keys/index.js';
 import { DayKeeper } from './day-keeper.js';
-import { clientClosedRequest, type LoggedAs, nameAs, pathOf, recordOf } from './record.js';
-import {
-  type BatchListener,
-  type RecordsListener,
-  RequestLogWriter,
-  type WriterCounts,
-  type WriterOptions,
-} from './writer.js';
+import { clientClosedRequest, type LoggedAs, nameAs, pathOf, type RequestRecord, recordOf } from './record.js';
+import { Spool, type SpoolOptions } from './spool/index.js';
+import { RequestLogWriter, type WriterCounts, type WriterOptions } from './writer.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -21,14 +16,16 @@ declare module 'fastify' {
 export interface RequestLog {
   /** What has become of the records so far. */
   readonly counts: WriterCounts;
-  /** Sends all that waits now; resolves when it is written. */
+  /** How large the spool is on disk. */
+  readonly spoolBytes: number;
+  /** Sends all that waits now; resolves when it is written or, while the database is away, in the spool. */
   flush(): Promise<void>;
   /** Says what a request stands for, where its own method and path say nothing. */
   nameAs(request: FastifyRequest, name: LoggedAs): void;
   /** Told of every batch that the database has confirmed. */
-  onBatch(listener: BatchListener): void;
+  onBatch(listener: (records: readonly RequestRecord[], seconds: number) => void): void;
   /** Told of every record once, whether or not the database takes it. */
-  onRecords(listener: RecordsListener): void;
+  onRecords(listener: (records: readonly RequestRecord[]) => void): void;
   /** Tells of the records so far, rather than with their batch. */
   tellRecords(): void;
   /** Logs a request that Fastify answers before its hooks run, such as one with a malformed path. */
@@ -40,6 +37,7 @@ export interface RequestLogOptions extends WriterOptions {
   exclude: readonly string[];
   /** For how many days rows are kept; 0: for ever. */
   retentionDays: number;
+  spool: SpoolOptions;
 }
 
 const unanswered = Symbol('requests without an answer yet');
@@ -47,8 +45,9 @@ type TrackedSocket = Socket & { [unanswered]?: Set<FastifyReply> };
 
 /** Every request becomes a row of `request_logs`; nothing of that delays or fails an answer. */
 export default fp<RequestLogOptions>(
-  async (app, { exclude, retentionDays, ...options }) => {
-    const writer = new RequestLogWriter(app.database, options, app.log);
+  async (app, { exclude, retentionDays, spool: spoolOptions, ...options }) => {
+    const spool = new Spool(spoolOptions, app.log);
+    const writer = new RequestLogWriter(app.database, spool, options, app.log);
     const days = new DayKeeper(app.database, retentionDays, app.log);
     const excluded = new Set(exclude);
 
@@ -56,10 +55,13 @@ export default fp<RequestLogOptions>(
       get counts() {
         return writer.counts;
       },
+      get spoolBytes() {
+        return spool.bytes;
+      },
       flush: () => writer.flush(),
       nameAs,
-      onBatch: (listener) => writer.onBatch(listener),
-      onRecords: (listener) => writer.onRecords(listener),
+      onBatch: (listener) => writer.onBatch.add(listener),
+      onRecords: (listener) => writer.onRecords.add(listener),
       tellRecords: () => writer.tellRecords(),
       observe(request, reply) {
         track(request, reply);
@@ -75,7 +77,10 @@ export default fp<RequestLogOptions>(
       settle(request, reply, reply.statusCode);
       done();
     });
-    app.addHook('onReady', async () => days.start());
+    app.addHook('onReady', async () => {
+      days.start();
+      void writer.start();
+    });
     app.addHook('onClose', async () => {
       await writer.close();
       await days.stop();

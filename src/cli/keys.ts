@@ -1,7 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import { createApiKeyStore } from '../../plugins/api-keys/store.js';
-import { DirectoryLockedError } from '../../plugins/database/embedded/directory-lock.js';
 import { openDatabase } from '../../plugins/database/open.js';
+import { DirectoryLockedError } from '../../plugins/directory-lock.js';
 import { PrismaClient } from '../../plugins/prisma/generated/client.js';
 import type { Config } from '../config/index.js';
 import { KeysCommandError, readCommand, type Work } from './key-commands.js';

@@ -51,11 +51,6 @@ export const Environment = Type.Object({
   SHUTDOWN_DELAY_MS: Type.Integer({ minimum: 0, maximum: dayMs, default: 0 }),
 });
 
-/** Variables of the contract whose capability this version does not have yet: checked, and said at start when set. */
-const withoutEffectYet = ['REQUEST_LOG_SPOOL_MAX_BYTES'] as const satisfies readonly (keyof Static<
-  typeof Environment
->)[];
-
 const require = createRequire(import.meta.url);
 const packageRoot = dirname(require.resolve('#package.json'));
 /** This version of the service, as package.json has it. */
@@ -101,12 +96,12 @@ export function loadConfig(variables: NodeJS.ProcessEnv, { dotenv = false } = {}
       flushIntervalMs: env.REQUEST_LOG_FLUSH_MS,
       bufferRows: env.REQUEST_LOG_BUFFER_ROWS,
       retentionDays: env.REQUEST_LOG_RETENTION_DAYS,
+      spool: { directory: join(resolve(env.DATA_DIR), 'spool'), maxBytes: env.REQUEST_LOG_SPOOL_MAX_BYTES },
     },
     trustProxy: trustedProxies(env.TRUST_PROXY),
     corsOrigins: allowedOrigins(env.CORS_ORIGINS),
     // Half of what the process has for closing; the request log and the pool come after.
     drain: { delayMs: env.SHUTDOWN_DELAY_MS, requestsDeadlineMs: 10_000 },
-    withoutEffectYet: withoutEffectYet.filter((name) => name in given),
   };
 }
 

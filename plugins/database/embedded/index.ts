@@ -1,15 +1,13 @@
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { DirectoryLockedError, lockDirectory } from '../../directory-lock.js';
+import { type SocketDirectory, socketDirectory } from '../../socket-path.js';
 import { DatabaseStartError } from '../errors.js';
-import { DirectoryLockedError, lockDirectory } from './directory-lock.js';
 
-// sun_path on Linux holds 108 bytes with the terminator; macOS has 104.
-const longestSocketPath = 103;
 const socketName = '.s.PGSQL.5432';
 
 /**
@@ -17,10 +15,8 @@ const socketName = '.s.PGSQL.5432';
  * any server. For one process: what it wrote survives a killed process, not a power cut (PGlite does not fsync).
  */
 export class EmbeddedDatabase {
-  /** The directory of the socket, what `pg` takes as its host. */
-  readonly host: string;
   private readonly dataDir: string;
-  private readonly shortcut: string | undefined;
+  private readonly sockets: SocketDirectory;
   private lock: Server | undefined;
   private worker: Worker | undefined;
   private started: Promise<void> | undefined;
@@ -37,14 +33,12 @@ export class EmbeddedDatabase {
     } catch (error) {
       throw new DatabaseStartError(`DATA_DIR cannot be used: ${(error as Error).message}`);
     }
-    if (Buffer.byteLength(join(dataDir, socketName)) > longestSocketPath) {
-      // A Unix socket's path is short by law. A link under the temporary directory leads to the same place.
-      this.shortcut = mkdtempSync(join(tmpdir(), 'musicez-'));
-      symlinkSync(dataDir, join(this.shortcut, 'data'));
-      this.host = join(this.shortcut, 'data');
-    } else {
-      this.host = dataDir;
-    }
+    this.sockets = socketDirectory(dataDir, socketName);
+  }
+
+  /** The directory of the socket, what `pg` takes as its host. */
+  get host(): string {
+    return this.sockets.path;
   }
 
   /** @throws DatabaseStartError when another process has the directory, or the database in it does not open */
@@ -62,7 +56,7 @@ export class EmbeddedDatabase {
       await exited.catch(() => {});
     }
     this.lock?.close();
-    if (this.shortcut) await rm(this.shortcut, { recursive: true, force: true });
+    this.sockets.remove();
   }
 
   private async open() {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 import t from 'tap';
 
 /** A PostgreSQL that can be taken away: connections to it go on to a real one, unless the test says otherwise. */
@@ -8,6 +9,7 @@ export class BreakableDatabase {
   private readonly sockets = new Set<Socket>();
   private server: Server | undefined;
   private port = 0;
+  private delayMs = 0;
 
   constructor(databaseUrl: string) {
     this.target = new URL(databaseUrl);
@@ -30,7 +32,10 @@ export class BreakableDatabase {
         [onward, socket],
       ] as const) {
         this.sockets.add(one);
-        one.pipe(other).on('error', () => {});
+        one
+          .pipe(this.slowly())
+          .pipe(other)
+          .on('error', () => {});
         one.on('error', () => {}).on('close', () => other.destroy());
       }
     });
@@ -42,6 +47,20 @@ export class BreakableDatabase {
   /** Leaves the connections that there are without a word, as after a failover; new ones work. */
   freeze(): void {
     for (const socket of this.sockets) socket.unpipe().pause();
+  }
+
+  /** From now on whatever passes takes this much longer, in milliseconds. */
+  delay(ms: number): void {
+    this.delayMs = ms;
+  }
+
+  private slowly() {
+    return new Transform({
+      transform: (chunk, _encoding, done) => {
+        if (this.delayMs > 0) setTimeout(done, this.delayMs, null, chunk);
+        else done(null, chunk);
+      },
+    });
   }
 
   /** Cuts all connections and refuses new ones. */

@@ -28,8 +28,8 @@ async function rowsOf(path: string) {
 }
 
 function holds() {
-  const { accepted, written, buffered, dropped } = app.requestLog.counts;
-  return accepted === written + buffered + dropped;
+  const { accepted, written, buffered, spooled, dropped } = app.requestLog.counts;
+  return accepted === written + buffered + spooled + dropped;
 }
 
 t.test('every answered request has one row, also the 404s, the refused and the malformed', async (t) => {

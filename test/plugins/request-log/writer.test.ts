@@ -1,29 +1,26 @@
 import type pg from 'pg';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { uuidv7 } from 'uuidv7';
+import type { DatabaseHandle } from '../../../plugins/database/index.js';
 import { insertOf } from '../../../plugins/request-log/insert.js';
 import { type RequestRecord, recordOf } from '../../../plugins/request-log/record.js';
-import { RequestLogWriter } from '../../../plugins/request-log/writer.js';
+import { Spool } from '../../../plugins/request-log/spool/index.js';
+import { RequestLogWriter, type WriterOptions } from '../../../plugins/request-log/writer.js';
 import { startApp } from '../../app.js';
 import { ownDatabase } from '../../database.js';
+import { record } from './records.js';
 
 const app = await startApp(await ownDatabase());
 const options = { flushIntervalMs: 5, bufferRows: 100 };
 
-function record(fields: Partial<RequestRecord> = {}): RequestRecord {
-  const id = uuidv7();
-  return {
-    id,
-    method: 'GET',
-    path: '/',
-    route: '/',
-    statusCode: 200,
-    durationMs: 1,
-    ip: '',
-    userAgent: null,
-    apiKeyId: null,
-    ...fields,
-  };
+/** A writer that spools into a directory of the test's own, unless the limit is 0. */
+function writerFor(
+  t: Test,
+  database: DatabaseHandle,
+  { spoolMaxBytes = 0, ...rest }: Partial<WriterOptions & { spoolMaxBytes: number }> = {},
+) {
+  const spool = new Spool({ directory: t.testdir(), maxBytes: spoolMaxBytes }, app.log);
+  return new RequestLogWriter(database, spool, { ...options, ...rest }, app.log);
 }
 
 /** The database behind a pool that fails as the test says. A real one cannot be made to fail after it has written. */
@@ -34,6 +31,8 @@ function failing(fail: (attempt: number, query: () => Promise<unknown>) => Promi
   } as unknown as pg.Pool;
   return { pool, schema: 'public', embedded: true, createClient: undefined, isReady: true, ready: Promise.resolve() };
 }
+
+const unready: DatabaseHandle = { ...failing(async () => {}), isReady: false, ready: new Promise(() => {}) };
 
 async function rowsOf(...records: RequestRecord[]) {
   const ids = records.map(({ id }) => id);
@@ -46,12 +45,12 @@ t.test('a batch that was written although the answer was lost is not written twi
     await query();
     if (attempt === 1) throw new Error('connection lost after the fact');
   });
-  const writer = new RequestLogWriter(database, options, app.log);
+  const writer = writerFor(t, database);
   const records = [record(), record()];
   records.forEach((r) => void writer.push(r));
   await writer.flush();
   t.equal((await rowsOf(...records)).length, 2);
-  t.strictSame(writer.counts, { accepted: 2, written: 2, buffered: 0, dropped: 0 });
+  t.strictSame(writer.counts, { accepted: 2, written: 2, buffered: 0, spooled: 0, dropped: 0 });
 });
 
 t.test('a database that fails is tried again until it takes the batch', async (t) => {
@@ -59,7 +58,7 @@ t.test('a database that fails is tried again until it takes the batch', async (t
     if (attempt < 4) throw new Error('away');
     await query();
   });
-  const writer = new RequestLogWriter(database, options, app.log);
+  const writer = writerFor(t, database);
   const one = record();
   writer.push(one);
   await writer.flush();
@@ -71,10 +70,9 @@ t.test('when the buffer is full the newest are dropped and counted, and nothing 
   const opened = new Promise<void>((resolve) => {
     open = resolve;
   });
-  const writer = new RequestLogWriter(
+  const writer = writerFor(
+    t,
     failing((_attempt, query) => opened.then(query)),
-    options,
-    app.log,
   );
   const records = Array.from({ length: 130 }, () => record());
   records.forEach((r) => void writer.push(r));
@@ -83,12 +81,12 @@ t.test('when the buffer is full the newest are dropped and counted, and nothing 
   t.match(writer.counts, { accepted: 130, buffered: 100, dropped: 30 }, 'what is on its way counts as buffered');
   open();
   await flushed;
-  t.strictSame(writer.counts, { accepted: 130, written: 100, buffered: 0, dropped: 30 });
+  t.strictSame(writer.counts, { accepted: 130, written: 100, buffered: 0, spooled: 0, dropped: 30 });
   t.equal((await rowsOf(...records)).length, 100);
 });
 
 t.test('flush() writes all that waits, however many batches that takes', async (t) => {
-  const writer = new RequestLogWriter(app.database, { flushIntervalMs: 60_000, bufferRows: 50_000 }, app.log);
+  const writer = writerFor(t, app.database, { flushIntervalMs: 60_000, bufferRows: 50_000 });
   const records = Array.from({ length: 12_345 }, () => record());
   records.forEach((r) => void writer.push(r));
   await writer.flush();
@@ -96,15 +94,98 @@ t.test('flush() writes all that waits, however many batches that takes', async (
   t.equal((await rowsOf(...records)).length, records.length);
 });
 
-t.test('what the database does not take before the end is counted as dropped', async (t) => {
-  const writer = new RequestLogWriter(
-    { ...failing(async () => {}), isReady: false, ready: new Promise(() => {}) },
-    options,
-    app.log,
-  );
+t.test('without a spool, what the database does not take before the end is counted as dropped', async (t) => {
+  const writer = writerFor(t, unready);
   writer.push(record());
   await writer.close();
-  t.strictSame(writer.counts, { accepted: 1, written: 0, buffered: 0, dropped: 1 });
+  t.strictSame(writer.counts, { accepted: 1, written: 0, buffered: 0, spooled: 0, dropped: 1 });
+});
+
+t.test('a batch that fails goes to the spool, and from there into the database, in one piece', async (t) => {
+  const database = failing(async (attempt, query) => {
+    if (attempt < 3) throw new Error('away');
+    await query();
+  });
+  const writer = writerFor(t, database, { spoolMaxBytes: 2 ** 20 });
+  const told: string[] = [];
+  writer.onRecords.add((records) => told.push(...records.map(({ id }) => id)));
+  const records = [record(), record()];
+  records.forEach((r) => void writer.push(r));
+  await writer.flush();
+  t.strictSame(writer.counts, { accepted: 2, written: 0, buffered: 0, spooled: 2, dropped: 0 });
+  await new Promise<void>((resolve) => writer.onBatch.add(() => resolve()));
+  t.strictSame(writer.counts, { accepted: 2, written: 2, buffered: 0, spooled: 0, dropped: 0 });
+  t.equal((await rowsOf(...records)).length, 2);
+  t.strictSame(
+    told,
+    records.map(({ id }) => id),
+    'told of once',
+  );
+  await writer.close();
+});
+
+t.test('records behind a batch that takes long do not wait for it in memory', async (t) => {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const database = failing(async (attempt, query) => {
+    if (attempt === 1) await opened;
+    await query();
+  });
+  const writer = writerFor(t, database, { spoolMaxBytes: 2 ** 20 });
+  const records = [record(), record(), record()];
+  writer.push(records[0] as never);
+  const flushed = writer.flush();
+  writer.push(records[1] as never);
+  writer.push(records[2] as never);
+  while (writer.counts.spooled < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+  t.match(writer.counts, { buffered: 1, spooled: 2 });
+  open();
+  await flushed;
+  while (writer.counts.written < 3) await new Promise((resolve) => setTimeout(resolve, 10));
+  t.equal((await rowsOf(...records)).length, 3);
+  await writer.close();
+});
+
+t.test('what the database does not take before the end is what the next process begins with', async (t) => {
+  const directory = t.testdir();
+  const make = (database: DatabaseHandle) =>
+    new RequestLogWriter(database, new Spool({ directory, maxBytes: 2 ** 20 }, app.log), options, app.log);
+  const records = [record(), record()];
+  const first = make(unready);
+  records.forEach((r) => void first.push(r));
+  await first.close();
+  t.strictSame(first.counts, { accepted: 2, written: 0, buffered: 0, spooled: 2, dropped: 0 });
+  const second = make(app.database);
+  await second.start();
+  while (second.counts.spooled > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  t.strictSame(second.counts, { accepted: 2, written: 2, buffered: 0, spooled: 0, dropped: 0 });
+  t.equal((await rowsOf(...records)).length, 2);
+  await second.close();
+});
+
+t.test('a record that the database refuses is named and counted, and holds nobody up', async (t) => {
+  const poison = record({ statusCode: 2 ** 31 });
+  const records = Array.from({ length: 100 }, () => record());
+  const writer = writerFor(t, app.database, { bufferRows: 1_000 });
+  for (const one of records.toSpliced(37, 0, poison)) writer.push(one);
+  await writer.flush();
+  t.strictSame(writer.counts, { accepted: 101, written: 100, buffered: 0, spooled: 0, dropped: 1 });
+  t.equal((await rowsOf(...records, poison)).length, 100);
+});
+
+t.test('a table that is not there is no reason to drop anything', async (t) => {
+  await app.database.pool.query('ALTER TABLE request_logs RENAME TO mislaid');
+  const writer = writerFor(t, app.database, { spoolMaxBytes: 2 ** 20 });
+  const one = record();
+  writer.push(one);
+  await writer.flush();
+  t.match(writer.counts, { spooled: 1, dropped: 0 });
+  await app.database.pool.query('ALTER TABLE mislaid RENAME TO request_logs');
+  while (writer.counts.written < 1) await new Promise((resolve) => setTimeout(resolve, 10));
+  t.equal((await rowsOf(one)).length, 1);
+  await writer.close();
 });
 
 t.test('text comes back as it was sent, whatever it holds', async (t) => {

@@ -1,0 +1,200 @@
+import { execFileSync } from 'node:child_process';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import t, { type Test } from 'tap';
+import { decode, encode, fileHead } from '../../../plugins/request-log/spool/format.js';
+import { Spool } from '../../../plugins/request-log/spool/index.js';
+import { record } from './records.js';
+
+const maxBytes = 2 ** 30;
+
+/** A spool in a directory of the test's own, and what it logs. */
+function spoolIn(directory: string, options: { maxBytes?: number } = {}) {
+  const lines: string[] = [];
+  const log = pino({ level: 'warn' }, { write: (line) => void lines.push(line) });
+  return { spool: new Spool({ directory, maxBytes, ...options }, log), lines };
+}
+
+function files(directory: string): string[] {
+  return readdirSync(directory, { recursive: true })
+    .map((name) => join(directory, String(name)))
+    .filter((name) => name.endsWith('.spool'))
+    .sort();
+}
+
+async function drain(spool: Spool) {
+  const all = [];
+  let lost = 0;
+  while (!spool.isEmpty) {
+    const oldest = await spool.oldest();
+    all.push(...oldest.records);
+    lost += oldest.lost;
+    await spool.removeOldest();
+  }
+  return { all, lost };
+}
+
+/** Leaves records behind as a process does that is killed: without closing anything. */
+async function leaveBehind(directory: string, records: ReturnType<typeof record>[]) {
+  mkdirSync(join(directory, 'earlier'), { recursive: true });
+  writeFileSync(join(directory, 'earlier', '00000001.spool'), Buffer.concat([fileHead, encode(records)]));
+}
+
+t.test(
+  'records come back as they were, oldest first, from as many files as it takes, which are then gone',
+  async (t) => {
+    const directory = t.testdir();
+    const { spool } = spoolIn(directory);
+    const records = Array.from({ length: 12_000 }, (_, i) =>
+      record({ path: `/${i}/é"\n`, userAgent: 'x'.repeat(100) }),
+    );
+    for (let at = 0; at < records.length; at += 500) await spool.append(records.slice(at, at + 500));
+    await spool.sync();
+    t.ok(files(directory).length > 2);
+    t.strictSame(await drain(spool), { all: records, lost: 0 });
+    t.strictSame([files(directory), spool.bytes], [[], 0]);
+    await spool.append([record()]);
+    t.equal((await drain(spool)).all.length, 1);
+  },
+);
+
+t.test('the next process takes over what one left behind, and nothing from one that lives', async (t) => {
+  const directory = t.testdir();
+  const living = spoolIn(directory).spool;
+  await living.append([record()]);
+  const closed = spoolIn(directory).spool;
+  const left = [record(), record()];
+  await closed.append(left);
+  await closed.close();
+  const next = spoolIn(directory).spool;
+  t.equal(await next.adopt(), 2);
+  t.strictSame((await drain(next)).all, left);
+  t.equal((await drain(living)).all.length, 1);
+});
+
+t.test('a torn end is cut off, wherever it was torn, and what was whole before it stays', async (t) => {
+  const records = [record(), record({ path: '/é' })];
+  const whole = Buffer.concat([fileHead, encode(records)]);
+  const first = fileHead.length + encode(records.slice(0, 1)).length;
+  for (let length = 0; length < whole.length; length++) {
+    const { state, records: good } = decode(whole.subarray(0, length));
+    if (![fileHead.length, first].includes(length) && state !== 'torn') t.fail(`${state} at ${length}`);
+    if (good.length !== (length >= first ? 1 : 0)) t.fail(`${good.length} records at ${length}`);
+  }
+  t.match(decode(Buffer.concat([whole, Buffer.alloc(4_096)])), { state: 'torn', records });
+
+  const directory = t.testdir();
+  await leaveBehind(directory, records);
+  truncateSync(files(directory)[0] ?? '', whole.length - 3);
+  const { spool, lines } = spoolIn(directory);
+  t.equal(await spool.adopt(), 1);
+  t.equal(readFileSync(files(directory)[0] ?? '').length, first);
+  t.strictSame(lines, []);
+});
+
+t.test('a damaged file is set aside and named, and what was good of it stays', async (t) => {
+  const directory = t.testdir();
+  const records = [record(), record(), record()];
+  const first = fileHead.length + encode(records.slice(0, 1)).length;
+  await leaveBehind(directory, records);
+  const [path = ''] = files(directory);
+  const bytes = readFileSync(path);
+  bytes[first + 20] = (bytes[first + 20] ?? 0) ^ 1;
+  writeFileSync(path, bytes);
+  const { spool, lines } = spoolIn(directory);
+  t.equal(await spool.adopt(), 1);
+  const { file } = JSON.parse(lines[0] ?? '');
+  t.strictSame(readFileSync(file), bytes, 'whole, for people to look at');
+  t.strictSame((await drain(spool)).all, records.slice(0, 1));
+});
+
+t.test('what is no spool file at all is set aside too', async (t) => {
+  const directory = t.testdir({ earlier: { '00000001.spool': 'something else that somebody put here' } });
+  const { spool, lines } = spoolIn(directory);
+  t.equal(await spool.adopt(), 0);
+  t.match(lines[0], /set aside/);
+  t.match(readdirSync(join(directory, 'damaged')), ['earlier-00000001.spool']);
+});
+
+t.test('it grows to its limit and no further, and takes records again when some have left', async (t) => {
+  const directory = t.testdir();
+  const { spool } = spoolIn(directory, { maxBytes: 5_000 });
+  const fill = async () => {
+    for (let i = 0; i < 100; i++) await spool.append([record({ path: '/x'.repeat(200) })]);
+  };
+  await t.rejects(fill(), { name: 'SpoolFullError' });
+  t.ok(spool.bytes <= 5_000 && spool.bytes > 4_000);
+  await drain(spool);
+  await t.resolves(spool.append([record()]));
+});
+
+t.test('a directory that somebody removes costs what was in it, is counted, and is made again', async (t) => {
+  const directory = t.testdir();
+  const { spool, lines } = spoolIn(directory);
+  await spool.append([record(), record()]);
+  rmSync(directory, { recursive: true });
+  const after = [record()];
+  await spool.append(after);
+  t.strictSame(await drain(spool), { all: after, lost: 2 });
+  t.match(lines[0], /cannot be read/);
+});
+
+t.test('a disk that is full takes what fits, and the rest when there is room', { skip: mountMissing(t) }, async (t) => {
+  const directory = mounted(t, 'size=256k');
+  const ballast = join(directory, 'ballast');
+  writeFileSync(ballast, Buffer.alloc(128 * 1024));
+  const { spool } = spoolIn(directory);
+  const taken: ReturnType<typeof record>[] = [];
+  const one = () => record({ path: '/x'.repeat(500) });
+  await t.rejects(
+    async () => {
+      for (;;) {
+        const records = [one(), one(), one(), one(), one()];
+        await spool.append(records);
+        taken.push(...records);
+      }
+    },
+    { code: 'ENOSPC' },
+  );
+  rmSync(ballast);
+  const last = one();
+  await spool.append([last]);
+  const { all, lost } = await drain(spool);
+  t.strictSame([all.map(({ id }) => id), lost], [[...taken, last].map(({ id }) => id), 0]);
+});
+
+t.test('a read-only disk takes nothing and says so', { skip: mountMissing(t) }, async (t) => {
+  const { spool } = spoolIn(join(mounted(t, 'size=64k,ro'), 'spool'));
+  await t.rejects(spool.append([record()]), { code: 'EROFS' });
+  t.ok(spool.isEmpty);
+  await t.rejects(spoolIn('/proc/spool/of/mine').spool.append([record()]), { code: 'ENOENT' });
+});
+
+function mounted(t: Test, options: string): string {
+  const directory = mkdtempSync(join(tmpdir(), 'musicez-disk-'));
+  t.teardown(() => rmdirSync(directory));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', directory], { stdio: 'ignore' });
+  t.teardown(() => execFileSync('umount', ['-l', directory]));
+  return directory;
+}
+
+function mountMissing(t: Test): string | false {
+  if (process.getuid?.() !== 0) return 'needs root, to mount a small disk';
+  try {
+    mounted(t, 'size=64k');
+    return false;
+  } catch {
+    return 'needs a system that lets one mount a small disk';
+  }
+}

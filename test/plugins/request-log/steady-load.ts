@@ -1,0 +1,53 @@
+import { Agent, request } from 'node:http';
+import type { Test } from 'tap';
+
+/** An answer, and when it was there. */
+export interface Answer {
+  /** Its `x-request-id`. */
+  id: string;
+  status: number;
+  /** Milliseconds since 1970. */
+  at: number;
+}
+
+const connections = 10;
+
+/** Asks for `url` so many times a second, as well as it can, until it is stopped. */
+export function steadyLoad(t: Test, url: string, headers: Record<string, string>, perSecond: number) {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  const answers: Answer[] = [];
+  const failures: string[] = [];
+  let isStopped = false;
+  const stop = async () => {
+    isStopped = true;
+    await Promise.all(clients);
+    agent.destroy();
+  };
+  const clients = Array.from({ length: connections }, async () => {
+    let next = performance.now();
+    while (!isStopped) {
+      await ask(url, headers, agent).then(
+        (answer) => answers.push(answer),
+        (error: Error) => failures.push(error.message),
+      );
+      next = Math.max(next + (1_000 * connections) / perSecond, performance.now() - 100);
+      await new Promise((resolve) => setTimeout(resolve, next - performance.now()));
+    }
+  });
+  t.teardown(stop);
+  return { answers, failures, stop };
+}
+
+function ask(url: string, headers: Record<string, string>, agent: Agent): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request(url, { headers, agent }, (response) => {
+      response
+        .resume()
+        .once('end', () =>
+          resolve({ id: String(response.headers['x-request-id']), status: response.statusCode ?? 0, at: Date.now() }),
+        );
+      response.once('error', reject);
+    });
+    outgoing.once('error', reject).end();
+  });
+}
