@@ -154,7 +154,9 @@ export class RequestLogWriter {
   }
 
   private setTimer() {
-    if (!this.stopped.signal.aborted) this.timer ??= setTimeout(() => this.tick(), this.options.flushIntervalMs);
+    if (this.stopped.signal.aborted) return;
+    // It keeps no process alive: whoever ends one closes this first.
+    this.timer ??= setTimeout(() => this.tick(), this.options.flushIntervalMs).unref();
   }
 
   private tick() {
