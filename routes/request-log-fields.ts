@@ -1,4 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
+import { type ExportFormat, exportFormats } from '../plugins/request-log/export.js';
 import { firstIdAt } from '../plugins/request-log/record.js';
 import { GivenTimestamp, Id, lineOfText, Timestamp } from './fields.js';
 
@@ -27,6 +28,16 @@ export const requestLogFilter = {
 };
 const Filter = Type.Object(requestLogFilter);
 export type RequestLogFilter = Static<typeof Filter>;
+
+/** Which requests as a file, and of which kind. */
+export const RequestLogExport = Type.Object(
+  {
+    format: Type.Unsafe<ExportFormat>({ type: 'string', enum: Object.keys(exportFormats) }),
+    ...requestLogFilter,
+  },
+  { additionalProperties: false },
+);
+export type RequestLogExport = Static<typeof RequestLogExport>;
 
 /**
  * What to ask the database. Ids begin with the time, so a range of time is a range of the primary key: `from` counts, `to`

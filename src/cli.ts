@@ -1,13 +1,17 @@
 import { DatabaseStartError } from '../plugins/database/errors.js';
-import { KeysCommandError } from './cli/key-commands.js';
+import { CommandError } from './cli/command-line.js';
 import { runKeysCommand } from './cli/keys.js';
+import { runLogsCommand } from './cli/logs.js';
 import { ConfigError, loadConfig } from './config/index.js';
 
-const [command, ...args] = process.argv.slice(2);
+const commands = { keys: runKeysCommand, logs: runLogsCommand };
+const [command = '', ...args] = process.argv.slice(2);
 
 try {
-  if (command !== 'keys') throw new KeysCommandError(`unknown command ${command ?? ''}: try "keys --help"`);
-  await runKeysCommand(args, loadConfig(process.env, { dotenv: true }));
+  if (!Object.hasOwn(commands, command)) {
+    throw new CommandError(`unknown command "${command}": try "keys --help" or "logs --help"`);
+  }
+  await commands[command as keyof typeof commands](args, loadConfig(process.env, { dotenv: true }));
 } catch (error) {
   if (!isExplained(error)) throw error;
   process.stderr.write(`musicez: ${error.message}\n`);
@@ -18,5 +22,5 @@ try {
 process.exit();
 
 function isExplained(error: unknown): error is Error {
-  return [ConfigError, DatabaseStartError, KeysCommandError].some((kind) => error instanceof kind);
+  return [CommandError, ConfigError, DatabaseStartError].some((kind) => error instanceof kind);
 }

@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import {
   type ApiKeyRecord,
   type ApiKeyStore,
@@ -7,12 +6,8 @@ import {
   namePattern,
   scopePattern,
 } from '../../plugins/api-keys/store.js';
+import { CommandError, parseCommandLine } from './command-line.js';
 import { listOf, tableOfEvents, tableOfKeys } from './tables.js';
-
-/** The command line is wrong; the message says how. */
-export class KeysCommandError extends Error {
-  override name = 'KeysCommandError';
-}
 
 const usage = `Usage: npm run keys -- COMMAND
 
@@ -42,7 +37,7 @@ const mostEventsShown = 20;
  * Finds out what is to be done, before any database is asked.
  *
  * @returns undefined for help, which is printed
- * @throws KeysCommandError when `args` make no sense
+ * @throws CommandError when `args` make no sense
  */
 export function readCommand(args: string[]): Work | undefined {
   const { values, positionals } = parse(args);
@@ -51,7 +46,7 @@ export function readCommand(args: string[]): Work | undefined {
     process.stdout.write(usage);
     return undefined;
   }
-  if (!Object.hasOwn(commands, name)) throw new KeysCommandError(`unknown command "keys ${name}": try "keys --help"`);
+  if (!Object.hasOwn(commands, name)) throw new CommandError(`unknown command "keys ${name}": try "keys --help"`);
   return commands[name as keyof typeof commands]({ ...values, id });
 }
 
@@ -61,36 +56,31 @@ export type Work = (store: ApiKeyStore) => Promise<void>;
 type Options = ReturnType<typeof parse>['values'] & { id: string | undefined };
 
 function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        name: { type: 'string' },
-        scope: { type: 'string', multiple: true, default: [] },
-        'expires-at': { type: 'string' },
-        'rate-limit': { type: 'string' },
-        grace: { type: 'string' },
-        force: { type: 'boolean', default: false },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    });
-  } catch (error) {
-    throw new KeysCommandError(`${(error as Error).message.split('.', 1)[0]}: try "keys --help"`);
-  }
+  return parseCommandLine('keys', {
+    args,
+    allowPositionals: true,
+    options: {
+      name: { type: 'string' },
+      scope: { type: 'string', multiple: true, default: [] },
+      'expires-at': { type: 'string' },
+      'rate-limit': { type: 'string' },
+      grace: { type: 'string' },
+      force: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
 }
 
 function create(options: Options): Work {
   const { name, scope: scopes } = options;
   if (!name?.trim() || !new RegExp(namePattern, 'u').test(name))
-    throw new KeysCommandError('keys create needs --name NAME, of 1 to 100 characters');
+    throw new CommandError('keys create needs --name NAME, of 1 to 100 characters');
   const wrong = scopes.find((scope) => !new RegExp(scopePattern).test(scope));
-  if (wrong !== undefined)
-    throw new KeysCommandError(`--scope takes letters a to z, digits and : _ . -; not "${wrong}"`);
+  if (wrong !== undefined) throw new CommandError(`--scope takes letters a to z, digits and : _ . -; not "${wrong}"`);
   const expiresAt = options['expires-at'] === undefined ? null : new Date(options['expires-at']);
   if (expiresAt && !(expiresAt.getTime() > Date.now())) {
-    throw new KeysCommandError('--expires-at takes a time in the future, such as 2030-01-31T00:00:00Z');
+    throw new CommandError('--expires-at takes a time in the future, such as 2030-01-31T00:00:00Z');
   }
   const rateLimitPerMinute = integerOf(options, 'rate-limit', 1, highestRateLimit) ?? null;
   return async (store) => {
@@ -158,7 +148,7 @@ function revoke(options: Options): Work {
 }
 
 function idOf({ id }: Options, command: string): string {
-  if (id === undefined) throw new KeysCommandError(`keys ${command} needs the ID that "keys list" shows`);
+  if (id === undefined) throw new CommandError(`keys ${command} needs the ID that "keys list" shows`);
   return id;
 }
 
@@ -167,7 +157,7 @@ function integerOf(options: Options, name: 'rate-limit' | 'grace', min: number, 
   if (text === undefined) return undefined;
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (value >= min && value <= max) return value;
-  throw new KeysCommandError(`--${name} takes a whole number from ${min} to ${max}; not "${text}"`);
+  throw new CommandError(`--${name} takes a whole number from ${min} to ${max}; not "${text}"`);
 }
 
 function print({ json }: Options, data: unknown, text: () => string) {

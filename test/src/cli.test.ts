@@ -55,7 +55,7 @@ t.test('a command without the service works on its database, and says what canno
   const config = loadConfig(database);
   const [{ id }] = JSON.parse(await printed(t, () => runKeysCommand(['list', '--json'], config)));
   await t.rejects(runKeysCommand(['revoke', id], config), {
-    name: 'KeysCommandError',
+    name: 'CommandError',
     message: /last active admin key/,
   });
 });
@@ -112,7 +112,7 @@ t.test('a mistake is told with what to do', async (t) => {
     [['revoke'], /^keys revoke needs the ID /],
     [['remove'], /^unknown command "keys remove": try "keys --help"$/],
   ] as const) {
-    await t.rejects(keys(t, ...args), { name: 'KeysCommandError', message });
+    await t.rejects(keys(t, ...args), { name: 'CommandError', message });
   }
 });
 
