@@ -1,6 +1,6 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import { DirectoryLockedError } from '../../plugins/directory-lock.js';
 import { openDatabase } from '../../plugins/database/open.js';
+import { DirectoryLockedError } from '../../plugins/directory-lock.js';
 import { PrismaClient } from '../../plugins/prisma/generated/client.js';
 import type { Config } from '../config/index.js';
 import { CommandError } from './command-line.js';
