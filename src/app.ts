@@ -22,6 +22,7 @@ import { metricsRoutes } from '../routes/metrics.js';
 import { probeRoutes } from '../routes/probes.js';
 import { requestLogExportRoutes } from '../routes/request-log-export.js';
 import { requestLogRoutes } from '../routes/request-logs.js';
+import { requestStatsRoutes } from '../routes/request-stats.js';
 import type { Config } from './config/index.js';
 import { fastifyOptions } from './fastify-options.js';
 
@@ -75,6 +76,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   await app.register(forwardAuthRoutes, { trustProxy: config.trustProxy });
   await app.register(requestLogRoutes);
   await app.register(requestLogExportRoutes);
+  await app.register(requestStatsRoutes);
 
   return app;
 }

@@ -37,6 +37,8 @@ export interface RequestLogOptions extends WriterOptions {
   exclude: readonly string[];
   /** For how many days rows are kept; 0: for ever. */
   retentionDays: number;
+  /** For how many days hourly statistics are kept; 0: for ever. */
+  statsRetentionDays: number;
   spool: SpoolOptions;
 }
 
@@ -45,10 +47,10 @@ type TrackedSocket = Socket & { [unanswered]?: Set<FastifyReply> };
 
 /** Every request becomes a row of `request_logs`; nothing of that delays or fails an answer. */
 export default fp<RequestLogOptions>(
-  async (app, { exclude, retentionDays, spool: spoolOptions, ...options }) => {
+  async (app, { exclude, retentionDays, statsRetentionDays, spool: spoolOptions, ...options }) => {
     const spool = new Spool(spoolOptions, app.log);
     const writer = new RequestLogWriter(app.database, spool, options, app.log);
-    const days = new DayKeeper(app.database, retentionDays, app.log);
+    const days = new DayKeeper(app.database, { retentionDays, statsRetentionDays }, app.log);
     const excluded = new Set(exclude);
 
     app.decorate('requestLog', {

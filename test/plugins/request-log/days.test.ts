@@ -1,4 +1,5 @@
 import t from 'tap';
+import { DayKeeper } from '../../../plugins/request-log/day-keeper.js';
 import { firstIdAt } from '../../../plugins/request-log/record.js';
 import { startApp } from '../../app.js';
 import { ownDatabase } from '../../database.js';
@@ -99,4 +100,34 @@ t.test('a question about a time reads the days in question only', async (t) => {
   const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
   t.match(plan, tableOf(today + 14 * dayMs));
   t.notMatch(plan, tableOf(today + 13 * dayMs));
+});
+
+t.test('statistics by minute go with the rows, those by hour when their own time is over', async (t) => {
+  const add = (period: number, days: number) =>
+    pool.query(
+      `INSERT INTO request_stats (period, start, route, method, "statusCode", shard, count, histogram)
+       VALUES ($1, now() AT TIME ZONE 'UTC' - $2 * interval '1 day', '/old', 'GET', 200, 0, 1, '{128}')`,
+      [period, days],
+    );
+  for (const [period, days] of [
+    [60, 20],
+    [60, 40],
+    [3600, 40],
+    [3600, 500],
+  ] as const)
+    await add(period, days);
+  const keeper = new DayKeeper(app.database, { retentionDays: 30, statsRetentionDays: 400 }, app.log);
+  keeper.start();
+  const left = `SELECT period, (now() AT TIME ZONE 'UTC')::date - start::date AS days FROM request_stats
+    WHERE route = '/old' ORDER BY 1, 2`;
+  for (;;) {
+    const { rows } = await pool.query(left);
+    if (rows.length > 2) continue;
+    t.strictSame(rows, [
+      { period: 60, days: 20 },
+      { period: 3600, days: 40 },
+    ]);
+    break;
+  }
+  await keeper.stop();
 });

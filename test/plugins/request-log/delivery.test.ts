@@ -8,6 +8,7 @@ import { startService } from '../../process.js';
 import { BreakableDatabase } from '../database/proxy.js';
 import { keepScraping, untilWritten } from './scraper.js';
 import { steadyLoad } from './steady-load.js';
+import { agree } from './sums.js';
 
 const key = generateKey('mez');
 const perSecond = 200;
@@ -43,6 +44,7 @@ async function survive(t: Test, databaseUrl: string, checkUrl: string, fail: () 
     load.answers.map(({ id }) => id),
   );
   t.equal(rows, load.answers.length, 'every answered request has its row');
+  await agree(t, checkUrl);
   const peak = Math.max(...seen.map(({ bytes }) => bytes));
   t.ok(peak < memoryBefore + 60e6, 'memory is bounded');
   const spooled = Math.max(...seen.map(({ spooled }) => spooled));

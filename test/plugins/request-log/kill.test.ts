@@ -7,6 +7,7 @@ import { startService } from '../../process.js';
 import { BreakableDatabase } from '../database/proxy.js';
 import { untilWritten } from './scraper.js';
 import { type Answer, steadyLoad } from './steady-load.js';
+import { agree } from './sums.js';
 
 const key = generateKey('mez');
 const rounds = 20;
@@ -86,6 +87,7 @@ async function worstLoss(t: Test, url: string, killed: { answers: Answer[]; at: 
     const lost = before.filter(({ id }) => !written.has(id));
     losses.push({ records: lost.length, ageMs: Math.max(0, ...lost.map((answer) => at - answer.at)) });
   }
+  await agree(t, url);
   const answered = killed.reduce((sum, { answers }) => sum + answers.length, 0);
   const worst = losses.reduce((a, b) => (a.ageMs > b.ageMs ? a : b));
   const most = Math.max(...losses.map(({ records }) => records));
