@@ -21,6 +21,7 @@ import { meRoutes } from '../routes/me.js';
 import { metricsRoutes } from '../routes/metrics.js';
 import { probeRoutes } from '../routes/probes.js';
 import { requestLogExportRoutes } from '../routes/request-log-export.js';
+import { requestLogStreamRoutes } from '../routes/request-log-stream.js';
 import { requestLogRoutes } from '../routes/request-logs.js';
 import { requestStatsRoutes } from '../routes/request-stats.js';
 import type { Config } from './config/index.js';
@@ -77,6 +78,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   await app.register(requestLogRoutes);
   await app.register(requestLogExportRoutes);
   await app.register(requestStatsRoutes);
+  await app.register(requestLogStreamRoutes);
 
   return app;
 }

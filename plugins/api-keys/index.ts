@@ -26,6 +26,8 @@ declare module 'fastify' {
       readonly outcomes: Readonly<Record<Outcome, number>>;
       /** Judges a key, and counts that as a use of it. */
       verify(key: string, scope?: string): Promise<Verification>;
+      /** Whether the key of a request that was let in would be let in now. For answers that take long; not a use of it. */
+      stillAllows(request: FastifyRequest, scope?: string): Promise<boolean>;
     };
     /**
      * Makes an `onRequest` hook that lets only requests with a valid key in, as many a minute as the key may make.
@@ -74,6 +76,7 @@ export default fp<ApiKeysOptions>(
       cache: known,
       outcomes: counts,
       verify,
+      stillAllows,
     });
     app.decorate('requireApiKey', requireApiKey);
     app.decorateRequest('apiKey', {
@@ -145,6 +148,13 @@ export default fp<ApiKeysOptions>(
       const verification = await verificationOf(presented, scope);
       counts[verification.code]++;
       return verification;
+    }
+
+    async function stillAllows({ headers, raw }: FastifyRequest, scope?: string): Promise<boolean> {
+      const presented = presentedKey(headers);
+      if (presented === null) return false;
+      const key = await Promise.resolve(known.find(presented, digestOn(raw.socket, presented))).catch(() => null);
+      return judge(key, scope) === 'VALID';
     }
 
     async function verificationOf(presented: string, scope?: string): Promise<Verification> {

@@ -1,0 +1,122 @@
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import t from 'tap';
+import { Tail } from '../../plugins/request-log/tail.js';
+import { keyHeaders, startApp } from '../app.js';
+import { ownDatabase } from '../database.js';
+import { record } from '../plugins/request-log/records.js';
+
+const app = await startApp(await ownDatabase());
+const admin = await keyHeaders(app, 'admin');
+await app.listen({ port: 0, host: '127.0.0.1' });
+const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
+
+interface Event {
+  name: string;
+  id: string | undefined;
+  data: { path?: string; count?: number; [field: string]: unknown };
+}
+
+/** Listens to the stream; `next` resolves with the next event. */
+async function listen(query = '', headers: Record<string, string> = admin) {
+  const outgoing = get(`${url}/v1/request-logs/stream${query}`, { headers });
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+  const parts = response.setEncoding('utf8')[Symbol.asyncIterator]();
+  let text = '';
+  const next = async (): Promise<Event | undefined> => {
+    for (;;) {
+      const end = text.indexOf('\n\n');
+      if (end === -1) {
+        const { value, done } = await parts.next();
+        if (done) return undefined;
+        text += value;
+        continue;
+      }
+      const lines = text.slice(0, end).split('\n');
+      text = text.slice(end + 2);
+      const field = (name: string) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+      const name = field('event');
+      if (name) return { name, id: field('id'), data: JSON.parse(field('data') ?? 'null') };
+    }
+  };
+  return { response, next, close: () => outgoing.destroy() };
+}
+
+t.test('a request is told of when it has been answered, as its row will be', async (t) => {
+  const { response, next, close } = await listen();
+  t.match(response.headers, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+  const answer = await fetch(`${url}/told?secret=1`, { headers: { 'user-agent': 'teller' } });
+  const id = answer.headers.get('x-request-id') ?? '';
+  let event = await next();
+  while (event && event.id !== id) event = await next();
+  t.match(event, { name: 'request', data: { id, path: '/told', statusCode: 404, userAgent: 'teller' } });
+  close();
+  await app.requestLog.flush();
+  const row = await app.inject({ url: `/v1/request-logs/${id}`, headers: admin });
+  t.strictSame(event?.data, row.json());
+});
+
+t.test('it can be about some requests only', async (t) => {
+  const { next, close } = await listen('?path=/wanted&method=GET&statusCode=404');
+  for (const path of ['/other', '/wanted', '/other', '/wanted']) await fetch(url + path);
+  t.equal((await next())?.data.path, '/wanted');
+  t.equal((await next())?.data.path, '/wanted');
+  close();
+});
+
+t.test('who is too slow is told how many requests were missed', async (t) => {
+  const tail = new Tail(({ path }) => path !== '/other', 3);
+  tail.push([record({ path: '/other' }), ...Array.from({ length: 5 }, () => record())]);
+  const { records, missed } = await tail.next(60_000);
+  t.strictSame([records.length, missed], [3, 2]);
+  t.strictSame(await tail.next(0), { records: [], missed: 0 });
+
+  const { response, next, close } = await listen('?method=PUT');
+  response.pause();
+  // More than what the sockets hold between the two, while nobody reads.
+  const flood = { method: 'PUT' as const, url: `/${'x'.repeat(1_500)}`, headers: { 'user-agent': 'x'.repeat(1_000) } };
+  const sent = 8_000;
+  for (let i = 0; i < sent; i++) {
+    await app.inject(flood);
+    if (i % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  await app.requestLog.flush();
+  response.resume();
+  const told = { request: 0, missed: 0 };
+  while (told.request + told.missed < sent) {
+    const event = await next();
+    if (event?.name === 'request') told.request++;
+    else told.missed += event?.data.count ?? 0;
+  }
+  t.equal(told.request + told.missed, sent);
+  t.ok(told.missed > 0 && told.request >= 1_000, JSON.stringify(told));
+  close();
+});
+
+t.test('a stream ends when its key is revoked', async (t) => {
+  const { id, key } = await app.apiKeys.create({ name: 'watcher', scopes: ['admin'] });
+  const { next } = await listen('?path=/never', { 'x-api-key': key });
+  await app.apiKeys.update(id, { active: false }, { actor: 'service' });
+  t.equal(await next(), undefined);
+});
+
+t.test('only admin keys may listen, and to what makes sense', async (t) => {
+  const ask = async (query: string, headers: object) =>
+    (await fetch(`${url}/v1/request-logs/stream${query}`, { headers: { ...headers } })).status;
+  t.equal(await ask('', {}), 401);
+  t.equal(await ask('', await keyHeaders(app)), 403);
+  t.equal(await ask('?from=2026-01-01T00:00:00Z', admin), 400);
+});
+
+t.test('a stream does not keep the service from stopping', async (t) => {
+  const own = await startApp(await ownDatabase());
+  await own.listen({ port: 0, host: '127.0.0.1' });
+  const { port } = own.server.address() as AddressInfo;
+  const outgoing = get(`http://127.0.0.1:${port}/v1/request-logs/stream`, { headers: await keyHeaders(own, 'admin') });
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+  const ended = once(response.resume(), 'end');
+  await own.close();
+  await ended;
+  t.pass();
+});
