@@ -67,6 +67,8 @@ t.test('the OpenAPI document has every route, with a schema for every status', a
     '/v1/me',
     '/v1/request-logs',
     '/v1/request-logs/export',
+    '/v1/request-logs/stats',
+    '/v1/request-logs/stream',
     '/v1/request-logs/{id}',
   ]);
   for (const [path, operations] of Object.entries<Record<string, { responses: object; security?: object }>>(
