@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import { backoff } from '../database/backoff.js';
 import { withDeadline } from '../database/deadline.js';
@@ -176,7 +177,8 @@ export class RequestLogWriter {
     while (!(isSent() && isEnough()) && !this.stopped.signal.aborted) {
       this.due = this.waiting.length;
       this.work();
-      await this.step;
+      // In a new turn, for what it waits for may be somebody else's to do.
+      await Promise.all([this.step, this.moving, nextTurn()]);
     }
   }
 

@@ -10,6 +10,8 @@ const inUse = 100_000;
 const concurrency = 50;
 const maxEntries = 20_000;
 
+t.setTimeout(300_000);
+
 t.test(
   'with a million keys, a hundred thousand of them in use, memory is bounded and a lookup goes by the index',
   { skip: needsPostgres },

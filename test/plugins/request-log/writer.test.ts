@@ -23,6 +23,11 @@ function writerFor(
   return new RequestLogWriter(database, spool, { ...options, ...rest }, app.log);
 }
 
+/** Whether records have left the buffer for the spool, where they are not yet. */
+function writerIsMoving(writer: RequestLogWriter): boolean {
+  return (writer as unknown as { moving?: Promise<void> }).moving !== undefined;
+}
+
 /** The database behind a pool that fails as the test says. A real one cannot be made to fail after it has written. */
 function failing(fail: (attempt: number, query: () => Promise<unknown>) => Promise<unknown>) {
   let attempt = 0;
@@ -145,6 +150,24 @@ t.test('records behind a batch that takes long do not wait for it in memory', as
   await flushed;
   while (writer.counts.written < 3) await new Promise((resolve) => setTimeout(resolve, 10));
   t.equal((await rowsOf(...records)).length, 3);
+  await writer.close();
+});
+
+t.test('flush() waits for records that are just on their way to the spool', async (t) => {
+  const spool = new Spool({ directory: t.testdir(), maxBytes: 2 ** 20 }, app.log);
+  const { append } = spool;
+  let go = () => {};
+  const held = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  t.intercept(spool, 'append', { value: (records: RequestRecord[]) => held.then(() => append.call(spool, records)) });
+  const writer = new RequestLogWriter({ ...app.database, isReady: false }, spool, options, app.log);
+  writer.push(record());
+  while (writer.counts.buffered > 0 && !writerIsMoving(writer)) await new Promise((resolve) => setTimeout(resolve, 1));
+  const flushed = writer.flush();
+  setTimeout(go, 20);
+  await flushed;
+  t.match(writer.counts, { buffered: 0 });
   await writer.close();
 });
 
