@@ -117,9 +117,9 @@ export class RequestLogWriter {
     this.setTimer();
   }
 
-  /** Sends all that waits now; resolves when it is written or, if the database is away, in the spool. Never rejects. */
+  /** Sends all that waits now; resolves when it is written or, while the database is away, in the spool. Never rejects. */
   flush(): Promise<void> {
-    return this.workUntil(() => this.spooled === 0 || this.isAway);
+    return this.workUntil(() => this.spooled === 0 || this.isAway || !this.database.isReady);
   }
 
   /** Sends what waits, for a few seconds at most; what is left goes to the spool. */
@@ -163,11 +163,16 @@ export class RequestLogWriter {
   private tick() {
     this.timer = undefined;
     if (this.waiting.length === 0) return;
+    this.moveOn();
+    this.setTimer();
+  }
+
+  /** Sees to it that what waits goes where it can: to the database, or to the spool. */
+  private moveOn() {
     const isSlow = performance.now() - this.sentAt > slowAfterMs;
     if (this.isAway || isSlow || !this.database.isReady) void this.moveToSpool();
     else this.due = this.waiting.length;
     this.work();
-    this.setTimer();
   }
 
   /** Works until none of what waits now is in memory, and more if need be. */
@@ -175,10 +180,9 @@ export class RequestLogWriter {
     const target = this.accepted - this.dropped;
     const isSent = () => this.buffered === 0 || this.accepted - this.dropped - this.buffered >= target;
     while (!(isSent() && isEnough()) && !this.stopped.signal.aborted) {
-      this.due = this.waiting.length;
-      this.work();
+      this.moveOn();
       // In a new turn, for what it waits for may be somebody else's to do.
-      await Promise.all([this.step, this.moving, nextTurn()]);
+      await Promise.all([nextTurn(), Promise.race([this.step, this.moving ?? this.step])]);
     }
   }
 

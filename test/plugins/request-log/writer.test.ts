@@ -153,6 +153,14 @@ t.test('records behind a batch that takes long do not wait for it in memory', as
   await writer.close();
 });
 
+t.test('before the database is there flush() leaves records in the spool', async (t) => {
+  const writer = writerFor(t, unready, { spoolMaxBytes: 2 ** 20, flushIntervalMs: 60_000 });
+  writer.push(record());
+  await writer.flush();
+  t.match(writer.counts, { buffered: 0, spooled: 1 });
+  await writer.close();
+});
+
 t.test('flush() waits for records that are just on their way to the spool', async (t) => {
   const spool = new Spool({ directory: t.testdir(), maxBytes: 2 ** 20 }, app.log);
   const { append } = spool;
