@@ -2,11 +2,13 @@ import { writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { ConfigError, loadConfig } from '../src/config/index.js';
 import { BenchError } from './bench-error.js';
-import { readOptions, usage } from './options.js';
+import { type BenchOptions, readOptions, usage } from './options.js';
 import { Progress } from './progress.js';
 import { report } from './report.js';
 import type { BenchResults } from './results.js';
 import { run } from './run.js';
+import { measureStorage } from './storage/index.js';
+import { judgeStorage, reportStorage } from './storage/report.js';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const interrupted = new AbortController();
@@ -35,14 +37,23 @@ async function main() {
   if (url === undefined) {
     process.stderr.write('No DATABASE_URL: the figures will be for the embedded database.\n');
   }
+  if (options.rows > 0) {
+    const results = await measureStorage(options.rows, url, progress, interrupted.signal);
+    await show(options, results, reportStorage(results));
+    if (options.check && judgeStorage(results).some(({ isMet }) => isMet === false)) process.exitCode = 1;
+    return;
+  }
   const results = await run(options, url, progress, interrupted.signal);
-
-  // The JSON may have standard output for itself.
-  (options.json === '-' ? process.stderr : process.stdout).write(report(results));
-  const json = `${JSON.stringify(results, rounded, 2)}\n`;
-  if (options.json === '-') process.stdout.write(json);
-  else if (options.json !== undefined) await writeFile(options.json, json);
+  await show(options, results, report(results));
   if (isFailure(results, options.check)) process.exitCode = 1;
+}
+
+async function show({ json: file }: BenchOptions, results: object, text: string) {
+  // The JSON may have standard output for itself.
+  (file === '-' ? process.stderr : process.stdout).write(text);
+  const json = `${JSON.stringify(results, rounded, 2)}\n`;
+  if (file === '-') process.stdout.write(json);
+  else if (file !== undefined) await writeFile(file, json);
 }
 
 /** Nothing here is known to more than a thousandth. */

@@ -10,6 +10,8 @@ database. Load comes from wrk where it is installed, else from autocannon.
   --seconds N    per measured round (5)
   --rounds N     measured rounds per server (3)
   --requests N   then drive this service on until it has answered N in all, to see its memory (0: do not)
+  --rows N       instead fill a request log with N rows of 30 days and ask this service about them; the targets are for
+                 20000000, which take 10 minutes and 10 GB; needs DATABASE_URL
   --json [FILE]  write the results as JSON, too; to standard output without FILE or with "-"
   --check        a missed target makes the exit code 1; needs wrk and DATABASE_URL, for which the targets are meant
   --help
@@ -22,6 +24,8 @@ export interface BenchOptions {
   rounds: number;
   /** How many requests this service is to answer in all; 0 for what the rounds make. */
   requests: number;
+  /** How many rows to fill a log with, rather than to compare servers; 0: none. */
+  rows: number;
   /** The file for the JSON, `-` for standard output. */
   json: string | undefined;
   /** Whether a missed target is a failure. */
@@ -41,6 +45,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     seconds: count('seconds', values.seconds, 1, 600),
     rounds: count('rounds', values.rounds, 1, 100),
     requests: count('requests', values.requests, 0, 1e9),
+    rows: count('rows', values.rows, 0, 1e9),
     json: values.json,
     check: values.check,
     help: values.help,
@@ -57,6 +62,7 @@ function parse(args: readonly string[]) {
         seconds: { type: 'string', default: '5' },
         rounds: { type: 'string', default: '3' },
         requests: { type: 'string', default: '0' },
+        rows: { type: 'string', default: '0' },
         json: { type: 'string' },
         check: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },

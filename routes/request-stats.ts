@@ -19,7 +19,8 @@ const Question = Type.Object(
         minimum: 60,
         maximum: 31 * 86_400,
         multipleOf: 60,
-        description: 'Seconds, in whole minutes; if not given, what makes up to a hundred intervals',
+        description:
+          'Seconds, in whole minutes; if not given, what makes up to a hundred intervals: of hours beyond six hours, of days beyond two weeks',
       }),
     ),
     route: Type.Optional(
@@ -64,7 +65,7 @@ export const requestStatsRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags: ['request log'],
         summary: 'How many requests, how many errors, how long they took',
         description:
-          'From statistics by minute or, where the interval is whole hours, by hour. They are as exact as the rows.',
+          'From statistics by minute or, where the interval is whole hours or days, by hour or day. They are as exact as the rows.',
         security: keySecurity,
         querystring: Question,
         response: { 200: Stats, ...problems(400, 401, 403, 429, 503) },

@@ -9,7 +9,7 @@ const minuteMs = 60_000;
 // By the clock of the database, which all replicas share: one whose own is wrong cannot drop what others keep.
 const keep = `SELECT added, dropped FROM request_logs_keep($1, (now() AT TIME ZONE 'UTC')::date)`;
 
-/** Statistics by minute are kept as long as the rows, those by hour for as long as they are asked for. */
+/** Statistics by minute are kept as long as the rows, those by hour and day for longer. */
 const forget = ['request_stats', 'request_stats_by_key'].map(
   (table) => `DELETE FROM ${table} WHERE period = $1 AND start < (now() AT TIME ZONE 'UTC')::date - $2::int`,
 );
@@ -17,7 +17,7 @@ const forget = ['request_stats', 'request_stats_by_key'].map(
 export interface DayKeeperOptions {
   /** For how many days rows are kept; 0: for ever. */
   retentionDays: number;
-  /** For how many days hourly statistics are kept; 0: for ever. */
+  /** For how many days statistics by hour and day are kept; 0: for ever. */
   statsRetentionDays: number;
 }
 
@@ -71,7 +71,8 @@ export class DayKeeper {
       // No row: somebody else has seen to it.
       if (rows.length === 0) return true;
       if (retentionDays > 0) await this.forgetStats(60, retentionDays);
-      if (statsRetentionDays > 0) await this.forgetStats(3600, statsRetentionDays);
+      for (const period of statsRetentionDays > 0 ? [3_600, 86_400] : [])
+        await this.forgetStats(period, statsRetentionDays);
       return true;
     } catch (error) {
       if (!this.stopped.signal.aborted) this.log.warn({ err: error }, 'request log: days could not be made or dropped');

@@ -37,7 +37,7 @@ export interface RequestLogOptions extends WriterOptions {
   exclude: readonly string[];
   /** For how many days rows are kept; 0: for ever. */
   retentionDays: number;
-  /** For how many days hourly statistics are kept; 0: for ever. */
+  /** For how many days statistics by hour and day are kept; 0: for ever. */
   statsRetentionDays: number;
   spool: SpoolOptions;
 }

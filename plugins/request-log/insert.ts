@@ -29,6 +29,8 @@ const insert = (onConflict: string, counted: string) => `
     SELECT 60 AS period, minute * 60 AS start, route, method, status, bucket, n FROM minutes
     UNION ALL
     SELECT 3600, minute / 60 * 3600, route, method, status, bucket, sum(n) FROM minutes GROUP BY 2, 3, 4, 5, 6
+    UNION ALL
+    SELECT 86400, minute / 1440 * 86400, route, method, status, bucket, sum(n) FROM minutes GROUP BY 2, 3, 4, 5, 6
   ), added AS (
     INSERT INTO request_stats AS stats (period, start, route, method, "statusCode", shard, count, histogram)
     SELECT period, timestamp 'epoch' + start * interval '1 second', route, method, status, ${shard}, sum(n),
@@ -51,6 +53,8 @@ const insert = (onConflict: string, counted: string) => `
     SELECT 60 AS period, minute * 60 AS start, key_id, n, errors FROM keys
     UNION ALL
     SELECT 3600, minute / 60 * 3600, key_id, sum(n), sum(errors) FROM keys GROUP BY 2, 3
+    UNION ALL
+    SELECT 86400, minute / 1440 * 86400, key_id, sum(n), sum(errors) FROM keys GROUP BY 2, 3
   ) AS periods ORDER BY period, start, key_id
   ON CONFLICT (period, start, "apiKeyId", shard) DO UPDATE SET
     count = stats.count + excluded.count, errors = stats.errors + excluded.errors`;

@@ -25,12 +25,23 @@ export interface Figures {
 /** No question may have more intervals. */
 export const longestSeries = 1_500;
 
-const minute = 60;
-const hour = 3_600;
 const busiestKeys = 100;
 
-/** What people read off an axis, in seconds: from a minute to a week. */
-const intervals = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440, 10_080].map((minutes) => minutes * minute);
+const minute = 60;
+const hour = 3_600;
+const day = 86_400;
+/** What statistics there are by, and up to what length of time they answer quickly by themselves. */
+const periods = [
+  { period: minute, enough: 6 * hour },
+  { period: hour, enough: 14 * day },
+  { period: day, enough: Number.POSITIVE_INFINITY },
+];
+/** What people read off an axis. */
+const intervals = [
+  ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * minute),
+  ...[1, 2, 3, 6, 12].map((hours) => hours * hour),
+  ...[1, 7, 28].map((days) => days * day),
+];
 const intervalsWanted = 100;
 
 /** Each bin of each histogram once, added up by interval and by route. */
@@ -67,7 +78,7 @@ interface Bin {
 export async function statsOf(pool: pg.Pool, question: StatsQuestion) {
   const { route, method, statusCode } = question;
   const interval = question.interval ?? intervalFor(question);
-  const period = interval % hour === 0 ? hour : minute;
+  const period = [day, hour].find((period) => interval % period === 0) ?? minute;
   const from = new Date(Math.floor(question.from.getTime() / 1000 / interval) * interval * 1000);
   const to = new Date(Math.ceil(question.to.getTime() / 1000 / interval) * interval * 1000);
   const range = [period, withoutZone(from), withoutZone(to)];
@@ -99,7 +110,9 @@ export async function statsOf(pool: pg.Pool, question: StatsQuestion) {
 
 function intervalFor({ from, to }: StatsQuestion): number {
   const seconds = (to.getTime() - from.getTime()) / 1000;
-  return intervals.find((interval) => seconds / interval <= intervalsWanted) ?? (intervals.at(-1) as number);
+  const period = periods.find(({ enough }) => seconds <= enough)?.period ?? day;
+  const fitting = intervals.filter((interval) => interval % period === 0);
+  return fitting.find((interval) => seconds / interval <= intervalsWanted) ?? (fitting.at(-1) as number);
 }
 
 /** The columns are in UTC without saying so, where `pg` would write local time. */

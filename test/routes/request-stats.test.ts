@@ -61,10 +61,13 @@ t.test('a day is told by interval, route, status and key', async (t) => {
   t.ok(near(body.series[0].p99, 20) && near(body.series[1].p99, 1_000) && near(body.routes[1].p50, 0.2));
 });
 
-t.test('minutes and hours say the same', async (t) => {
+t.test('minutes, hours and days say the same', async (t) => {
   const { body: byMinute } = await ask('GET', `/v1/request-logs/stats?${range}&interval=60`);
   const { body: byHour } = await ask('GET', `/v1/request-logs/stats?${range}&interval=3600`);
-  for (const part of ['total', 'routes', 'statuses', 'keys']) t.strictSame(byMinute[part], byHour[part], part);
+  const { body: byDay } = await ask('GET', `/v1/request-logs/stats?${range}&interval=86400`);
+  for (const part of ['total', 'routes', 'statuses', 'keys']) {
+    t.strictSame([byMinute[part], byHour[part]], [byDay[part], byDay[part]], part);
+  }
   t.match(byMinute.series, [{ start: '2026-03-01T00:00:00.000Z', count: 2 }, { start: '2026-03-01T01:01:00.000Z' }]);
 });
 
@@ -83,6 +86,20 @@ t.test('without a range it is about the day until now, and the request before th
     const { body } = await ask('GET', '/v1/request-logs/stats');
     t.ok(Date.parse(body.to) >= Date.now() - 1_000);
     if (body.routes.some(({ route }: { route: string }) => route === '/')) break;
+  }
+});
+
+t.test('the interval is made to fit the range', async (t) => {
+  for (const [from, interval] of [
+    ['2026-03-01T23:45:00Z', 60],
+    ['2026-03-01T18:00:00Z', 300],
+    ['2026-03-01T00:00:00Z', 3_600],
+    ['2026-02-23T00:00:00Z', 7_200],
+    ['2026-01-31T00:00:00Z', 86_400],
+    ['2025-03-02T00:00:00Z', 604_800],
+  ] as const) {
+    const { body } = await ask('GET', `/v1/request-logs/stats?from=${from}&to=2026-03-02T00:00:00Z`);
+    t.equal(body.interval, interval, from);
   }
 });
 
@@ -105,9 +122,9 @@ t.test('rows and statistics agree, also when a batch comes twice', async (t) => 
   await app.requestLog.flush();
   const before = (await app.database.pool.query(sums)).rows[0];
   await app.database.pool.query(insertOf([...requests, record()], 'again'));
-  const { rows, minutes, hours, bins } = (await app.database.pool.query(sums)).rows[0];
+  const { rows, minutes, hours, days, bins } = (await app.database.pool.query(sums)).rows[0];
   t.equal(rows, before.rows + 1);
-  t.strictSame([minutes, hours, bins], [rows, rows, rows]);
+  t.strictSame([minutes, hours, days, bins], [rows, rows, rows, rows]);
 });
 
 t.test('a bucket is no wider than a fifth, and a percentile lies in its bucket', async (t) => {

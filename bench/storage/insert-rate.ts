@@ -1,0 +1,71 @@
+import pg from 'pg';
+import { uuidv7 } from 'uuidv7';
+import { insertOf } from '../../plugins/request-log/insert.js';
+import { idOfKey } from './fill.js';
+
+const batchRows = 5_000;
+const rounds = 5;
+const roundMs = 2_000;
+
+/** Rows a second. */
+export interface InsertRates {
+  empty: number;
+  full: number;
+}
+
+/**
+ * How many rows of requests that have just come the service's own statement writes over one connection: in turn to an empty
+ * log and to a full one, since a disk's speed drifts.
+ */
+export async function insertRates(urls: Record<keyof InsertRates, string>, signal: AbortSignal): Promise<InsertRates> {
+  const clients = { empty: new pg.Client(urls.empty), full: new pg.Client(urls.full) };
+  const rates: Record<keyof InsertRates, number[]> = { empty: [], full: [] };
+  try {
+    for (const client of Object.values(clients)) await client.connect();
+    // Not what the benchmark itself has left to be written; only a superuser may, and it goes without.
+    await clients.full.query('CHECKPOINT').catch(() => {});
+    // In the first round a page is written to the WAL as a whole.
+    for (let round = 0; round <= rounds; round++) {
+      for (const name of ['empty', 'full'] as const) {
+        const rate = await insertRate(clients[name], signal);
+        if (round > 0) rates[name].push(rate);
+      }
+    }
+    return { empty: median(rates.empty), full: median(rates.full) };
+  } finally {
+    for (const client of Object.values(clients)) await client.end();
+  }
+}
+
+async function insertRate(client: pg.Client, signal: AbortSignal): Promise<number> {
+  let written = 0;
+  let spentMs = 0;
+  while (spentMs < roundMs) {
+    signal.throwIfAborted();
+    const query = insertOf(Array.from({ length: batchRows }, record), 'prepared');
+    const sentAt = performance.now();
+    await client.query(query);
+    spentMs += performance.now() - sentAt;
+    written += batchRows;
+  }
+  return (written / spentMs) * 1000;
+}
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}
+
+function record() {
+  const n = Math.floor(Math.random() * 1_000);
+  return {
+    id: uuidv7(),
+    method: 'GET',
+    path: `/v1/orders/${n}`,
+    route: '/v1/orders/:id',
+    statusCode: n === 0 ? 500 : 200,
+    durationMs: Math.random() * 100,
+    ip: '127.0.0.1',
+    userAgent: 'undici',
+    apiKeyId: idOfKey((n % 40) + 1),
+  };
+}
