@@ -72,14 +72,13 @@ export class Spool {
   adopt(): Promise<number> {
     return this.inTurn(async () => {
       const names = await readdir(this.options.directory).catch(() => []);
-      let records = 0;
+      const own = this.segments.length;
       for (const name of names.filter((name) => name !== asideName).sort()) {
-        records += await this.adoptFrom(join(this.options.directory, name)).catch((err) => {
-          this.log.error({ err, directory: name }, 'request log: a spool could not be taken over');
-          return 0;
+        await this.adoptFrom(join(this.options.directory, name)).catch((err) => {
+          this.log.error({ err, directory: name }, 'request log: a spool could not be taken over as a whole');
         });
       }
-      return records;
+      return this.segments.slice(own).reduce((sum, { records }) => sum + records, 0);
     });
   }
 
@@ -141,7 +140,10 @@ export class Spool {
   removeOldest(): Promise<void> {
     return this.inTurn(async () => {
       const segment = this.segments.shift();
-      if (segment) await rm(segment.path, { force: true });
+      if (!segment) return;
+      await rm(segment.path, { force: true }).catch((err) => {
+        this.log.error({ err, file: segment.path }, 'request log: a spool file that is done with cannot be removed');
+      });
     });
   }
 
@@ -164,8 +166,7 @@ export class Spool {
 
   private async adoptFrom(directory: string) {
     const lock = await lockSpool(directory);
-    if (!lock) return 0;
-    let adopted = 0;
+    if (!lock) return;
     try {
       for (const name of (await readdir(directory)).filter((name) => segmentName.test(name)).sort()) {
         const { records, bytes } = await this.read(join(directory, name));
@@ -174,13 +175,11 @@ export class Spool {
         const path = this.nextPath();
         await rename(join(directory, name), path);
         this.segments.push({ path, records: records.length, bytes });
-        adopted += records.length;
       }
       await rm(directory, { recursive: true });
     } finally {
       lock.close();
     }
-    return adopted;
   }
 
   private read(path: string) {

@@ -174,6 +174,17 @@ t.test('a disk that is full takes what fits, and the rest when there is room', {
   t.strictSame([all.map(({ id }) => id), lost], [[...taken, last].map(({ id }) => id), 0]);
 });
 
+t.test('a disk that turns read-only gives what is on it', { skip: mountMissing(t) }, async (t) => {
+  const directory = mounted(t, 'size=64k');
+  const { spool, lines } = spoolIn(directory);
+  await spool.append([record(), record()]);
+  t.equal((await spool.oldest()).records.length, 2);
+  execFileSync('mount', ['-o', 'remount,ro', directory], { stdio: 'ignore' });
+  await spool.removeOldest();
+  t.ok(spool.isEmpty, 'and what is done with is not read again, though it cannot be removed');
+  t.match(lines[0], /cannot be removed/);
+});
+
 t.test('a read-only disk takes nothing and says so', { skip: mountMissing(t) }, async (t) => {
   const { spool } = spoolIn(join(mounted(t, 'size=64k,ro'), 'spool'));
   await t.rejects(spool.append([record()]), { code: 'EROFS' });
