@@ -162,6 +162,11 @@ function measureLog(app: FastifyInstance, metrics: Registry) {
       this.set(requestLog.spoolBytes);
     },
   });
+  new Gauge({
+    name: 'musicez_request_log_spool_max_bytes',
+    help: 'Size to which the spool may grow',
+    registers,
+  }).set(requestLog.spoolMaxBytes);
   const flushes = new Histogram({
     name: 'musicez_request_log_flush_duration_seconds',
     help: 'Time that the database took for a batch of records',

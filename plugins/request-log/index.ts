@@ -18,6 +18,8 @@ export interface RequestLog {
   readonly counts: WriterCounts;
   /** How large the spool is on disk. */
   readonly spoolBytes: number;
+  /** How large it may become. */
+  readonly spoolMaxBytes: number;
   /** Sends all that waits now; resolves when it is written or, while the database is away, in the spool. */
   flush(): Promise<void>;
   /** Says what a request stands for, where its own method and path say nothing. */
@@ -60,6 +62,7 @@ export default fp<RequestLogOptions>(
       get spoolBytes() {
         return spool.bytes;
       },
+      spoolMaxBytes: spoolOptions.maxBytes,
       flush: () => writer.flush(),
       nameAs,
       onBatch: (listener) => writer.onBatch.add(listener),
