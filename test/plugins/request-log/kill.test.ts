@@ -5,7 +5,7 @@ import { generateKey } from '../../../plugins/api-keys/key-format.js';
 import { needsPostgres, ownDatabase } from '../../database.js';
 import { startService } from '../../process.js';
 import { BreakableDatabase } from '../database/proxy.js';
-import { untilWritten } from './scraper.js';
+import { keepScraping, untilWritten } from './scraper.js';
 import { type Answer, steadyLoad } from './steady-load.js';
 import { agree } from './sums.js';
 
@@ -27,8 +27,9 @@ t.test(
     const variables = await ownDatabase();
     const killed: { answers: Answer[]; at: number }[] = [];
     for (let round = 0; round < rounds; round++) {
-      const { service, load } = await startLoad(t, variables);
+      const { service, load, scraper } = await startLoad(t, variables);
       await sleep(500 + Math.random() * flushMs);
+      await scraper.stop();
       killed.push({ answers: load.answers, at: Date.now() });
       service.child.kill('SIGKILL');
       await Promise.all([service.exited, load.stop()]);
@@ -47,10 +48,11 @@ t.test(
     await between.mend();
     const killed: { answers: Answer[]; at: number }[] = [];
     for (let round = 0; round < rounds; round++) {
-      const { service, load } = await startLoad(t, { DATA_DIR, DATABASE_URL: between.url });
+      const { service, load, scraper } = await startLoad(t, { DATA_DIR, DATABASE_URL: between.url });
       await sleep(200);
       await between.break();
       await sleep(800 + Math.random() * flushMs);
+      await scraper.stop();
       killed.push({ answers: load.answers, at: Date.now() });
       service.child.kill('SIGKILL');
       await Promise.all([service.exited, load.stop()]);
@@ -69,7 +71,8 @@ async function startLoad(t: Test, variables: NodeJS.ProcessEnv) {
     BOOTSTRAP_ADMIN_KEY: key,
     REQUEST_LOG_FLUSH_MS: `${flushMs}`,
   });
-  return { service, load: steadyLoad(t, `${service.url}/v1/me`, { 'x-api-key': key }, perSecond) };
+  const load = steadyLoad(t, `${service.url}/v1/me`, { 'x-api-key': key }, perSecond);
+  return { service, load, scraper: keepScraping(t, service.url) };
 }
 
 /** Of the requests answered before each kill, those without a row; told to whoever reads the report. */

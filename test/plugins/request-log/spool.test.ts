@@ -1,21 +1,11 @@
-import { execFileSync } from 'node:child_process';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { decode, encode, fileHead } from '../../../plugins/request-log/spool/format.js';
 import { Spool } from '../../../plugins/request-log/spool/index.js';
 import { record } from './records.js';
+import { mounted, mountMissing, turnReadOnly } from './small-disk.js';
 
 const maxBytes = 2 ** 30;
 
@@ -179,7 +169,7 @@ t.test('a disk that turns read-only gives what is on it', { skip: mountMissing(t
   const { spool, lines } = spoolIn(directory);
   await spool.append([record(), record()]);
   t.equal((await spool.oldest()).records.length, 2);
-  execFileSync('mount', ['-o', 'remount,ro', directory], { stdio: 'ignore' });
+  turnReadOnly(directory);
   await spool.removeOldest();
   t.ok(spool.isEmpty, 'and what is done with is not read again, though it cannot be removed');
   t.match(lines[0], /cannot be removed/);
@@ -191,21 +181,3 @@ t.test('a read-only disk takes nothing and says so', { skip: mountMissing(t) }, 
   t.ok(spool.isEmpty);
   await t.rejects(spoolIn('/proc/spool/of/mine').spool.append([record()]), { code: 'ENOENT' });
 });
-
-function mounted(t: Test, options: string): string {
-  const directory = mkdtempSync(join(tmpdir(), 'musicez-disk-'));
-  t.teardown(() => rmdirSync(directory));
-  execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', directory], { stdio: 'ignore' });
-  t.teardown(() => execFileSync('umount', ['-l', directory]));
-  return directory;
-}
-
-function mountMissing(t: Test): string | false {
-  if (process.getuid?.() !== 0) return 'needs root, to mount a small disk';
-  try {
-    mounted(t, 'size=64k');
-    return false;
-  } catch {
-    return 'needs a system that lets one mount a small disk';
-  }
-}

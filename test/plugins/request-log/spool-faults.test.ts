@@ -1,0 +1,100 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import t, { type Test } from 'tap';
+import { generateKey } from '../../../plugins/api-keys/key-format.js';
+import { needsPostgres, ownDatabase } from '../../database.js';
+import { startService } from '../../process.js';
+import { BreakableDatabase } from '../database/proxy.js';
+import { keepScraping, untilWritten } from './scraper.js';
+import { mounted, mountMissing, turnReadOnly } from './small-disk.js';
+import { steadyLoad } from './steady-load.js';
+import { agree } from './sums.js';
+
+const key = generateKey('mez');
+const perSecond = 200;
+const bufferRows = 100;
+
+t.jobs = 3;
+
+/** Lets the database go away under load, and the spool fail, until records are dropped; then the database comes back. */
+async function endure(t: Test, variables: NodeJS.ProcessEnv, breakSpool: () => void) {
+  const { DATABASE_URL = '' } = await ownDatabase();
+  const between = new BreakableDatabase(DATABASE_URL);
+  await between.mend();
+  const service = await startService({
+    DATABASE_URL: between.url,
+    BOOTSTRAP_ADMIN_KEY: key,
+    REQUEST_LOG_BUFFER_ROWS: `${bufferRows}`,
+    KEY_CACHE_MAX_STALE_MS: '600000',
+    ...variables,
+  });
+  const load = steadyLoad(t, `${service.url}/v1/me`, { 'x-api-key': key }, perSecond);
+  const scraper = keepScraping(t, service.url);
+  while (load.answers.length < perSecond) await sleep(20);
+
+  breakSpool();
+  await between.break();
+  while ((scraper.seen.at(-1)?.dropped ?? 0) < bufferRows) await sleep(20);
+  await between.mend();
+  await load.stop();
+  const { accepted, dropped } = await untilWritten(service.url);
+  await scraper.stop();
+
+  const { answers, failures } = load;
+  t.strictSame([failures, answers.filter(({ status }) => status !== 200)], [[], []], 'no request failed');
+  t.equal(accepted, answers.length, 'every answered request is accounted for');
+  const stored = await idsOf(DATABASE_URL);
+  t.equal(stored.size, answers.length - dropped, 'and has its row, or is counted as dropped');
+  await agree(t, DATABASE_URL);
+  const told = service.stdout().match(/records are dropped, the buffer is full/g) ?? [];
+  t.equal(told.length, 1, 'which is said once a minute');
+  // The order of ids is the order of arrival; requests that were in flight together may have been answered in another.
+  const ids = answers.map(({ id }) => id).sort();
+  const isKept = ids.map((id) => stored.has(id));
+  const span = isKept.slice(isKept.indexOf(false), isKept.lastIndexOf(false));
+  t.ok(span.filter(Boolean).length < 40, 'the newest were dropped, and none that waited');
+}
+
+t.test(
+  'a spool that is full costs the newest records, which are counted, and no request',
+  { skip: needsPostgres, buffered: true },
+  async (t) => {
+    const { DATA_DIR } = await ownDatabase();
+    await endure(t, { DATA_DIR, REQUEST_LOG_SPOOL_MAX_BYTES: '20000' }, () => {});
+  },
+);
+
+t.test(
+  'so does one on a disk that has turned read-only',
+  { skip: needsPostgres || mountMissing(t), buffered: true },
+  async (t) => {
+    const DATA_DIR = mounted(t, 'size=1m');
+    await endure(t, { DATA_DIR }, () => turnReadOnly(DATA_DIR));
+  },
+);
+
+t.test(
+  'and one whose directory has vanished and cannot be made again',
+  { skip: needsPostgres, buffered: true },
+  async (t) => {
+    const { DATA_DIR } = await ownDatabase();
+    const spool = join(DATA_DIR, 'spool');
+    await endure(t, { DATA_DIR }, () => {
+      rmSync(spool, { recursive: true, force: true });
+      writeFileSync(spool, '');
+    });
+  },
+);
+
+async function idsOf(url: string): Promise<Set<string>> {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ id: string }>('SELECT id FROM request_logs');
+    return new Set(rows.map(({ id }) => id));
+  } finally {
+    await client.end();
+  }
+}
