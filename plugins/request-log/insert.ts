@@ -73,6 +73,9 @@ const statements = {
 /** How long the server may take, in milliseconds, before the batch is tried again on another connection. */
 const deadlineMs = 10_000;
 
+/** What the column holds: 24 days. A stream may last longer. */
+const longestDurationMs = 2 ** 31 - 1;
+
 /**
  * The query that stores `records`. Its arrays are written out by hand, which costs a third of what `pg` takes for it.
  *
@@ -99,7 +102,7 @@ export function insertOf(
     methods.push(record.method);
     paths.push(record.path);
     statuses.push(record.statusCode);
-    durations.push(Math.round(record.durationMs));
+    durations.push(Math.min(Math.round(record.durationMs), longestDurationMs));
     ips.push(record.ip);
     agents.push(record.userAgent);
     keyIds.push(record.apiKeyId);

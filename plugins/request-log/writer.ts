@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import { backoff } from '../database/backoff.js';
 import { withDeadline } from '../database/deadline.js';
@@ -66,8 +66,6 @@ export class RequestLogWriter {
   private due = 0;
   /** Some of those that wait may have been stored already. */
   private maybeStored = false;
-  /** How many records of the oldest spool file have been stored. */
-  private replayed = 0;
   private sentLast = false;
   private sentAt = Number.POSITIVE_INFINITY;
   /** How often in a row the database did not take a batch. */
@@ -97,12 +95,15 @@ export class RequestLogWriter {
 
   /** Takes over what earlier processes left in their spools. */
   async start(): Promise<void> {
-    const adopted = await this.spool.adopt();
-    if (adopted === 0) return;
-    this.accepted += adopted;
-    this.spooled += adopted;
-    this.log.info({ records: adopted }, 'request log: an earlier process left records, which follow now');
-    this.work();
+    let adopted = 0;
+    await this.spool.adopt((records) => {
+      adopted += records;
+      this.accepted += records;
+      this.spooled += records;
+      this.work();
+    });
+    if (adopted > 0)
+      this.log.info({ records: adopted }, 'request log: an earlier process left records, which follow now');
   }
 
   /** Takes a record. Never waits and never throws. */
@@ -124,7 +125,7 @@ export class RequestLogWriter {
 
   /** Sends what waits, for a few seconds at most; what is left goes to the spool. */
   async close(): Promise<void> {
-    if (this.database.isReady && !this.isAway) await withDeadline(this.workUntil(), drainDeadlineMs).catch(() => {});
+    if (this.database.isReady && !this.isAway) await withDeadline(this.flush(), drainDeadlineMs).catch(() => {});
     this.stopped.abort();
     clearTimeout(this.timer);
     await this.moving;
@@ -181,8 +182,8 @@ export class RequestLogWriter {
     const isSent = () => this.buffered === 0 || this.accepted - this.dropped - this.buffered >= target;
     while (!(isSent() && isEnough()) && !this.stopped.signal.aborted) {
       this.moveOn();
-      // In a new turn, for what it waits for may be somebody else's to do.
-      await Promise.all([nextTurn(), Promise.race([this.step, this.moving ?? this.step])]);
+      // A little later, for what it waits for may be somebody else's to do.
+      await Promise.all([sleep(1), Promise.race([this.step, this.moving ?? this.step])]);
     }
   }
 
@@ -245,18 +246,18 @@ export class RequestLogWriter {
   }
 
   private async replay() {
-    const { records, lost } = await this.spool.oldest();
+    const { segment, records, lost } = await this.spool.oldest();
     this.spooled -= lost;
     if (lost > 0) this.drop(lost, 'a spool file is damaged or gone');
-    while (this.replayed < records.length) {
-      const batch = records.slice(this.replayed, this.replayed + maxBatchRows);
+    if (!segment) return;
+    for (let at = 0; at < records.length; at += maxBatchRows) {
+      const batch = records.slice(at, at + maxBatchRows);
       await this.storeBatch(batch, true, () => {
         this.spooled -= batch.length;
-        this.replayed += batch.length;
+        segment.stored += batch.length;
       });
     }
-    await this.spool.removeOldest();
-    this.replayed = 0;
+    await this.spool.remove(segment);
     if (this.spool.isEmpty) this.log.info('request log: all that was in the spool is in the database');
   }
 
@@ -298,6 +299,7 @@ export class RequestLogWriter {
         this.spooled += chunk.length;
       }
       await this.spool.sync();
+      this.work();
     } catch (err) {
       this.waiting = [...this.spooling, ...this.waiting];
       this.spooling = [];

@@ -11,8 +11,9 @@ const frameHeadBytes = 8;
 /** No record is longer; a length beyond is damage. */
 const longestRecordBytes = 64 * 1024;
 
-export interface Decoded {
-  records: RequestRecord[];
+/** The records of a file, still as bytes, up to its end or to the first byte that is not as it was written. */
+export interface Scanned {
+  bodies: Buffer[];
   /** Up to where the file is whole. */
   wholeBytes: number;
   /** `torn`: the last record was not written to its end, as when the process was killed. */
@@ -31,21 +32,24 @@ export function encode(records: readonly RequestRecord[]): Buffer {
   );
 }
 
-/** Reads a file up to its end or to the first byte that is not as it was written. */
-export function decode(file: Buffer): Decoded {
-  const records: RequestRecord[] = [];
+export function decode(body: Buffer): RequestRecord {
+  return JSON.parse(body.toString());
+}
+
+export function scan(file: Buffer): Scanned {
+  const bodies: Buffer[] = [];
   if (!file.subarray(0, fileHead.length).equals(fileHead)) {
     const isTorn = fileHead.subarray(0, file.length).equals(file) || isBlank(file);
-    return { records, wholeBytes: 0, state: isTorn ? 'torn' : 'damaged' };
+    return { bodies, wholeBytes: 0, state: isTorn ? 'torn' : 'damaged' };
   }
   let at = fileHead.length;
   while (at < file.length) {
     const end = endOfFrame(file, at);
-    if (end === undefined) return { records, wholeBytes: at, state: isTornAt(file, at) ? 'torn' : 'damaged' };
-    records.push(JSON.parse(file.toString('utf8', at + frameHeadBytes, end)));
+    if (end === undefined) return { bodies, wholeBytes: at, state: isTornAt(file, at) ? 'torn' : 'damaged' };
+    bodies.push(file.subarray(at + frameHeadBytes, end));
     at = end;
   }
-  return { records, wholeBytes: at, state: 'whole' };
+  return { bodies, wholeBytes: at, state: 'whole' };
 }
 
 /** @returns undefined when there is no whole record at this place */

@@ -3,12 +3,12 @@ import { type FileHandle, open, readdir, rename, rm, rmdir } from 'node:fs/promi
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
-import { DirectoryLockedError, lockDirectory } from '../../directory-lock.js';
-import { socketDirectory } from '../../socket-path.js';
+import { DirectoryLockedError } from '../../directory-lock.js';
 import type { RequestRecord } from '../record.js';
-import { encode, fileHead } from './format.js';
-import { makeDirectory } from './make-directory.js';
-import { readSegment, type Segment } from './segment.js';
+import { makeDirectory, syncDirectory } from './directory.js';
+import { decode, encode, fileHead } from './format.js';
+import { lockSpool } from './lock.js';
+import { readSegment, type Segment, segmentOf } from './segment.js';
 
 export interface SpoolOptions {
   /** Where spools are; each process has a directory of its own in it. */
@@ -24,9 +24,17 @@ export class SpoolFullError extends Error {
 
 /** A file is read and stored as a whole, so this bounds the memory that takes. */
 const segmentBytes = 2 ** 20;
+/** A file that cannot be read so often, for more than its being gone, is left where it is. */
+const mostReadFailures = 5;
 const segmentName = /^\d{8}\.spool$/;
-const lockName = 'lock';
 const asideName = 'damaged';
+
+/** The records of the oldest file that have not been stored, and how many are lost that were in it or in files before it. */
+export interface Oldest {
+  segment: Segment | undefined;
+  records: RequestRecord[];
+  lost: number;
+}
 
 /**
  * Records on disk, oldest first, until the database takes them. Files are only appended to, and removed when all their
@@ -65,21 +73,17 @@ export class Spool {
   }
 
   /**
-   * Takes over what processes left behind that are no more.
+   * Takes over what processes left behind that are no more. Records may be added meanwhile.
    *
-   * @returns how many records that is
+   * @param found told how many records that is, file by file
    */
-  adopt(): Promise<number> {
-    return this.inTurn(async () => {
-      const names = await readdir(this.options.directory).catch(() => []);
-      const own = this.segments.length;
-      for (const name of names.filter((name) => name !== asideName).sort()) {
-        await this.adoptFrom(join(this.options.directory, name)).catch((err) => {
-          this.log.error({ err, directory: name }, 'request log: a spool could not be taken over as a whole');
-        });
-      }
-      return this.segments.slice(own).reduce((sum, { records }) => sum + records, 0);
-    });
+  async adopt(found: (records: number) => void): Promise<void> {
+    const names = await readdir(this.options.directory).catch(() => []);
+    for (const name of names.filter((name) => name !== asideName).sort()) {
+      await this.adoptFrom(join(this.options.directory, name), found).catch((err) => {
+        this.log.error({ err, directory: name }, 'request log: a spool could not be taken over as a whole');
+      });
+    }
   }
 
   /**
@@ -113,34 +117,39 @@ export class Spool {
   }
 
   /**
-   * Reads the oldest file that can be read; it stays until `removeOldest`.
+   * Reads the oldest file that can be read; it stays until `remove`.
    *
-   * @returns its records, and how many are lost that were in it or in files before it
+   * @throws what the file system says of a file that is there but cannot be read, a few times; then it counts as lost
    */
-  oldest(): Promise<{ records: RequestRecord[]; lost: number }> {
+  oldest(): Promise<Oldest> {
     return this.inTurn(async () => {
       let lost = 0;
       for (let segment = this.segments[0]; segment; segment = this.segments[0]) {
         if (this.segments.length === 1) await this.endFile();
-        const { path, records: expected } = segment;
+        const { path, stored } = segment;
+        const left = segment.records - stored;
         try {
-          const { records, bytes } = await this.read(path);
-          Object.assign(segment, { records: records.length, bytes });
-          return { records, lost: lost + expected - records.length };
+          const { bodies } = await this.read(path, segment.bytes);
+          segment.records = Math.max(bodies.length, stored);
+          segment.failures = 0;
+          return { segment, records: bodies.slice(stored).map(decode), lost: lost + left - (segment.records - stored) };
         } catch (err) {
-          this.log.error({ err, file: path, records: expected }, 'request log: a spool file cannot be read');
-          lost += expected;
+          const isGone = (err as NodeJS.ErrnoException).code === 'ENOENT';
+          if (!isGone && ++segment.failures < mostReadFailures) throw err;
+          this.log.error({ err, file: path, records: left }, 'request log: a spool file cannot be read');
+          lost += left;
           this.segments.shift();
         }
       }
-      return { records: [], lost };
+      return { segment: undefined, records: [], lost };
     });
   }
 
-  removeOldest(): Promise<void> {
+  /** Removes a file, all of whose records are stored. */
+  remove(segment: Segment): Promise<void> {
     return this.inTurn(async () => {
-      const segment = this.segments.shift();
-      if (!segment) return;
+      const at = this.segments.indexOf(segment);
+      if (at !== -1) this.segments.splice(at, 1);
       await rm(segment.path, { force: true }).catch((err) => {
         this.log.error({ err, file: segment.path }, 'request log: a spool file that is done with cannot be removed');
       });
@@ -164,26 +173,36 @@ export class Spool {
     return result;
   }
 
-  private async adoptFrom(directory: string) {
+  private async adoptFrom(directory: string, found: (records: number) => void) {
     const lock = await lockSpool(directory);
     if (!lock) return;
     try {
       for (const name of (await readdir(directory)).filter((name) => segmentName.test(name)).sort()) {
-        const { records, bytes } = await this.read(join(directory, name));
-        if (records.length === 0) continue;
-        await this.ensureOwn();
-        const path = this.nextPath();
-        await rename(join(directory, name), path);
-        this.segments.push({ path, records: records.length, bytes });
+        await this.inTurn(() => this.adoptFile(join(directory, name), found)).catch((err) => {
+          this.log.error({ err, directory, file: name }, 'request log: a spool file could not be taken over');
+        });
       }
-      await rm(directory, { recursive: true });
     } finally {
-      lock.close();
+      await new Promise((resolve) => lock.close(resolve));
+      // Unless something is left in it.
+      await rmdir(directory).catch(() => {});
     }
   }
 
-  private read(path: string) {
-    return readSegment(path, join(this.options.directory, asideName), this.log);
+  private async adoptFile(path: string, found: (records: number) => void) {
+    const { bodies, wholeBytes, state } = await this.read(path);
+    if (bodies.length === 0) return state === 'damaged' ? undefined : rm(path);
+    await this.ensureOwn();
+    const own = this.nextPath();
+    await rename(path, own);
+    // Older than what is being written to now, and younger than what was found before it.
+    const at = this.file ? this.segments.length - 1 : this.segments.length;
+    this.segments.splice(at, 0, segmentOf(own, bodies.length, wholeBytes));
+    found(bodies.length);
+  }
+
+  private read(path: string, bytes?: number) {
+    return readSegment(path, join(this.options.directory, asideName), this.log, bytes);
   }
 
   /** A file that was removed can still be written to, by whoever has it open, and is gone when closed. */
@@ -197,12 +216,13 @@ export class Spool {
     const file = await open(path, 'ax', 0o600);
     try {
       await file.appendFile(fileHead);
+      await syncDirectory(this.own);
     } catch (error) {
       await file.close();
       await rm(path, { force: true });
       throw error;
     }
-    this.segments.push({ path, records: 0, bytes: fileHead.length });
+    this.segments.push(segmentOf(path, 0, fileHead.length));
     return file;
   }
 
@@ -223,19 +243,5 @@ export class Spool {
     this.lock?.close();
     this.lock = await lockSpool(this.own);
     if (!this.lock) throw new DirectoryLockedError(this.own);
-  }
-}
-
-/** @returns undefined when a live process has it */
-async function lockSpool(directory: string): Promise<Server | undefined> {
-  const sockets = socketDirectory(directory, `${lockName}.12345678`);
-  try {
-    const lock = await lockDirectory(join(sockets.path, lockName));
-    lock.once('close', () => sockets.remove());
-    return lock;
-  } catch (error) {
-    sockets.remove();
-    if (error instanceof DirectoryLockedError) return undefined;
-    throw error;
   }
 }

@@ -20,6 +20,7 @@ export function turnReadOnly(directory: string): void {
 /** Why there can be no such disk here, if so: `{ skip: mountMissing(t) }`. */
 export function mountMissing(t: Test): string | false {
   if (process.getuid?.() !== 0) return 'needs root, to mount a small disk';
+  if (process.env.CI) return false;
   try {
     mounted(t, 'size=64k');
     return false;

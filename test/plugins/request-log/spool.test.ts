@@ -1,9 +1,19 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
 import t from 'tap';
-import { decode, encode, fileHead } from '../../../plugins/request-log/spool/format.js';
+import { encode, fileHead, scan } from '../../../plugins/request-log/spool/format.js';
 import { Spool } from '../../../plugins/request-log/spool/index.js';
+import type { Segment } from '../../../plugins/request-log/spool/segment.js';
 import { record } from './records.js';
 import { mounted, mountMissing, turnReadOnly } from './small-disk.js';
 
@@ -30,9 +40,18 @@ async function drain(spool: Spool) {
     const oldest = await spool.oldest();
     all.push(...oldest.records);
     lost += oldest.lost;
-    await spool.removeOldest();
+    if (oldest.segment) await spool.remove(oldest.segment);
   }
   return { all, lost };
+}
+
+/** How many records a spool takes over. */
+async function adopted(spool: Spool): Promise<number> {
+  let sum = 0;
+  await spool.adopt((records) => {
+    sum += records;
+  });
+  return sum;
 }
 
 /** Leaves records behind as a process does that is killed: without closing anything. */
@@ -68,7 +87,7 @@ t.test('the next process takes over what one left behind, and nothing from one t
   await closed.append(left);
   await closed.close();
   const next = spoolIn(directory).spool;
-  t.equal(await next.adopt(), 2);
+  t.equal(await adopted(next), 2);
   t.strictSame((await drain(next)).all, left);
   t.equal((await drain(living)).all.length, 1);
 });
@@ -78,17 +97,17 @@ t.test('a torn end is cut off, wherever it was torn, and what was whole before i
   const whole = Buffer.concat([fileHead, encode(records)]);
   const first = fileHead.length + encode(records.slice(0, 1)).length;
   for (let length = 0; length < whole.length; length++) {
-    const { state, records: good } = decode(whole.subarray(0, length));
+    const { state, bodies: good } = scan(whole.subarray(0, length));
     if (![fileHead.length, first].includes(length) && state !== 'torn') t.fail(`${state} at ${length}`);
     if (good.length !== (length >= first ? 1 : 0)) t.fail(`${good.length} records at ${length}`);
   }
-  t.match(decode(Buffer.concat([whole, Buffer.alloc(4_096)])), { state: 'torn', records });
+  t.match(scan(Buffer.concat([whole, Buffer.alloc(4_096)])), { state: 'torn', wholeBytes: whole.length });
 
   const directory = t.testdir();
   await leaveBehind(directory, records);
   truncateSync(files(directory)[0] ?? '', whole.length - 3);
   const { spool, lines } = spoolIn(directory);
-  t.equal(await spool.adopt(), 1);
+  t.equal(await adopted(spool), 1);
   t.equal(readFileSync(files(directory)[0] ?? '').length, first);
   t.strictSame(lines, []);
 });
@@ -103,7 +122,7 @@ t.test('a damaged file is set aside and named, and what was good of it stays', a
   bytes[first + 20] = (bytes[first + 20] ?? 0) ^ 1;
   writeFileSync(path, bytes);
   const { spool, lines } = spoolIn(directory);
-  t.equal(await spool.adopt(), 1);
+  t.equal(await adopted(spool), 1);
   const { file } = JSON.parse(lines[0] ?? '');
   t.strictSame(readFileSync(file), bytes, 'whole, for people to look at');
   t.strictSame((await drain(spool)).all, records.slice(0, 1));
@@ -112,7 +131,7 @@ t.test('a damaged file is set aside and named, and what was good of it stays', a
 t.test('what is no spool file at all is set aside too', async (t) => {
   const directory = t.testdir({ earlier: { '00000001.spool': 'something else that somebody put here' } });
   const { spool, lines } = spoolIn(directory);
-  t.equal(await spool.adopt(), 0);
+  t.equal(await adopted(spool), 0);
   t.match(lines[0], /set aside/);
   t.match(readdirSync(join(directory, 'damaged')), ['earlier-00000001.spool']);
 });
@@ -138,6 +157,64 @@ t.test('a directory that somebody removes costs what was in it, is counted, and 
   await spool.append(after);
   t.strictSame(await drain(spool), { all: after, lost: 2 });
   t.match(lines[0], /cannot be read/);
+});
+
+t.test(
+  'a file that is torn, on a disk that has turned read-only, gives what was whole of it',
+  { skip: mountMissing(t) },
+  async (t) => {
+    const directory = mounted(t, 'size=64k');
+    const { spool, lines } = spoolIn(directory);
+    const records = [record(), record()];
+    await spool.append(records);
+    t.strictSame((await spool.oldest()).records, records);
+    const [path = ''] = files(directory);
+    truncateSync(path, readFileSync(path).length - 3);
+    turnReadOnly(directory);
+    t.match(await spool.oldest(), { records: records.slice(0, 1), lost: 1 });
+    t.match(lines[0], /torn spool file cannot be mended/);
+  },
+);
+
+t.test('a file that cannot be read just now is read later, and one that never can holds nobody up', async (t) => {
+  const directory = t.testdir();
+  const { spool, lines } = spoolIn(directory);
+  const records = [record(), record()];
+  await spool.append(records);
+  const [path = ''] = files(directory);
+  const aside = `${path}.aside`;
+  // A directory in its place is an error even for root.
+  const hide = () => {
+    renameSync(path, aside);
+    mkdirSync(path);
+  };
+  const show = () => {
+    rmdirSync(path);
+    renameSync(aside, path);
+  };
+  await spool.oldest();
+  hide();
+  for (let i = 0; i < 4; i++) await t.rejects(spool.oldest(), { code: 'EISDIR' });
+  show();
+  t.strictSame((await spool.oldest()).records, records);
+  hide();
+  const later = [record()];
+  await spool.append(later);
+  for (let i = 0; i < 4; i++) await t.rejects(spool.oldest(), { code: 'EISDIR' });
+  t.match(await spool.oldest(), { records: later, lost: 2 });
+  t.match(lines[0], /cannot be read/);
+});
+
+t.test('what the database has of a file is neither lost with it nor taken for the next one', async (t) => {
+  const directory = t.testdir();
+  const { spool } = spoolIn(directory);
+  await spool.append([record(), record(), record()]);
+  const { segment } = await spool.oldest();
+  (segment as Segment).stored = 2;
+  rmSync(files(directory)[0] ?? '');
+  const next = [record(), record(), record()];
+  await spool.append(next);
+  t.match(await spool.oldest(), { records: next, lost: 1 });
 });
 
 t.test('a disk that is full takes what fits, and the rest when there is room', { skip: mountMissing(t) }, async (t) => {
@@ -168,9 +245,10 @@ t.test('a disk that turns read-only gives what is on it', { skip: mountMissing(t
   const directory = mounted(t, 'size=64k');
   const { spool, lines } = spoolIn(directory);
   await spool.append([record(), record()]);
-  t.equal((await spool.oldest()).records.length, 2);
+  const { segment, records } = await spool.oldest();
+  t.equal(records.length, 2);
   turnReadOnly(directory);
-  await spool.removeOldest();
+  await spool.remove(segment as Segment);
   t.ok(spool.isEmpty, 'and what is done with is not read again, though it cannot be removed');
   t.match(lines[0], /cannot be removed/);
 });

@@ -161,6 +161,43 @@ t.test('before the database is there flush() leaves records in the spool', async
   await writer.close();
 });
 
+t.test('and from there they follow when it is there, though no other comes', async (t) => {
+  let arrive = () => {};
+  const ready = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
+  const database = { ...app.database, isReady: false, ready };
+  const writer = writerFor(t, database, { spoolMaxBytes: 2 ** 20 });
+  const one = record();
+  writer.push(one);
+  while (writer.counts.spooled < 1) await new Promise((resolve) => setTimeout(resolve, 1));
+  database.isReady = true;
+  arrive();
+  while (writer.counts.written < 1) await new Promise((resolve) => setTimeout(resolve, 1));
+  t.equal((await rowsOf(one)).length, 1);
+  await writer.close();
+});
+
+t.test('what is in the spool when the end comes is written, while the database is there', async (t) => {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const database = failing(async (attempt, query) => {
+    if (attempt === 1) await opened;
+    await query();
+  });
+  const writer = writerFor(t, database, { spoolMaxBytes: 2 ** 20 });
+  const records = [record(), record()];
+  writer.push(records[0] as RequestRecord);
+  const sending = writer.flush();
+  writer.push(records[1] as RequestRecord);
+  while (writer.counts.spooled < 1) await new Promise((resolve) => setTimeout(resolve, 1));
+  open();
+  await Promise.all([sending, writer.close()]);
+  t.strictSame(writer.counts, { accepted: 2, written: 2, buffered: 0, spooled: 0, dropped: 0 });
+});
+
 t.test('flush() waits for records that are just on their way to the spool', async (t) => {
   const spool = new Spool({ directory: t.testdir(), maxBytes: 2 ** 20 }, app.log);
   const { append } = spool;
@@ -204,6 +241,24 @@ t.test('a record that the database refuses is named and counted, and holds nobod
   await writer.flush();
   t.strictSame(writer.counts, { accepted: 101, written: 100, buffered: 0, spooled: 0, dropped: 1 });
   t.equal((await rowsOf(...records, poison)).length, 100);
+});
+
+t.test('nor does one that comes out of the spool', async (t) => {
+  const database = { ...app.database, isReady: false, ready: Promise.resolve() };
+  const writer = writerFor(t, database, { spoolMaxBytes: 2 ** 20 });
+  const poison = record({ statusCode: 2 ** 31 });
+  const records = Array.from({ length: 10 }, () => record());
+  for (const one of [poison, ...records]) writer.push(one);
+  while (writer.counts.written < 10) await new Promise((resolve) => setTimeout(resolve, 1));
+  t.strictSame(writer.counts, { accepted: 11, written: 10, buffered: 0, spooled: 0, dropped: 1 });
+  t.equal((await rowsOf(...records, poison)).length, 10);
+  await writer.close();
+});
+
+t.test('a stream of a month is a row as well', async (t) => {
+  const one = record({ durationMs: 31 * 86_400_000 });
+  await app.database.pool.query(insertOf([one], 'prepared'));
+  t.match(await rowsOf(one), [{ duration: 2 ** 31 - 1 }]);
 });
 
 t.test('a table that is not there is no reason to drop anything', async (t) => {

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
@@ -19,4 +19,10 @@ export async function makeDirectory(path: string): Promise<boolean> {
     await makeThis();
   }
   return true;
+}
+
+/** So that a new file in it survives a power cut, and not only what is in the file. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  await directory.sync().finally(() => directory.close());
 }
