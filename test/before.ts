@@ -11,7 +11,7 @@ if (!onPostgres && !isCurrent()) {
   await database.start(() => {});
   await database.migrate(version);
   // What the service would do at each start anew.
-  await database.pool.query(`SELECT request_logs_keep(0, (now() AT TIME ZONE 'UTC')::date)`);
+  await database.pool.query(`SELECT request_logs_add_days(0, (now() AT TIME ZONE 'UTC')::date)`);
   await database.close();
 }
 

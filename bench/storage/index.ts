@@ -73,11 +73,11 @@ export async function measureStorage(rows: number, url: string | undefined, prog
 
     progress.begin('dropping a day');
     const droppedAt = performance.now();
-    const dropped = await ask<number>(
-      `SELECT cardinality(dropped) AS value FROM request_logs_keep(${days - 2}, (now() AT TIME ZONE 'UTC')::date)`,
+    const isDropped = await ask<boolean>(
+      `SELECT request_logs_drop_day((now() AT TIME ZONE 'UTC')::date - ${days - 1}) AS value`,
     );
     const dropDayMs = performance.now() - droppedAt;
-    if (dropped !== 1) throw new BenchError(`${dropped} days were dropped rather than one`);
+    if (!isDropped) throw new BenchError('there was no day to drop');
     progress.end(`${Math.round(dropDayMs)} ms`);
 
     return {

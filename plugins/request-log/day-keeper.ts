@@ -1,24 +1,42 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
+import { withDeadline } from '../database/deadline.js';
 import type { DatabaseHandle } from '../database/index.js';
-import { unhurried } from '../database/pool.js';
 
 const hourMs = 3_600_000;
 const minuteMs = 60_000;
+/** Rows that found no table for their day are moved by the million. A server that takes longer has been lost. */
+const statementDeadlineMs = 10 * minuteMs;
+const stopDeadlineMs = 1_000;
+/** PostgreSQL's code for a lock that was not to be had in time. */
+const lockNotAvailable = '55P03';
 
 // By the clock of the database, which all replicas share: one whose own is wrong cannot drop what others keep.
-const keep = `SELECT added, dropped FROM request_logs_keep($1, (now() AT TIME ZONE 'UTC')::date)`;
+const today = `coalesce($1::date, (now() AT TIME ZONE 'UTC')::date)`;
 
-/** Statistics by minute are kept as long as the rows, those by hour and day for longer. */
-const forget = ['request_stats', 'request_stats_by_key'].map(
-  (table) => `DELETE FROM ${table} WHERE period = $1 AND start < (now() AT TIME ZONE 'UTC')::date - $2::int`,
-);
+/** One statement a transaction: see the migration of these functions. */
+const sql = {
+  add: `SELECT request_logs_add_days($2, ${today})::text[] AS added`,
+  over: `SELECT request_logs_days_before(${today} - $2::int)::text AS day`,
+  drop: 'SELECT request_logs_drop_day($1) AS "isDropped"',
+  dropStrays: `SELECT request_logs_drop_strays(${today} - $2::int)`,
+  forget: `DELETE FROM request_stats WHERE start < ${today} - $2::int AND period = $3`,
+  forgetByKey: `DELETE FROM request_stats_by_key WHERE start < ${today} - $2::int AND period = $3`,
+};
 
 export interface DayKeeperOptions {
   /** For how many days rows are kept; 0: for ever. */
   retentionDays: number;
-  /** For how many days statistics by hour and day are kept; 0: for ever. */
+  /** For how many days statistics by hour and day are kept; 0: for ever. Those by minute are kept as long as the rows. */
   statsRetentionDays: number;
+}
+
+/** What was done. */
+export interface Kept {
+  added: string[];
+  dropped: string[];
+  /** How many of the things to be done could not be. */
+  failures: number;
 }
 
 /**
@@ -38,48 +56,71 @@ export class DayKeeper {
     this.log = log;
   }
 
+  /** To be called when the database is there. */
   start(): void {
     this.running = this.run().catch(() => {});
   }
 
+  /** What has begun comes to its end, but is not waited for for long. */
   async stop(): Promise<void> {
     this.stopped.abort();
-    await this.running;
+    await withDeadline(this.running, stopDeadlineMs).catch(() => {});
+  }
+
+  /**
+   * Does once what is to be done. What fails is logged, and keeps nothing else from being done.
+   *
+   * @param day which counts as today, such as 2031-05-05; the database's own, if not given
+   */
+  async keep(day?: string): Promise<Kept> {
+    const { retentionDays, statsRetentionDays } = this.options;
+    const kept: Kept = { added: [], dropped: [], failures: 0 };
+    let isBusy = false;
+    const run = async <Row extends object>(text: string, ...values: unknown[]): Promise<Row[]> => {
+      if (isBusy || this.stopped.signal.aborted) return [];
+      try {
+        const query = { text, values, query_timeout: statementDeadlineMs };
+        return (await this.database.pool.query<Row>(query)).rows;
+      } catch (err) {
+        kept.failures++;
+        // Requests have waited behind this one for somebody who holds the table. Not again before the next time.
+        isBusy = (err as { code?: string }).code === lockNotAvailable;
+        if (!this.stopped.signal.aborted)
+          this.log.warn({ err, values }, 'request log: days could not be made or dropped');
+        return [];
+      }
+    };
+
+    const [made] = await run<{ added: string[] | null }>(sql.add, day, retentionDays);
+    // Null: somebody else is at it.
+    if (made?.added === null) return kept;
+    kept.added = made?.added ?? [];
+    if (retentionDays > 0) {
+      for (const over of await run<{ day: string }>(sql.over, day, retentionDays)) {
+        const [row] = await run<{ isDropped: boolean }>(sql.drop, over.day);
+        if (row?.isDropped) kept.dropped.push(over.day);
+      }
+      await run(sql.dropStrays, day, retentionDays);
+    }
+    for (const [period, days] of [
+      [60, retentionDays],
+      [3_600, statsRetentionDays],
+      [86_400, statsRetentionDays],
+    ] as const) {
+      if (days === 0) continue;
+      await run(sql.forget, day, days, period);
+      await run(sql.forgetByKey, day, days, period);
+    }
+    return kept;
   }
 
   private async run() {
     const { signal } = this.stopped;
-    await this.database.ready;
     while (!signal.aborted) {
-      const isDone = await this.keepDays();
-      const pauseMs = isDone ? hourMs : minuteMs;
+      const { dropped, failures } = await this.keep();
+      if (dropped.length > 0) this.log.info({ days: dropped }, 'request log: days over their time are dropped');
+      const pauseMs = failures === 0 ? hourMs : minuteMs;
       await sleep(pauseMs * (0.75 + Math.random() / 4), undefined, { ref: false, signal });
     }
-  }
-
-  /** @returns whether it has come to an end, here or on another replica */
-  private async keepDays(): Promise<boolean> {
-    const { retentionDays, statsRetentionDays } = this.options;
-    try {
-      const { rows } = await this.database.pool.query<{ added: Date[]; dropped: Date[] }>({
-        text: keep,
-        values: [retentionDays],
-        ...unhurried,
-      });
-      const dropped = rows[0]?.dropped.length ?? 0;
-      if (dropped > 0) this.log.info({ days: dropped }, `request log: rows older than ${retentionDays} days dropped`);
-      // No row: somebody else has seen to it.
-      if (rows.length === 0) return true;
-      if (retentionDays > 0) await this.forgetStats(60, retentionDays);
-      for (const period of statsRetentionDays > 0 ? [3_600, 86_400] : [])
-        await this.forgetStats(period, statsRetentionDays);
-      return true;
-    } catch (error) {
-      if (!this.stopped.signal.aborted) this.log.warn({ err: error }, 'request log: days could not be made or dropped');
-      return false;
-    }
-  }
-  private async forgetStats(period: number, days: number) {
-    for (const text of forget) await this.database.pool.query({ text, values: [period, days], ...unhurried });
   }
 }

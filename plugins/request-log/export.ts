@@ -1,6 +1,5 @@
 import { stringify } from 'csv-stringify/sync';
 import type { Prisma, PrismaClient, RequestLog } from '../prisma/generated/client.js';
-import { firstIdAt } from './record.js';
 
 const columns = ['id', 'createdAt', 'method', 'path', 'statusCode', 'duration', 'ip', 'userAgent', 'apiKeyId'] as const;
 
@@ -26,16 +25,17 @@ export type ExportFormat = keyof typeof exportFormats;
 
 const rowsAtATime = 1_000;
 
-/** Reads the rows that there are now, oldest first, and never more than one page ahead of whoever takes it. */
+/** Reads the rows that there are when it begins, oldest first, and never more than one page ahead of whoever takes it. */
 export async function* pagesOf(
   prisma: PrismaClient,
   conditions: Prisma.RequestLogWhereInput,
 ): AsyncGenerator<RequestLog[], undefined> {
-  const end = firstIdAt(new Date(Date.now() + 1));
+  const newest = await prisma.requestLog.findFirst({ orderBy: { id: 'desc' }, select: { id: true } });
+  if (newest === null) return undefined;
   let last: string | undefined;
   for (;;) {
     const rows: RequestLog[] = await prisma.requestLog.findMany({
-      where: { AND: [conditions, { id: { lt: end, ...(last && { gt: last }) } }] },
+      where: { AND: [conditions, { id: { lte: newest.id, ...(last && { gt: last }) } }] },
       orderBy: { id: 'asc' },
       take: rowsAtATime,
     });

@@ -83,7 +83,8 @@ export default fp<RequestLogOptions>(
       done();
     });
     app.addHook('onReady', async () => {
-      days.start();
+      // A database that never comes rejects when the service closes.
+      app.database.ready.then(() => days.start()).catch(() => {});
       void writer.start();
     });
     app.addHook('onClose', async () => {

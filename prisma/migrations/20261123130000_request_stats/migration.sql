@@ -8,7 +8,7 @@ CREATE TABLE "request_stats" (
     "method" TEXT NOT NULL,
     "statusCode" INTEGER NOT NULL,
     "shard" INTEGER NOT NULL,
-    "count" INTEGER NOT NULL,
+    "count" BIGINT NOT NULL,
     "histogram" BIGINT[],
 
     CONSTRAINT "request_stats_pkey" PRIMARY KEY ("period", "start", "route", "method", "statusCode", "shard")
@@ -19,8 +19,8 @@ CREATE TABLE "request_stats_by_key" (
     "start" TIMESTAMP(3) NOT NULL,
     "apiKeyId" TEXT NOT NULL,
     "shard" INTEGER NOT NULL,
-    "count" INTEGER NOT NULL,
-    "errors" INTEGER NOT NULL,
+    "count" BIGINT NOT NULL,
+    "errors" BIGINT NOT NULL,
 
     CONSTRAINT "request_stats_by_key_pkey" PRIMARY KEY ("period", "start", "apiKeyId", "shard")
 );

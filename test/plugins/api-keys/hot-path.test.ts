@@ -35,7 +35,7 @@ t.test('a cached key asks the database nothing', async (t) => {
   // The log's batch, the listener's heartbeat, the key's use and the keeping of days go on meanwhile, and may need another
   // connection.
   const ours =
-    /INSERT INTO request_logs|pg_notify|UPDATE api_keys SET "lastUsed"|request_logs_keep|DELETE FROM request_stats|^SET search_path/;
+    /INSERT INTO request_logs|pg_notify|UPDATE api_keys SET "lastUsed"|request_logs_add_days|request_logs_days_before|request_logs_drop_strays|DELETE FROM request_stats|^SET search_path/;
   t.ok(asked.length > 0);
   t.strictSame(
     asked.filter((sql) => !ours.test(sql)),

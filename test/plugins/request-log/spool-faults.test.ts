@@ -45,9 +45,11 @@ async function endure(t: Test, variables: NodeJS.ProcessEnv, breakSpool: () => v
   const { answers, failures } = load;
   t.strictSame([failures, answers.filter(({ status }) => status !== 200)], [[], []], 'no request failed');
   t.equal(accepted, answers.length, 'every answered request is accounted for');
-  const stored = await idsOf(DATABASE_URL);
-  t.equal(stored.size, answers.length - dropped, 'and has its row, or is counted as dropped');
-  await agree(t, DATABASE_URL);
+  const client = new pg.Client(DATABASE_URL);
+  await client.connect();
+  t.teardown(() => client.end());
+  t.equal(await agree(t, client), answers.length - dropped, 'and has its row, or is counted as dropped');
+  const stored = new Set((await client.query('SELECT id FROM request_logs')).rows.map(({ id }) => id));
   const told = service.stdout().match(/records are dropped, the buffer is full/g) ?? [];
   t.equal(told.length, 1, 'which is said once a minute');
   // The order of ids is the order of arrival; requests that were in flight together may have been answered in another.
@@ -87,14 +89,3 @@ t.test(
     });
   },
 );
-
-async function idsOf(url: string): Promise<Set<string>> {
-  const client = new pg.Client(url);
-  await client.connect();
-  try {
-    const { rows } = await client.query<{ id: string }>('SELECT id FROM request_logs');
-    return new Set(rows.map(({ id }) => id));
-  } finally {
-    await client.end();
-  }
-}
