@@ -50,7 +50,7 @@ export function openDatabase(options: DatabaseOptions): Database {
 function openServer({ prismaDir, limits, queryTimeoutMs }: DatabaseOptions, url: string): Database {
   const schema = schemaOf(url);
   const searchPath = pg.escapeIdentifier(schema);
-  const pool = createPool(
+  const { pool, end } = createPool(
     {
       connectionString: url,
       // Prisma names the schema in each query; whatever the role's own path says, the other queries mean the same.
@@ -73,14 +73,14 @@ function openServer({ prismaDir, limits, queryTimeoutMs }: DatabaseOptions, url:
       }),
     async close() {
       stopped.abort();
-      await pool.end();
+      await end();
     },
   };
 }
 
 function openEmbedded({ dataDir, prismaDir, limits, queryTimeoutMs }: DatabaseOptions): Database {
   const database = new EmbeddedDatabase(dataDir);
-  const pool = createPool(
+  const { pool, end } = createPool(
     {
       host: database.host,
       user: 'postgres',
@@ -100,7 +100,7 @@ function openEmbedded({ dataDir, prismaDir, limits, queryTimeoutMs }: DatabaseOp
     start: () => database.start(),
     migrate: (version) => migrate(pool, 'public', prismaDir, version),
     async close() {
-      await pool.end();
+      await end();
       await database.stop();
     },
   };

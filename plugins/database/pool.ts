@@ -11,6 +11,15 @@ export interface PoolLimits {
 /** For the few statements that may take their time: migrations, and the wait for their lock. */
 export const unhurried = { query_timeout: 2 ** 31 - 1 };
 
+/** How long queries may go on while the pool ends. */
+const endPatienceMs = 2_000;
+
+export interface Pool {
+  pool: pg.Pool;
+  /** Closes all connections; one that is still busy after a while, perhaps since a failover it never heard of, is cut. */
+  end(): Promise<void>;
+}
+
 /**
  * Makes the process's one pool; it connects when first asked.
  *
@@ -22,7 +31,7 @@ export function createPool(
   target: Pick<pg.PoolConfig, 'connectionString' | 'host' | 'user' | 'database' | 'onConnect'>,
   limits: PoolLimits,
   queryTimeoutMs: number,
-): pg.Pool {
+): Pool {
   const pool = new pg.Pool({
     ...target,
     application_name: 'musicez',
@@ -37,7 +46,19 @@ export function createPool(
   // the process.
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
-  return pool;
+
+  const clients = new Set<pg.PoolClient>();
+  pool.on('connect', (client) => clients.add(client));
+  pool.on('remove', (client) => clients.delete(client));
+  return {
+    pool,
+    async end() {
+      const cut = setTimeout(() => {
+        for (const client of clients as Set<pg.Client>) void client.end().catch(() => {});
+      }, endPatienceMs);
+      await pool.end().finally(() => clearTimeout(cut));
+    },
+  };
 }
 
 /**

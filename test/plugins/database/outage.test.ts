@@ -40,6 +40,52 @@ t.test(
   },
 );
 
+t.test('a service that has never had its database stops as well as any', { skip: needsPostgres }, async (t) => {
+  const own = await ownDatabase();
+  const database = new BreakableDatabase(own.DATABASE_URL ?? '');
+  await database.mend();
+  await database.break();
+  const service = await startService({ ...own, DATABASE_URL: database.url }, { ready: false });
+  t.equal((await fetch(`${service.url}/nothing`)).status, 404);
+  service.child.kill('SIGTERM');
+  t.equal(await service.exited, 0);
+});
+
+t.test('so does one whose database has not said a word since a failover', { skip: needsPostgres }, async (t) => {
+  const own = await ownDatabase();
+  const database = new BreakableDatabase(own.DATABASE_URL ?? '');
+  await database.mend();
+  const service = await startService({ ...own, DATABASE_URL: database.url, BOOTSTRAP_ADMIN_KEY: key });
+  await untilStatus(`${service.url}/v1/me`, 200, known);
+  database.freeze();
+  // The connections that are there are asked first; one that is answered has a new one.
+  const answers = Array.from({ length: 12 }, () => fetch(`${service.url}/v1/api-keys`, known).catch(() => {}));
+  await Promise.race(answers);
+  service.child.kill('SIGTERM');
+  t.equal(await service.exited, 0);
+  await Promise.all(answers);
+});
+
+t.test(
+  'what waits when a service stops during an outage is written by the next one',
+  { skip: needsPostgres },
+  async (t) => {
+    const own = await ownDatabase();
+    const database = new BreakableDatabase(own.DATABASE_URL ?? '');
+    await database.mend();
+    const variables = { ...own, BOOTSTRAP_ADMIN_KEY: key };
+    const first = await startService({ ...variables, DATABASE_URL: database.url });
+    await untilStatus(`${first.url}/v1/me`, 200, known);
+    await database.break();
+    const answers = await Promise.all(Array.from({ length: 50 }, () => fetch(`${first.url}/v1/me`, known)));
+    first.child.kill('SIGTERM');
+    t.equal(await first.exited, 0);
+    const second = await startService(variables);
+    for (const { headers } of answers)
+      await untilStatus(`${second.url}/v1/request-logs/${headers.get('x-request-id')}`, 200, known);
+  },
+);
+
 t.test(
   'while the database is away known keys are served, strangers are told to come back, and no row is lost',
   { skip: needsPostgres },
