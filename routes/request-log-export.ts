@@ -13,6 +13,8 @@ export const requestLogExportRoutes: FastifyPluginAsyncTypebox = async (app) => 
     '/v1/request-logs/export',
     {
       onRequest: app.requireApiKey(adminScope),
+      // Fastify would read the whole log into nothing.
+      exposeHeadRoute: false,
       schema: {
         tags: ['request log'],
         summary: 'All requests that fit, as a file, oldest first',

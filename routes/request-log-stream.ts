@@ -37,6 +37,8 @@ export const requestLogStreamRoutes: FastifyPluginAsyncTypebox = async (app) => 
     '/v1/request-logs/stream',
     {
       onRequest: app.requireApiKey(adminScope),
+      // Fastify would let the stream run into nothing.
+      exposeHeadRoute: false,
       schema: {
         tags: ['request log'],
         summary: 'Requests as they are answered by this replica',
@@ -55,12 +57,13 @@ export const requestLogStreamRoutes: FastifyPluginAsyncTypebox = async (app) => 
     },
     async (request, reply) => {
       const tail = new Tail(acceptorOf(request.query), maxRecords);
-      tails.add(tail);
       reply.type('text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no');
       return Readable.from(events());
 
       async function* events() {
         try {
+          // Here, for what is never read never gets to its end.
+          tails.add(tail);
           yield ': listening\n\n';
           let remarkedAt = performance.now();
           while (!isClosing && (await app.apiKeys.stillAllows(request, adminScope))) {

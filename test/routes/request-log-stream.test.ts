@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import t from 'tap';
 import { Tail } from '../../plugins/request-log/tail.js';
 import { keyHeaders, startApp } from '../app.js';
@@ -99,6 +99,44 @@ t.test('a stream ends when its key is revoked', async (t) => {
   const { next } = await listen('?path=/never', { 'x-api-key': key });
   await app.apiKeys.update(id, { active: false }, { actor: 'service' });
   t.equal(await next(), undefined);
+});
+
+t.test('one who goes away before the answer leaves nothing behind', async (t) => {
+  const { push } = Tail.prototype;
+  const told = new Set<Tail>();
+  t.intercept(Tail.prototype, 'push', {
+    value(this: Tail, records: Parameters<typeof push>[0]) {
+      told.add(this);
+      return push.call(this, records);
+    },
+  });
+  const path = '/v1/request-logs/stream?path=/nobody';
+  const head = `GET ${path} HTTP/1.1\r\nHost: x\r\n`;
+  for (let i = 0; i < 10; i++) {
+    // Unknown to the memory, so that its answer takes the database.
+    const { key } = await app.apiKeys.create({ name: 'hasty', scopes: ['admin'] });
+    const arrived = once(app.server, 'request');
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket.write(`${head}X-API-Key: ${key}\r\n\r\n`);
+    const [request] = (await arrived) as [IncomingMessage];
+    socket.destroy();
+    await once(request.socket, 'close');
+  }
+  // A stream that had begun looks twice a second whether it is still wanted.
+  do {
+    told.clear();
+    await app.inject('/nobody');
+    await app.requestLog.flush();
+  } while (told.size > 0);
+});
+
+t.test('to ask for the head of what has no end is a mistake', async (t) => {
+  for (const path of ['stream', 'export?format=csv'])
+    t.equal(
+      (await app.inject({ method: 'HEAD', url: `/v1/request-logs/${path}`, headers: admin })).statusCode,
+      400,
+      path,
+    );
 });
 
 t.test('only admin keys may listen, and to what makes sense', async (t) => {
