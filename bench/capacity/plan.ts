@@ -1,0 +1,134 @@
+import { databaseConfig } from '../../src/config/database.js';
+import type { CapacityInputs } from './options.js';
+
+/** A figure of the plan and how it comes about. */
+export interface Figure {
+  value: number;
+  unit: string;
+  /** The formula with its numbers filled in. */
+  formula: string;
+}
+
+const secondsADay = 86_400;
+const minutesADay = 1_440;
+/** Hours and the day itself. */
+const longPeriodsADay = 25;
+/** So many shares the statistics have, as in plugins/request-log/insert.ts; each process writes to one. */
+const shards = 16;
+/** Days ahead that have their table, and the one for rows of no such day. */
+const emptyPartitions = 8;
+/** One more that listens for changes of keys. */
+const connectionsPerReplica = databaseConfig.connectionLimit + 1;
+/** PostgreSQL's reserve for superusers, and as many for people and backups. */
+const reservedConnections = 6;
+const spoolGb = 1.074;
+
+/** Works out what the traffic takes, in the order in which one figure follows from another. */
+export function plan(inputs: CapacityInputs) {
+  const {
+    'requests-per-second': busiest,
+    'average-requests-per-second': average,
+    'retention-days': days,
+    'stats-retention-days': statsDays,
+    routes,
+    keys,
+    utilisation,
+    spare,
+    standbys,
+    headroom,
+  } = inputs;
+  const cpu = inputs['cpu-microseconds'];
+  const rate = inputs['rows-per-second'];
+  const servers = 1 + standbys;
+
+  const perReplica = figure(
+    (1e6 / cpu) * utilisation,
+    'requests/s',
+    `1,000,000 µs / ${show(cpu)} µs × ${show(utilisation)}`,
+  );
+  const needed = Math.ceil(busiest / perReplica.value);
+  const replicas = figure(
+    needed + spare,
+    '',
+    `ceil(${show(busiest)} / ${show(perReplica.value)}) + ${show(spare)} spare`,
+  );
+  const connections = figure(
+    (replicas.value + 1) * connectionsPerReplica + reservedConnections,
+    '',
+    `(${show(replicas.value)} + 1 while rolling) × (${databaseConfig.connectionLimit} + 1 that listens) + ${reservedConnections} reserved`,
+  );
+  const databaseProcessors = figure(
+    Math.ceil(busiest / (rate * utilisation)) + 1,
+    'vCPU',
+    `ceil(${show(busiest)} rows/s / (${show(rate)} × ${show(utilisation)})) + 1 for queries and vacuum`,
+  );
+
+  const rowsADay = figure(average * secondsADay, 'rows', `${show(average)} × ${show(secondsADay)} s`);
+  const partitions = figure(days + 1 + emptyPartitions, '', `${show(days)} + today + 7 ahead + 1 default`);
+  const logGb = figure(
+    (rowsADay.value * (days + 1) * inputs['row-bytes']) / 1e9,
+    'GB',
+    `${show(rowsADay.value)} × (${show(days)} + today) × ${show(inputs['row-bytes'])} bytes`,
+  );
+  const shares = Math.min(replicas.value, shards);
+  const statsRowsADay = figure(
+    (minutesADay + longPeriodsADay) * (routes + keys) * shares,
+    'rows',
+    `(1,440 minutes + 25 longer) × (${show(routes)} routes + ${show(keys)} keys) × ${show(shares)} replicas that write`,
+  );
+  const bytesAPeriod = (routes * inputs['stats-row-bytes'] + keys * inputs['key-stats-row-bytes']) * shares;
+  const statsGb = figure(
+    (bytesAPeriod * (minutesADay * (days + 1) + longPeriodsADay * statsDays)) / 1e9,
+    'GB',
+    `(${show(routes)} × ${show(inputs['stats-row-bytes'])} + ${show(keys)} × ${show(inputs['key-stats-row-bytes'])} bytes) × ${show(shares)} × (1,440 × (${show(days)} + today) + 25 × ${show(statsDays)})`,
+  );
+  const diskGb = figure(
+    (logGb.value + statsGb.value) * headroom,
+    'GB a server',
+    `(${show(logGb.value)} + ${show(statsGb.value)}) × ${show(headroom)}`,
+  );
+
+  const processors = figure(
+    replicas.value + databaseProcessors.value * servers,
+    'vCPU',
+    `${show(replicas.value)} + ${show(databaseProcessors.value)} × ${show(servers)} database servers`,
+  );
+  const storedGb = figure(
+    diskGb.value * servers + replicas.value * spoolGb,
+    'GB',
+    `${show(diskGb.value)} × ${show(servers)} + ${show(replicas.value)} spools × ${spoolGb} GB`,
+  );
+  const costAMonth = figure(
+    processors.value * inputs['price-vcpu-month'] + storedGb.value * inputs['price-gb-month'],
+    'a month',
+    `${show(processors.value)} × ${show(inputs['price-vcpu-month'])} + ${show(storedGb.value)} × ${show(inputs['price-gb-month'])}`,
+  );
+
+  return {
+    perReplica,
+    replicas,
+    connections,
+    databaseProcessors,
+    rowsADay,
+    partitions,
+    logGb,
+    statsRowsADay,
+    statsGb,
+    diskGb,
+    processors,
+    storedGb,
+    costAMonth,
+  };
+}
+
+export type Plan = ReturnType<typeof plan>;
+
+function figure(value: number, unit: string, formula: string): Figure {
+  return { value, unit, formula };
+}
+
+/** A number for people, with a fraction only where it counts. */
+export function show(value: number): string {
+  const digits = value >= 100 || Number.isInteger(value) ? 0 : 2;
+  return value.toLocaleString('en-US', { maximumFractionDigits: digits });
+}

@@ -1,0 +1,90 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { readOptions } from '../../bench/capacity/options.js';
+import { type Plan, plan } from '../../bench/capacity/plan.js';
+
+const root = join(import.meta.dirname, '../..');
+const page = readFileSync(join(root, 'docs/scaling.md'), 'utf8');
+const npm = { cwd: root, encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } } as const;
+
+function planOf(...args: string[]): Plan {
+  const options = readOptions(args);
+  if (options === undefined) throw new Error('no plan');
+  return plan(options.inputs);
+}
+
+const valuesOf = (plan: Plan) =>
+  Object.fromEntries(Object.entries(plan).map(([name, { value }]) => [name, Math.round(value * 1_000) / 1_000]));
+
+t.test('the figures follow the formulae', async (t) => {
+  const given = {
+    'requests-per-second': 1_000,
+    'average-requests-per-second': 100,
+    'retention-days': 9,
+    'stats-retention-days': 100,
+    routes: 10,
+    keys: 20,
+    'cpu-microseconds': 1_000,
+    utilisation: 0.5,
+    spare: 1,
+    'rows-per-second': 1_000,
+    standbys: 1,
+    'row-bytes': 250,
+    'stats-row-bytes': 400,
+    'key-stats-row-bytes': 300,
+    headroom: 2,
+    'price-vcpu-month': 10,
+    'price-gb-month': 0.1,
+  };
+  t.strictSame(valuesOf(planOf(...Object.entries(given).map(([name, value]) => `--${name}=${value}`))), {
+    perReplica: 500,
+    replicas: 3,
+    connections: 50, // 4 × 11 + 6
+    databaseProcessors: 3,
+    rowsADay: 8_640_000,
+    partitions: 18,
+    logGb: 21.6, // ten days
+    statsRowsADay: 131_850, // 1,465 × 30 × 3
+    statsGb: 0.507, // 30,000 bytes a period × (14,400 + 2,500)
+    diskGb: 44.214,
+    processors: 9,
+    storedGb: 91.65, // 2 × 44.214 + 3 × 1.074
+    costAMonth: 99.165,
+  });
+});
+
+t.test('more traffic never takes less of anything', async (t) => {
+  let before = valuesOf(planOf('--requests-per-second=1'));
+  for (const rate of [10, 1_000, 5_000, 40_000, 100_000, 1e6, 1e9]) {
+    const after = valuesOf(planOf(`--requests-per-second=${rate}`));
+    for (const [name, value] of Object.entries(after)) t.ok(value >= (before[name] as number), `${name} at ${rate}`);
+    t.ok((after.costAMonth as number) > (before.costAMonth as number), `cost at ${rate}`);
+    before = after;
+  }
+});
+
+t.test('what is wrong is named', async (t) => {
+  const required = '--requests-per-second=1';
+  t.throws(() => readOptions([]), { message: /^--requests-per-second is required/ });
+  t.throws(() => readOptions(['--requests-per-second=5k']), { message: /^--requests-per-second takes .* not "5k"$/ });
+  t.throws(() => readOptions(['--requests-per-second=']), { message: /^--requests-per-second takes / });
+  t.throws(() => readOptions([required, '--retention-days=0']), { message: /^--retention-days takes a whole number/ });
+  t.throws(() => readOptions([required, '--keys=1.5']), { message: /^--keys takes a whole number/ });
+  t.throws(() => readOptions([required, '--utilisation=1.1']), { message: /^--utilisation takes .* from 0.05 to 1,/ });
+  t.throws(() => readOptions([required, '--average-requests-per-second=2']), { message: /^--average-requests-per/ });
+  t.throws(() => readOptions([required, '--rps=2']), { message: /'--rps'/ });
+  t.equal(readOptions(['--help']), undefined);
+});
+
+t.test('from a shell: the formulae with their numbers, JSON, help, and one line for a mistake', async (t) => {
+  const run = (...args: string[]) => execFileSync('npm', ['run', '--silent', 'capacity', '--', ...args], npm);
+  const [, command = '', answer] = /```sh\nnpm run capacity -- (.+)\n```\n\n```\n([^`]+)```/.exec(page) ?? [];
+  t.equal(run(...command.split(' ')), answer, 'as docs/scaling.md has it');
+  t.match(JSON.parse(run('--requests-per-second', '5000', '--json')), { figures: { replicas: { value: 2 } } });
+  t.match(run('--help'), /^Example: npm run capacity -- --requests-per-second 5000 --retention-days 30$/m);
+  const { status, stderr } = spawnSync('npm', ['run', '--silent', 'capacity', '--', '--keys', 'x'], npm);
+  t.equal(status, 1);
+  t.match(stderr, /^capacity: --requests-per-second is required.*\n$/);
+});
