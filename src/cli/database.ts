@@ -8,14 +8,19 @@ import { CommandError } from './command-line.js';
 /**
  * Opens the database for one command, and closes it after.
  *
+ * @param migrates whether the command is to find the database as this version has it; who only reads may be on a standby
  * @param path of the running service's API that does the same, for when the embedded database is open there
  * @throws CommandError when it is
  */
-export async function withDatabase(config: Config, path: string, work: (prisma: PrismaClient) => Promise<void>) {
+export async function withDatabase(
+  config: Config,
+  { migrates, path }: { migrates: boolean; path: string },
+  work: (prisma: PrismaClient) => Promise<void>,
+) {
   const database = openDatabase(config.database);
   try {
     await database.start((error) => process.stderr.write(`waiting for the database: ${error.message}\n`));
-    await database.migrate(config.version);
+    if (migrates) await database.migrate(config.version);
     await work(new PrismaClient({ adapter: new PrismaPg(database.pool, { schema: database.schema }) }));
   } catch (error) {
     if ((error as Error).cause instanceof DirectoryLockedError) throw new CommandError(askTheServer(config, path));

@@ -13,7 +13,7 @@ import { readCommand } from './key-commands.js';
 export async function runKeysCommand(args: string[], config: Config): Promise<void> {
   const work = readCommand(args);
   if (!work) return;
-  await withDatabase(config, '/v1/api-keys', async (prisma) => {
+  await withDatabase(config, { migrates: true, path: '/v1/api-keys' }, async (prisma) => {
     try {
       await work(createApiKeyStore(prisma, config.apiKeys.prefix));
     } catch (error) {

@@ -9,6 +9,9 @@ import type { LogExport } from './log-commands.js';
 import { openFile } from './output.js';
 import { type Progress, startProgress } from './progress.js';
 
+/** Prisma's code for a table that is not there. */
+const noSuchTable = 'P2021';
+
 /** What a process has around it. */
 export interface Surroundings {
   stdout: Writable & { isTTY?: boolean };
@@ -40,6 +43,7 @@ export async function exportLog(
     const { name, code, message } = error as NodeJS.ErrnoException;
     // Whoever reads has enough, as `head` does.
     if (code === 'EPIPE') return;
+    if (code === noSuchTable) throw new CommandError('this database has no request log: start the service on it once');
     if (name === 'AbortError') throw new CommandError(`interrupted after ${rows} rows`);
     if (code !== undefined) throw new CommandError(`cannot write ${output ?? 'to standard output'}: ${message}`);
     throw error;
@@ -56,6 +60,7 @@ export async function exportLog(
         progress?.update(rows, page.at(-1)?.id ?? '');
       }
     } catch (error) {
+      if ((error as { code?: string }).code === noSuchTable) throw error;
       // Without a code, so that nobody takes it for one of the output.
       if (!isUnavailable(error)) throw new Error('the request log cannot be read', { cause: error });
       throw new CommandError(`the database went away after ${rows} rows: try again when it is back`);

@@ -17,7 +17,7 @@ export async function runLogsCommand(args: string[], config: Config): Promise<vo
   if (!task) return;
   const path = `/v1/request-logs/export?${new URLSearchParams(Object.entries(task.query).map(([k, v]) => [k, `${v}`]))}`;
   const patient = { ...config, database: { ...config.database, queryTimeoutMs } };
-  await withDatabase(patient, path, async (prisma) => {
+  await withDatabase(patient, { migrates: false, path }, async (prisma) => {
     const interruption = new AbortController();
     const interrupt = () => interruption.abort();
     process.once('SIGINT', interrupt).once('SIGTERM', interrupt);

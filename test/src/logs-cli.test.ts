@@ -12,7 +12,7 @@ import { exportLog, type Surroundings } from '../../src/cli/log-export.js';
 import { runLogsCommand } from '../../src/cli/logs.js';
 import { loadConfig } from '../../src/config/index.js';
 import { keyHeaders, startApp } from '../app.js';
-import { onPostgres, ownDatabase } from '../database.js';
+import { needsPostgres, onPostgres, ownDatabase } from '../database.js';
 import { heapUsed } from '../heap.js';
 import { run } from '../process.js';
 
@@ -245,6 +245,23 @@ t.test('as a process of its own, without the service', async (t) => {
       rows.slice(2).map(({ id }) => id),
     );
     t.equal(process.stderr(), `${lines.length} rows written\n`);
+  });
+
+  t.test('it only reads, as on a standby', { skip: needsPostgres }, async (t) => {
+    const url = new URL(database.DATABASE_URL ?? '');
+    url.searchParams.set('options', '-c default_transaction_read_only=on');
+    const process = run('dist/src/cli.js', ['logs', 'export', '--format', 'csv', '--path', '/row/1'], {
+      ...database,
+      DATABASE_URL: url.href,
+    });
+    t.equal(await process.exited, 0, process.stderr());
+  });
+
+  t.test('a database without a request log is told in a line', async (t) => {
+    const other = await ownDatabase({ migrated: false });
+    const process = run('dist/src/cli.js', ['logs', 'export', '--format', 'csv'], other);
+    t.equal(await process.exited, 1);
+    t.equal(process.stderr(), 'musicez: this database has no request log: start the service on it once\n');
   });
 
   t.test('a reader that has enough ends it without a word', async (t) => {

@@ -4,6 +4,30 @@
 
 DROP FUNCTION request_logs_keep(int, date);
 
+-- As before, but of two that make the same day one finds it made.
+CREATE OR REPLACE FUNCTION request_logs_add_day(day date) RETURNS boolean
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  name text := 'request_logs_' || to_char(day, 'YYYYMMDD');
+  first_id text := request_logs_first_id(day);
+  end_id text := request_logs_first_id(day + 1);
+BEGIN
+  IF to_regclass(name) IS NOT NULL THEN
+    RETURN false;
+  END IF;
+  LOCK TABLE request_logs_default IN ACCESS EXCLUSIVE MODE;
+  IF to_regclass(name) IS NOT NULL THEN
+    RETURN false;
+  END IF;
+  EXECUTE format('CREATE TABLE %I (LIKE request_logs INCLUDING DEFAULTS)', name);
+  EXECUTE format(
+    'WITH moved AS (DELETE FROM request_logs_default WHERE id >= $1 AND id < $2 RETURNING *) INSERT INTO %I SELECT * FROM moved',
+    name) USING first_id, end_id;
+  EXECUTE format('ALTER TABLE request_logs ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name, first_id, end_id);
+  RETURN true;
+END
+$$;
+
 -- Makes the tables of yesterday to a week ahead, and of up to thirty days that rows in the default one are of, none older
 -- than so many days (0: whatever their age). The days that were made; null while somebody else is at it. Gives up rather
 -- than make requests wait behind a lock.
