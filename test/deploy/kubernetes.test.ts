@@ -8,7 +8,9 @@ import { startApp } from '../app.js';
 import { ownDatabase } from '../database.js';
 import { type Kinds, needsKubectl, problemsOf, render } from './manifests.js';
 
-const dockerfile = readFileSync(join(import.meta.dirname, '../../Dockerfile'), 'utf8');
+const root = join(import.meta.dirname, '../..');
+const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
+const page = readFileSync(join(root, 'docs/kubernetes.md'), 'utf8');
 
 for (const directory of ['base', 'overlays/example']) {
   t.test(directory, { skip: needsKubectl }, async (t) => {
@@ -110,6 +112,7 @@ for (const directory of ['base', 'overlays/example']) {
       t.ok(pod.terminationGracePeriodSeconds * 1_000 > stopsWithinMs);
       t.ok(deployment.spec.minReadySeconds * 1_000 >= stopsWithinMs);
       t.notOk('lifecycle' in container, 'the process waits by itself');
+      t.match(page, `| \`terminationGracePeriodSeconds\` | ${pod.terminationGracePeriodSeconds} |`);
     });
 
     t.test('a roll takes no replica away, and never needs more connections than PostgreSQL has', async (t) => {
