@@ -3,11 +3,8 @@ import closeWithGrace from 'close-with-grace';
 import type { FastifyInstance } from 'fastify';
 import { DatabaseStartError } from '../plugins/database/errors.js';
 import { buildApp } from './app.js';
-import { ConfigError, loadConfig } from './config/index.js';
+import { ConfigError, closeDeadlineMs, loadConfig } from './config/index.js';
 import { ensureFirstKey } from './first-key.js';
-
-// Once unready, after the delay: in-flight requests, then the request log, then the pool.
-const closeDeadlineMs = 20_000;
 
 // A record waits a tenth of a second for its batch, long enough to be taken for old. V8 lets a small old generation grow
 // fourfold before it looks; looking at twice the size saves a container 50 MB at the same throughput.

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -14,8 +14,12 @@ export const needsCluster =
 
 export type Cluster = Awaited<ReturnType<typeof startCluster>>;
 
-/** A PostgreSQL of this test's own, reached by a socket in a temporary directory; gone when the test ends. */
-export async function startCluster(t: Test) {
+/**
+ * A PostgreSQL of this test's own, reached by a socket in a temporary directory; gone when the test ends.
+ *
+ * @param settings as in postgresql.conf
+ */
+export async function startCluster(t: Test, settings: Record<string, string | number> = {}) {
   if (!programs) throw new Error('psql, initdb or pg_ctl is not installed');
   const { psql, initdb, pgCtl } = programs;
   const server = await serverUser();
@@ -30,8 +34,10 @@ export async function startCluster(t: Test) {
   );
 
   // No TCP, so that no port is taken.
-  const options = `-k ${directory} -c listen_addresses='' -c fsync=off`;
-  const start = () => run(pgCtl, ['start', '-w', '-D', data, '-l', join(directory, 'log'), '-o', options], server);
+  const all = { unix_socket_directories: directory, listen_addresses: '', fsync: 'off', ...settings };
+  const options = Object.entries(all).map(([name, value]) => `-c ${name}='${value}'`);
+  const log = join(directory, 'log');
+  const start = () => run(pgCtl, ['start', '-w', '-D', data, '-l', log, '-o', options.join(' ')], server);
   const stop = (mode: 'fast' | 'immediate') => run(pgCtl, ['stop', '-w', '-m', mode, '-D', data], server);
   await start();
   t.teardown(() => stop('immediate').catch(() => {}));
@@ -44,6 +50,8 @@ export async function startCluster(t: Test) {
     url: `postgresql://postgres@${encodeURIComponent(directory)}/postgres`,
     start,
     stop,
+    /** What it has logged so far. */
+    log: () => readFileSync(log, 'utf8'),
     /** Rejects unless psql exits with 0. */
     runScript: (database: string, file: string) => ask(database, '-f', file),
     query: async (database: string, sql: string) => (await ask(database, '-Atqc', sql)).stdout.trim(),

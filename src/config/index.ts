@@ -14,6 +14,9 @@ export class ConfigError extends Error {
   override name = 'ConfigError';
 }
 
+/** Once unready, after the delay: in-flight requests, then the request log, then the pool. */
+export const closeDeadlineMs = 20_000;
+
 const dayMs = 86_400_000;
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const PostgresUrl = Type.String({
@@ -103,7 +106,7 @@ export function loadConfig(variables: NodeJS.ProcessEnv, { dotenv = false } = {}
     trustProxy: trustedProxies(env.TRUST_PROXY),
     corsOrigins: allowedOrigins(env.CORS_ORIGINS),
     // Half of what the process has for closing; the request log and the pool come after.
-    drain: { delayMs: env.SHUTDOWN_DELAY_MS, requestsDeadlineMs: 10_000 },
+    drain: { delayMs: env.SHUTDOWN_DELAY_MS, requestsDeadlineMs: closeDeadlineMs / 2 },
   };
 }
 

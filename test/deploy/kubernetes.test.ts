@@ -1,0 +1,160 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import t from 'tap';
+import { databaseConfig } from '../../src/config/database.js';
+import { closeDeadlineMs, Environment, loadConfig } from '../../src/config/index.js';
+import { startApp } from '../app.js';
+import { ownDatabase } from '../database.js';
+import { type Kinds, needsKubectl, problemsOf, render } from './manifests.js';
+
+const root = join(import.meta.dirname, '../..');
+const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
+const page = readFileSync(join(root, 'docs/kubernetes.md'), 'utf8');
+
+for (const directory of ['base', 'overlays/example']) {
+  t.test(directory, { skip: needsKubectl }, async (t) => {
+    const objects = render(directory);
+    const deployment = only('Deployment');
+    const { metadata, spec: pod } = deployment.spec.template;
+    const [container, ...others] = pod.containers;
+    if (!container || others.length > 0) throw new Error('a pod has one container');
+    const { startupProbe, readinessProbe, livenessProbe } = container;
+    const { data: variables } = only('ConfigMap');
+    const config = loadConfig(variables);
+    const stopsWithinMs = config.drain.delayMs + closeDeadlineMs;
+
+    function only<K extends keyof Kinds>(kind: K): Kinds[K] {
+      const found = objects.filter((object) => object.kind === kind) as Kinds[K][];
+      if (!found[0] || found.length > 1) throw new Error(`${found.length} objects of the kind ${kind}`);
+      return found[0];
+    }
+
+    t.test("has what Kubernetes' schemas have, and no other field", async (t) => {
+      for (const object of objects) t.strictSame(await problemsOf(object), []);
+      const misspelt = structuredClone(deployment);
+      Object.assign(misspelt.spec.template.spec, { terminationGraceSeconds: 35 });
+      t.strictSame(await problemsOf(misspelt), [
+        'Deployment.spec.template.spec.terminationGraceSeconds: no such field',
+      ]);
+    });
+
+    t.test('all objects have one name, and find the pods by their labels', async (t) => {
+      const named = objects.filter(({ kind }) => kind !== 'ConfigMap');
+      for (const { kind, metadata } of named) t.equal(metadata.name, 'musicez', kind);
+      const selectors = [
+        deployment.spec.selector.matchLabels,
+        only('Service').spec.selector,
+        only('PodDisruptionBudget').spec.selector.matchLabels,
+        only('NetworkPolicy').spec.podSelector.matchLabels,
+        ...pod.topologySpreadConstraints.map(({ labelSelector }) => labelSelector.matchLabels),
+      ];
+      for (const selector of selectors) t.strictSame(selector, metadata.labels);
+      const { scaleTargetRef } = only('HorizontalPodAutoscaler').spec;
+      t.strictSame(scaleTargetRef, { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment.metadata.name });
+      t.notOk('replicas' in deployment.spec, 'how many there are is for the autoscaler to say');
+    });
+
+    t.test('every variable is one that the service reads', async (t) => {
+      t.strictSame(container.envFrom, [{ configMapRef: { name: only('ConfigMap').metadata.name } }]);
+      for (const name of [...Object.keys(variables), ...container.env.map(({ name }) => name)]) {
+        t.ok(name in Environment.properties, name);
+      }
+    });
+
+    t.test('secrets come by reference, and there is no start without a database', async (t) => {
+      const references = container.env.map(({ name, valueFrom }) => [name, valueFrom.secretKeyRef]);
+      t.strictSame(references, [
+        ['DATABASE_URL', { name: 'musicez', key: 'DATABASE_URL' }],
+        ['BOOTSTRAP_ADMIN_KEY', { name: 'musicez', key: 'BOOTSTRAP_ADMIN_KEY', optional: true }],
+        ['REDIS_URL', { name: 'musicez', key: 'REDIS_URL', optional: true }],
+      ]);
+      t.notMatch(objects, [{ kind: 'Secret' }]);
+    });
+
+    t.test('probes ask for different things, and the service answers accordingly', async (t) => {
+      const app = await startApp(await ownDatabase());
+      const statusOf = async ({ httpGet }: typeof startupProbe) => (await app.inject(httpGet.path)).statusCode;
+      t.equal(await statusOf(startupProbe), 503, 'has it started');
+      t.equal(await statusOf(readinessProbe), 503, 'should requests be sent here');
+      t.equal(await statusOf(livenessProbe), 200, 'does the event loop turn');
+      app.health.markWarm();
+      t.equal(await statusOf(startupProbe), 200);
+      t.equal(await statusOf(readinessProbe), 200);
+      t.notMatch(JSON.stringify(objects), '/health', 'which the database decides on, for all replicas at once');
+    });
+
+    t.test('all that connect do so where the service listens, and it may connect to what it needs', async (t) => {
+      t.strictSame(container.ports, [{ name: 'http', containerPort: config.port }]);
+      const { ingress, egress } = only('NetworkPolicy').spec;
+      const asked = [
+        ...[startupProbe, readinessProbe, livenessProbe].map(({ httpGet }) => httpGet.port),
+        ...only('Service').spec.ports.map(({ targetPort }) => targetPort),
+        ...ingress.flatMap(({ ports }) => ports.map(({ port }) => port)),
+      ];
+      t.strictSame(new Set(asked), new Set(['http']));
+      const reached = egress.flatMap(({ ports }) => ports.map(({ port }) => port));
+      t.strictSame(new Set(reached), new Set([53, pg.defaults.port, 6379]), 'names, PostgreSQL, Redis');
+    });
+
+    t.test('a start has longer than Kubernetes remembers restarts, which is ten minutes', async (t) => {
+      t.ok(startupProbe.periodSeconds * startupProbe.failureThreshold > 600);
+    });
+
+    t.test('a pod leaves the endpoints before it stops serving, and long before it would be restarted', async (t) => {
+      const { periodSeconds, timeoutSeconds, failureThreshold } = readinessProbe;
+      const unreadyAfterSeconds = periodSeconds * failureThreshold + timeoutSeconds;
+      t.ok(unreadyAfterSeconds * 1_000 < config.drain.delayMs);
+      t.ok(unreadyAfterSeconds < livenessProbe.periodSeconds * (livenessProbe.failureThreshold - 1));
+    });
+
+    t.test('a pod has the time that it takes to stop, and the next one waits for that', async (t) => {
+      t.ok(pod.terminationGracePeriodSeconds * 1_000 > stopsWithinMs);
+      t.ok(deployment.spec.minReadySeconds * 1_000 >= stopsWithinMs);
+      t.notOk('lifecycle' in container, 'the process waits by itself');
+      t.match(page, `| \`terminationGracePeriodSeconds\` | ${pod.terminationGracePeriodSeconds} |`);
+    });
+
+    t.test('a roll takes no replica away, and never needs more connections than PostgreSQL has', async (t) => {
+      const { maxSurge, maxUnavailable } = deployment.spec.strategy.rollingUpdate;
+      const { minReplicas, maxReplicas } = only('HorizontalPodAutoscaler').spec;
+      t.equal(maxUnavailable, 0);
+      t.ok(minReplicas > Number(only('PodDisruptionBudget').spec.maxUnavailable));
+      const draining = 1;
+      const listener = 1;
+      const needed = (maxReplicas + Number(maxSurge) + draining) * (databaseConfig.connectionLimit + listener);
+      // PostgreSQL's defaults: max_connections, and superuser_reserved_connections.
+      t.ok(needed < 100 - 3, `${needed} connections`);
+    });
+
+    t.test("it runs as the image's user, and writes where the image says and nowhere else", async (t) => {
+      const [, user, group] = /^USER (\d+):(\d+)$/m.exec(dockerfile) ?? [];
+      t.strictSame(pod.securityContext, {
+        runAsNonRoot: true,
+        runAsUser: Number(user),
+        runAsGroup: Number(group),
+        fsGroup: Number(group),
+        seccompProfile: { type: 'RuntimeDefault' },
+      });
+      t.strictSame(container.securityContext, {
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      });
+      const [, dataDir] = /\bDATA_DIR=(\S+)$/m.exec(dockerfile) ?? [];
+      t.strictSame(container.volumeMounts, [{ name: 'data', mountPath: dataDir }]);
+      t.strictSame(pod.volumes, [{ name: 'data', emptyDir: { sizeLimit: '2Gi' } }]);
+      t.ok(2 * 2 ** 30 > config.requestLog.spool.maxBytes, 'a full spool does not evict the pod');
+      t.equal(pod.automountServiceAccountToken, false);
+    });
+  });
+}
+
+t.test('the example has a namespace of its own, for restricted pods only', { skip: needsKubectl }, async (t) => {
+  const [namespace, ...others] = render('overlays/example') as { metadata: { namespace?: string } }[];
+  t.match(namespace, {
+    kind: 'Namespace',
+    metadata: { name: 'musicez', labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
+  });
+  for (const { metadata } of others) t.equal(metadata.namespace, 'musicez');
+});

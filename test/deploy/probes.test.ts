@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { parse } from 'yaml';
+import { generateKey } from '../../plugins/api-keys/key-format.js';
+import { needsPostgres, ownDatabase } from '../database.js';
+import { BreakableDatabase } from '../plugins/database/proxy.js';
+import { freePort, run, untilStatus } from '../process.js';
+import { Pod } from './kubelet.js';
+
+const base = join(import.meta.dirname, '../../deploy/kubernetes/base');
+const file = (name: string) => readFileSync(join(base, name), 'utf8');
+const { terminationGracePeriodSeconds, containers } = parse(file('deployment.yaml')).spec.template.spec;
+const { startupProbe, readinessProbe, livenessProbe } = containers[0];
+const shutdownDelayMs = Number(/SHUTDOWN_DELAY_MS=(\d+)/.exec(file('kustomization.yaml'))?.[1]);
+const livenessPatienceSeconds = livenessProbe.periodSeconds * livenessProbe.failureThreshold;
+
+const key = generateKey('mez');
+const known = { headers: { 'x-api-key': key } };
+
+/** Of Kubernetes, in milliseconds: the half minute after which a silent process is restarted takes one and a half. */
+const secondMs = 50;
+
+/** The service with the probes and times of the Deployment, and the variables of its ConfigMap. */
+async function startPod(t: Test, variables: NodeJS.ProcessEnv, second = secondMs) {
+  const port = await freePort();
+  const processes: ReturnType<typeof run>[] = [];
+  const start = () => {
+    const service = run('dist/src/server.js', [], {
+      ...variables,
+      PORT: `${port}`,
+      HOST: '127.0.0.1',
+      BOOTSTRAP_ADMIN_KEY: key,
+      SHUTDOWN_DELAY_MS: `${(shutdownDelayMs / 1_000) * second}`,
+    });
+    processes.push(service);
+    return service;
+  };
+  const probes = { startupProbe, readinessProbe, livenessProbe };
+  const pod = new Pod({ ...probes, terminationGracePeriodSeconds, start, port, secondMs: second });
+  t.teardown(() => pod.delete());
+  return { pod, processes, url: `http://127.0.0.1:${port}` };
+}
+
+t.test(
+  'a slow start is not killed, and nothing but whether it has started is asked',
+  { skip: needsPostgres },
+  async (t) => {
+    const own = await ownDatabase({ migrated: false });
+    const database = new BreakableDatabase(own.DATABASE_URL ?? '');
+    await database.mend();
+    await database.break();
+    const { pod } = await startPod(t, { ...own, DATABASE_URL: database.url });
+    await pod.until(() => pod.count('startup') * startupProbe.periodSeconds > livenessPatienceSeconds);
+    t.strictSame(pod.events, []);
+    t.ok(pod.answers.every(({ probe, isSuccess }) => probe === 'startup' && !isSuccess));
+
+    await database.mend();
+    await pod.until(() => pod.isReady);
+    t.strictSame(pod.events, ['started', 'ready']);
+  },
+);
+
+t.test(
+  'a database that goes away restarts none of three replicas, and ejects none',
+  { skip: needsPostgres },
+  async (t) => {
+    const own = await ownDatabase();
+    const database = new BreakableDatabase(own.DATABASE_URL ?? '');
+    await database.mend();
+    const replicas = await Promise.all([1, 2, 3].map(() => startPod(t, { ...own, DATABASE_URL: database.url })));
+    for (const { pod, url } of replicas) {
+      await pod.until(() => pod.isReady);
+      await untilStatus(`${url}/v1/me`, 200, known);
+    }
+
+    await database.break();
+    const asked = replicas.map(({ pod }) => pod.count('liveness'));
+    for (const [index, { pod, url }] of replicas.entries()) {
+      const enough = (asked[index] ?? 0) + livenessProbe.failureThreshold;
+      await pod.until(() => pod.count('liveness') > enough || pod.events.includes('killed'));
+      t.equal((await fetch(`${url}/health`)).status, 503);
+      t.equal((await fetch(`${url}/v1/me`, known)).status, 200);
+    }
+    await database.mend();
+    for (const { pod, url } of replicas) {
+      await untilStatus(`${url}/health`, 200);
+      t.strictSame(pod.events, ['started', 'ready']);
+    }
+  },
+);
+
+t.test('a blocked event loop leaves the endpoints, and then is restarted', { skip: needsPostgres }, async (t) => {
+  const { pod, processes } = await startPod(t, await ownDatabase());
+  await pod.until(() => pod.isReady);
+  processes[0]?.child.kill('SIGSTOP');
+  await pod.until(() => processes.length === 2 && pod.isReady);
+  t.strictSame(pod.events, ['started', 'ready', 'unready', 'killed', 'exited SIGKILL', 'started', 'ready']);
+});
+
+t.test('a draining pod leaves the endpoints before it stops serving', { skip: needsPostgres }, async (t) => {
+  const { pod, url } = await startPod(t, await ownDatabase(), 250);
+  await pod.until(() => pod.isReady);
+  const gone = pod.delete();
+  const statuses = new Set<number>();
+  while (pod.isReady) statuses.add((await fetch(`${url}/v1/me`, known)).status);
+  t.strictSame([...statuses], [200]);
+  t.equal((await fetch(`${url}/v1/me`, known)).status, 200, 'also to those who have not heard of it yet');
+  await gone;
+  t.strictSame(pod.events, ['started', 'ready', 'unready', 'exited 0']);
+});
