@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { foldKeyStats, foldStats } from '../../plugins/request-log/fold-stats.js';
 import type { Progress } from '../progress.js';
 
 export const days = 30;
@@ -37,32 +38,39 @@ const rowsOf = (table: string) => `
     ('x' || substr(hash, 20, 6))::bit(24)::int / 16777216.0::float8 AS chance,
     ('x' || substr(hash, 26, 6))::bit(24)::int / 16777216.0::float8 AS luck) AS dice`;
 
+/** Each replica adds to a share of the statistics of its own. */
+const replicas = 3;
+const shard = `ascii(right(id, 1)) % ${replicas} AS shard`;
+
 const statsOf = (table: string) => `
   WITH bins AS MATERIALIZED (
     SELECT date_trunc('minute', "createdAt") AS start, regexp_replace(path, '/\\d+$', '/:id') AS route, method, "statusCode",
-      ceil(ln(greatest(duration, 0.5) / 0.01) / ln(1.2))::int AS bucket, count(*) AS n
-    FROM ${table} GROUP BY 1, 2, 3, 4, 5
+      ${shard}, ceil(ln(greatest(duration, 0.5) / 0.01) / ln(1.2))::int AS bucket, count(*) AS n
+    FROM ${table} GROUP BY 1, 2, 3, 4, 5, 6
   ), periods AS (
     SELECT 60 AS period, * FROM bins
-    UNION ALL SELECT 3600, date_trunc('hour', start), route, method, "statusCode", bucket, sum(n) FROM bins GROUP BY 2, 3, 4, 5, 6
-    UNION ALL SELECT 86400, date_trunc('day', start), route, method, "statusCode", bucket, sum(n) FROM bins GROUP BY 2, 3, 4, 5, 6
+    UNION ALL SELECT 3600, date_trunc('hour', start), route, method, "statusCode", shard, bucket, sum(n) FROM bins
+      GROUP BY 2, 3, 4, 5, 6, 7
+    UNION ALL SELECT 86400, date_trunc('day', start), route, method, "statusCode", shard, bucket, sum(n) FROM bins
+      GROUP BY 2, 3, 4, 5, 6, 7
   )
   INSERT INTO request_stats (period, start, route, method, "statusCode", shard, count, histogram)
-  SELECT period, start, route, method, "statusCode", 0, sum(n), array_agg(n::bigint << 7 | bucket)
-  FROM periods GROUP BY period, start, route, method, "statusCode"`;
+  SELECT period, start, route, method, "statusCode", shard, sum(n), array_agg(n::bigint << 7 | bucket)
+  FROM periods GROUP BY period, start, route, method, "statusCode", shard`;
 
 const keyStatsOf = (table: string) => `
   WITH keys AS MATERIALIZED (
-    SELECT date_trunc('minute', "createdAt") AS start, "apiKeyId", count(*) AS n, count(*) FILTER (WHERE "statusCode" >= 500) AS errors
-    FROM ${table} GROUP BY 1, 2
+    SELECT date_trunc('minute', "createdAt") AS start, "apiKeyId", ${shard}, count(*) AS n,
+      count(*) FILTER (WHERE "statusCode" >= 500) AS errors
+    FROM ${table} GROUP BY 1, 2, 3
   )
   INSERT INTO request_stats_by_key (period, start, "apiKeyId", shard, count, errors)
-  SELECT 60, start, "apiKeyId", 0, n, errors FROM keys
-  UNION ALL SELECT 3600, date_trunc('hour', start), "apiKeyId", 0, sum(n), sum(errors) FROM keys GROUP BY 2, 3
-  UNION ALL SELECT 86400, date_trunc('day', start), "apiKeyId", 0, sum(n), sum(errors) FROM keys GROUP BY 2, 3`;
+  SELECT 60, start, "apiKeyId", shard, n, errors FROM keys
+  UNION ALL SELECT 3600, date_trunc('hour', start), "apiKeyId", shard, sum(n), sum(errors) FROM keys GROUP BY 2, 3, 4
+  UNION ALL SELECT 86400, date_trunc('day', start), "apiKeyId", shard, sum(n), sum(errors) FROM keys GROUP BY 2, 3, 4`;
 
 /**
- * Fills the log with rows of the last 30 days, and the statistics with what they add up to. Each day's table gets its rows
+ * Fills the log with rows of the last 30 days, and the statistics with what they add up to, as three replicas would. Each day's table gets its rows
  * first and its indexes after.
  */
 export async function fill(url: string, rows: number, progress: Progress, signal: AbortSignal): Promise<void> {
@@ -88,6 +96,8 @@ export async function fill(url: string, rows: number, progress: Progress, signal
   });
   await Promise.all(workers);
   const client = await connect(url);
+  // As the service does hourly.
+  for (const fold of [foldStats, foldKeyStats]) await client.query(fold, [days + 1]);
   await client.query('ANALYZE request_logs');
   await client.query('VACUUM ANALYZE request_stats');
   await client.query('VACUUM ANALYZE request_stats_by_key');

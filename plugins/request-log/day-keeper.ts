@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import { withDeadline } from '../database/deadline.js';
 import type { DatabaseHandle } from '../database/index.js';
+import { foldKeyStats, foldStats } from './fold-stats.js';
 
 const hourMs = 3_600_000;
 const minuteMs = 60_000;
@@ -111,6 +112,7 @@ export class DayKeeper {
       await run(sql.forget, day, days, period);
       await run(sql.forgetByKey, day, days, period);
     }
+    for (const fold of [foldStats, foldKeyStats]) await run(fold, null);
     return kept;
   }
 

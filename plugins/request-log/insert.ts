@@ -1,9 +1,10 @@
 import { randomInt } from 'node:crypto';
 import type { QueryConfig } from 'pg';
+import { mergedHistogram } from './fold-stats.js';
 import { bucketOf } from './histogram.js';
 import { arrivalOf, type RequestRecord } from './record.js';
 
-/** So many processes add to the same statistics without waiting for each other. */
+/** So many processes add to the same statistics without waiting for each other; see fold-stats.ts for what becomes of that. */
 const shards = 16;
 const shard = randomInt(shards);
 
@@ -38,12 +39,7 @@ const insert = (onConflict: string, counted: string) => `
     FROM periods GROUP BY period, start, route, method, status ORDER BY period, start, route, method, status
     ON CONFLICT (period, start, route, method, "statusCode", shard) DO UPDATE SET
       count = stats.count + excluded.count,
-      histogram = (
-        SELECT array_agg(n << 7 | bucket) FROM (
-          SELECT bin & 127 AS bucket, sum(bin >> 7)::bigint AS n
-          FROM unnest(stats.histogram || excluded.histogram) AS bin GROUP BY 1
-        ) AS bins
-      )
+      histogram = ${mergedHistogram}
   ), keys AS MATERIALIZED (
     SELECT minute, key_id, count(*) AS n, count(*) FILTER (WHERE status >= 500) AS errors
     FROM ${counted} WHERE key_id IS NOT NULL GROUP BY 1, 2

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { uuidv7obj } from 'uuidv7';
+import { DayKeeper } from '../../plugins/request-log/day-keeper.js';
 import { bucketOf, quantileOf } from '../../plugins/request-log/histogram.js';
 import { insertOf } from '../../plugins/request-log/insert.js';
 import { firstIdAt } from '../../plugins/request-log/record.js';
@@ -123,6 +124,38 @@ t.test('rows and statistics agree, also when a batch comes twice', async (t) => 
   const before = await agree(t, app.database.pool);
   await app.database.pool.query(insertOf([...requests, record()], 'again'));
   t.equal(await agree(t, app.database.pool), before + 1);
+});
+
+t.test('what several processes have written of periods that are over is added up, and says the same', async (t) => {
+  const { pool } = app.database;
+  const at = Date.now() - 2 * 24 * 60 * minuteMs;
+  const batches = [1, 2, 3].map((n) =>
+    Array.from({ length: n }, () => record({ id: idAt(at), route: '/folded', durationMs: n, apiKeyId: 'folder' })),
+  );
+  for (const [shard, batch] of batches.entries()) {
+    await pool.query(insertOf(batch, 'prepared'));
+    // As if by processes with shards of their own.
+    for (const table of ['request_stats', 'request_stats_by_key'])
+      await pool.query(`UPDATE ${table} SET shard = $1 WHERE shard < 16 AND start BETWEEN $2 AND $3`, [
+        20 + shard,
+        new Date(at - 86_400_000),
+        new Date(at),
+      ]);
+  }
+  const shards = async () =>
+    (await pool.query(`SELECT count(*)::int AS n FROM request_stats WHERE route = '/folded' AND period = 60`)).rows[0]
+      .n;
+  const told = async () =>
+    (await ask('GET', `/v1/request-logs/stats?route=/folded&from=${new Date(at - 86_400_000).toISOString()}`)).body
+      .total;
+  const before = await told();
+  t.match(before, { count: 6 });
+  t.equal(await shards(), 3);
+  const { failures } = await new DayKeeper(app.database, { retentionDays: 0, statsRetentionDays: 0 }, app.log).keep();
+  t.equal(failures, 0);
+  t.equal(await shards(), 1);
+  t.strictSame(await told(), before);
+  await agree(t, pool);
 });
 
 t.test('a busy route has a day of more requests than 32 bits count', async (t) => {
