@@ -6,6 +6,7 @@ import drain from '../plugins/drain.js';
 import health from '../plugins/health.js';
 import keyUsage from '../plugins/key-usage.js';
 import limits from '../plugins/limits/index.js';
+import loadShedding from '../plugins/load-shedding.js';
 import metrics from '../plugins/metrics/index.js';
 import openapi from '../plugins/openapi.js';
 import prisma from '../plugins/prisma/index.js';
@@ -46,6 +47,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   await app.register(limits, config.limits);
   await app.register(apiKeys, config.apiKeys);
   await app.register(requestLog, { ...config.requestLog, exclude: ['/livez', '/readyz', '/metrics'] });
+  await app.register(loadShedding, { ...config.loadShedding, exempt: ['/livez', '/readyz', '/health', '/metrics'] });
   await app.register(keyUsage);
   await app.register(metrics);
   if (config.corsOrigins.length > 0) {

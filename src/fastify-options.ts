@@ -8,7 +8,7 @@ import { PreparedResponse } from '../plugins/security-headers/prepared-response.
 import type { Config } from './config/index.js';
 
 /** Fastify's own options, the same for the process and for the tests. */
-export function fastifyOptions({ logLevel, trustProxy }: Config) {
+export function fastifyOptions({ logLevel, trustProxy, http }: Config) {
   return {
     logger: { level: logLevel },
     // Two lines a request cost more than all the rest of the service; `request_logs` has them.
@@ -18,9 +18,20 @@ export function fastifyOptions({ logLevel, trustProxy }: Config) {
     trustProxy,
     // While it drains, a request on a connection that is still open is served; the answer ends the connection.
     return503OnClosing: false,
-    // A repeated Authorization header is seen, and refused, rather than dropped unseen.
-    // A missing Host is refused by problem-details, with a problem.
-    http: { joinDuplicateHeaders: true, requireHostHeader: false, ServerResponse: PreparedResponse },
+    requestTimeout: http.requestTimeoutMs,
+    connectionTimeout: http.idleTimeoutMs,
+    bodyLimit: http.bodyBytes,
+    http: {
+      headersTimeout: http.headersTimeoutMs,
+      // How often Node.js looks for those that have had their time.
+      connectionsCheckingInterval: Math.min(1_000, http.headersTimeoutMs),
+      maxHeaderSize: http.headerBytes,
+      // A repeated Authorization header is seen, and refused, rather than dropped unseen.
+      joinDuplicateHeaders: true,
+      // A missing Host is refused by problem-details, with a problem.
+      requireHostHeader: false,
+      ServerResponse: PreparedResponse,
+    },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array' } },
     schemaController: { compilersFactory: { buildValidator } },
     clientErrorHandler: refuseConnection,

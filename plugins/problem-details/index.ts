@@ -13,6 +13,7 @@ declare module 'fastify' {
 }
 
 const HostMissing = createError('HOST_MISSING', 'a request must have a Host header field', 400);
+const HostsDiffer = createError('HOSTS_DIFFER', 'a request must have one Host header field', 400);
 
 /** Every error leaves as RFC 9457 problem+json; what an unexpected one was about goes to the log and not to the client. */
 export default fp(
@@ -26,7 +27,11 @@ export default fp(
     });
     // After every onRequest, so that the answer has its headers and its row.
     app.addHook('preParsing', (request, _reply, payload, done) => {
-      done(request.headers.host === undefined && request.raw.httpVersion === '1.1' ? new HostMissing() : null, payload);
+      const { host } = request.headers;
+      if (host === undefined && request.raw.httpVersion === '1.1') done(new HostMissing());
+      // Two that were joined have a space between them.
+      else if (host?.includes(' ')) done(new HostsDiffer());
+      else done(null, payload);
     });
     // Node.js would answer an unknown Expect by itself; RFC 9110 lets it be ignored.
     app.server.on('checkExpectation', app.routing);

@@ -103,6 +103,16 @@ export function loadConfig(variables: NodeJS.ProcessEnv, { dotenv = false } = {}
       statsRetentionDays: env.REQUEST_STATS_RETENTION_DAYS,
       spool: { directory: join(resolve(env.DATA_DIR), 'spool'), maxBytes: env.REQUEST_LOG_SPOOL_MAX_BYTES },
     },
+    http: {
+      // A client that is slower than this is none that we want, or is behind a proxy that is not.
+      headersTimeoutMs: 10_000,
+      requestTimeoutMs: 30_000,
+      // Longer than the load balancers in front keep a connection, and than a stream says nothing.
+      idleTimeoutMs: 120_000,
+      headerBytes: 16_384,
+      bodyBytes: 1_048_576,
+    },
+    loadShedding: { maxEventLoopDelayMs: 250 },
     trustProxy: trustedProxies(env.TRUST_PROXY),
     corsOrigins: allowedOrigins(env.CORS_ORIGINS),
     // Half of what the process has for closing; the request log and the pool come after.

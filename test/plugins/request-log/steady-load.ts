@@ -8,6 +8,8 @@ export interface Answer {
   status: number;
   /** Milliseconds since 1970. */
   at: number;
+  /** How long it took, in milliseconds. */
+  tookMs: number;
 }
 
 const connections = 10;
@@ -39,13 +41,17 @@ export function steadyLoad(t: Test, url: string, headers: Record<string, string>
 }
 
 function ask(url: string, headers: Record<string, string>, agent: Agent): Promise<Answer> {
+  const askedAt = performance.now();
   return new Promise((resolve, reject) => {
     const outgoing = request(url, { headers, agent }, (response) => {
-      response
-        .resume()
-        .once('end', () =>
-          resolve({ id: String(response.headers['x-request-id']), status: response.statusCode ?? 0, at: Date.now() }),
-        );
+      response.resume().once('end', () =>
+        resolve({
+          id: String(response.headers['x-request-id']),
+          status: response.statusCode ?? 0,
+          at: Date.now(),
+          tookMs: performance.now() - askedAt,
+        }),
+      );
       response.once('error', reject);
     });
     outgoing.once('error', reject).end();
