@@ -46,12 +46,12 @@ t.test('the figures follow the formulae', async (t) => {
     rowsADay: 8_640_000,
     partitions: 18,
     logGb: 21.6, // ten days
-    statsRowsADay: 131_850, // 1,465 × 30 × 3
-    statsGb: 0.507, // 30,000 bytes a period × (14,400 + 2,500)
-    diskGb: 44.214,
+    statsRowsADay: 43_950, // 1,465 × 30
+    statsGb: 0.169, // 10,000 bytes a period × (14,400 + 2,500)
+    diskGb: 43.538,
     processors: 9,
-    storedGb: 91.65, // 2 × 44.214 + 3 × 1.074
-    costAMonth: 99.165,
+    storedGb: 90.298, // 2 × 43.538 + 3 × 1.074
+    costAMonth: 99.03,
   });
 });
 

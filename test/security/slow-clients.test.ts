@@ -1,0 +1,107 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { generateKey } from '../../plugins/api-keys/key-format.js';
+import { buildApp } from '../../src/app.js';
+import { loadConfig } from '../../src/config/index.js';
+import { ownDatabase } from '../database.js';
+import { unlessInstalled } from '../deploy/proxy-processes.js';
+import { steadyLoad } from '../plugins/request-log/steady-load.js';
+import { startService } from '../process.js';
+import { statusesOf } from './raw-socket.js';
+
+const attackers = 500;
+const measuredMs = 8_000;
+const perSecond = 200;
+
+t.test('whoever takes too long for a header, a body or anything at all is cut off', async (t) => {
+  const config = loadConfig({ LOG_LEVEL: 'silent', ...(await ownDatabase()) });
+  t.match(config.http, { headersTimeoutMs: 10_000, requestTimeoutMs: 30_000, idleTimeoutMs: 120_000 });
+  const http = { ...config.http, headersTimeoutMs: 200, requestTimeoutMs: 400, idleTimeoutMs: 800 };
+  const app = await buildApp({ ...config, http });
+  t.teardown(() => app.close());
+  app.get('/silent', async () => new Promise(() => {}));
+  app.post('/echo', async (request) => request.body);
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  const { port } = app.server.address() as AddressInfo;
+  const cases = {
+    'a header': { sent: 'GET / HTTP/1.1\r\nHost: x\r\nX-A', status: [408] },
+    'a body': {
+      sent: 'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{',
+      status: [408],
+    },
+    'a chunk': { sent: 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\na', status: [404] },
+    'an answer that never comes': { sent: 'GET /silent HTTP/1.1\r\nHost: x\r\n\r\n', status: [] },
+  };
+  await Promise.all(
+    Object.entries(cases).map(async ([name, { sent, status }]) => {
+      const socket = connect(port, '127.0.0.1', () => socket.write(sent));
+      const answer = await text(socket);
+      t.strictSame(statusesOf(answer), status, name);
+    }),
+  );
+});
+
+for (const { name, options } of [
+  { name: 'headers', options: ['-H'] },
+  { name: 'bodies', options: ['-B'] },
+]) {
+  t.test(
+    `${attackers} connections with slow ${name} do not slow down the others`,
+    { skip: unlessInstalled('slowhttptest', '-h') },
+    async (t) => {
+      const key = generateKey('mez');
+      const service = await startService({ ...(await ownDatabase()), BOOTSTRAP_ADMIN_KEY: key });
+      const load = steadyLoad(t, `${service.url}/v1/me`, { 'x-api-key': key }, perSecond);
+      // The first requests compile what the others run.
+      while (load.answers.length < 2 * perSecond) await sleep(50);
+      const normal = await typicalP99(load);
+      const attack = startAttack(t, service.url, options);
+      await attack.isUnderWay;
+      const attacked = await typicalP99(load);
+      await attack.stop();
+      await load.stop();
+      t.strictSame([load.failures, load.answers.filter(({ status }) => status !== 200)], [[], []]);
+      t.ok(attacked < 3 * normal, `p99 ${normal.toFixed(1)} ms, attacked ${attacked.toFixed(1)} ms`);
+      t.comment(`p99 ${normal.toFixed(1)} ms, attacked ${attacked.toFixed(1)} ms`);
+    },
+  );
+}
+
+/** The 99th percentile of each second that follows, and of those the median, so that one hiccup decides nothing. */
+async function typicalP99({ answers }: ReturnType<typeof steadyLoad>): Promise<number> {
+  const seconds: number[] = [];
+  for (let passed = 0; passed < measuredMs; passed += 1_000) {
+    const first = answers.length;
+    await sleep(1_000);
+    const sorted = answers
+      .slice(first)
+      .map(({ tookMs }) => tookMs)
+      .sort((a, b) => a - b);
+    seconds.push(sorted[Math.floor(sorted.length * 0.99)] ?? 0);
+  }
+  return seconds.sort((a, b) => a - b)[Math.floor(seconds.length / 2)] ?? 0;
+}
+
+function startAttack(t: Test, url: string, options: string[]) {
+  const args = [...options, '-c', `${attackers}`, '-r', `${attackers}`, '-i', '2', '-l', '60', '-u', `${url}/v1/me`];
+  const child = spawn('slowhttptest', args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const exited = once(child, 'exit');
+  let said = '';
+  const isUnderWay = new Promise<void>((resolve) => {
+    child.stdout.on('data', (chunk) => {
+      said += chunk;
+      const connected = [...said.matchAll(/connected:\D*(\d+)/g)].at(-1)?.[1];
+      if (Number(connected) >= attackers * 0.9) resolve();
+    });
+  });
+  const stop = async () => {
+    child.kill('SIGKILL');
+    await exited;
+  };
+  t.teardown(stop);
+  return { isUnderWay, stop };
+}
