@@ -16,7 +16,7 @@ const inputs = {
   },
   utilisation: { least: 0.05, most: 1, initial: 0.5, about: 'share of a processor to be used at the busiest time' },
   spare: { least: 0, initial: 1, whole: true, about: 'replicas that may be missing then' },
-  'rows-per-second': { least: 1, initial: 60_653, about: 'that a processor of PostgreSQL writes; measured' },
+  'rows-per-second': { least: 1, initial: 78_934, about: 'that a processor of PostgreSQL writes; measured' },
   standbys: { least: 0, initial: 1, whole: true, about: 'copies of the database' },
   'row-bytes': { least: 1, initial: 280, about: 'of a row and its indexes; measured' },
   'stats-row-bytes': { least: 1, initial: 380, about: 'of a row of the statistics by route; measured' },

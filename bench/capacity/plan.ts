@@ -13,8 +13,6 @@ const secondsADay = 86_400;
 const minutesADay = 1_440;
 /** Hours and the day itself. */
 const longPeriodsADay = 25;
-/** So many shares the statistics have, as in plugins/request-log/insert.ts; each process writes to one. */
-const shards = 16;
 /** Days ahead that have their table, and the one for rows of no such day. */
 const emptyPartitions = 8;
 /** One more that listens for changes of keys. */
@@ -70,17 +68,16 @@ export function plan(inputs: CapacityInputs) {
     'GB',
     `${show(rowsADay.value)} × (${show(days)} + today) × ${show(inputs['row-bytes'])} bytes`,
   );
-  const shares = Math.min(replicas.value, shards);
   const statsRowsADay = figure(
-    (minutesADay + longPeriodsADay) * (routes + keys) * shares,
+    (minutesADay + longPeriodsADay) * (routes + keys),
     'rows',
-    `(1,440 minutes + 25 longer) × (${show(routes)} routes + ${show(keys)} keys) × ${show(shares)} replicas that write`,
+    `(1,440 minutes + 25 longer) × (${show(routes)} routes + ${show(keys)} keys)`,
   );
-  const bytesAPeriod = (routes * inputs['stats-row-bytes'] + keys * inputs['key-stats-row-bytes']) * shares;
+  const bytesAPeriod = routes * inputs['stats-row-bytes'] + keys * inputs['key-stats-row-bytes'];
   const statsGb = figure(
     (bytesAPeriod * (minutesADay * (days + 1) + longPeriodsADay * statsDays)) / 1e9,
     'GB',
-    `(${show(routes)} × ${show(inputs['stats-row-bytes'])} + ${show(keys)} × ${show(inputs['key-stats-row-bytes'])} bytes) × ${show(shares)} × (1,440 × (${show(days)} + today) + 25 × ${show(statsDays)})`,
+    `(${show(routes)} × ${show(inputs['stats-row-bytes'])} + ${show(keys)} × ${show(inputs['key-stats-row-bytes'])} bytes) × (1,440 × (${show(days)} + today) + 25 × ${show(statsDays)})`,
   );
   const diskGb = figure(
     (logGb.value + statsGb.value) * headroom,
