@@ -33,7 +33,7 @@ export const requestLogExportRoutes: FastifyPluginAsyncTypebox = async (app) => 
       reply
         .type(exportFormats[format].type)
         .header('content-disposition', `attachment; filename="request-logs.${format}"`);
-      return Readable.from(textOf(format, allPages()));
+      return Readable.from(request.method === 'HEAD' ? [] : textOf(format, allPages()));
 
       async function* allPages() {
         if (first.value) yield first.value;

@@ -54,9 +54,11 @@ export const requestLogStreamRoutes: FastifyPluginAsyncTypebox = async (app) => 
       },
     },
     async (request, reply) => {
+      reply.type('text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no');
+      // Nobody would read them, nor go away.
+      if (request.method === 'HEAD') return Readable.from([]);
       const tail = new Tail(acceptorOf(request.query), maxRecords);
       tails.add(tail);
-      reply.type('text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no');
       return Readable.from(events());
 
       async function* events() {

@@ -101,6 +101,17 @@ t.test('a stream ends when its key is revoked', async (t) => {
   t.equal(await next(), undefined);
 });
 
+t.test('a HEAD is answered, and does not go on listening', async (t) => {
+  const asked = t.capture(app.apiKeys, 'stillAllows', app.apiKeys.stillAllows);
+  const answer = await app.inject({ method: 'HEAD', url: '/v1/request-logs/stream', headers: admin });
+  t.match(answer, { statusCode: 200, body: '', headers: { 'content-type': 'text/event-stream' } });
+  const { next, close } = await listen('?path=/after');
+  await fetch(`${url}/after`);
+  await next();
+  close();
+  t.strictSame(new Set(asked().map(({ args: [{ method }] }) => method)), new Set(['GET']));
+});
+
 t.test('only admin keys may listen, and to what makes sense', async (t) => {
   const ask = async (query: string, headers: object) =>
     (await fetch(`${url}/v1/request-logs/stream${query}`, { headers: { ...headers } })).status;
