@@ -44,7 +44,8 @@ export class DayKeeper {
 
   async stop(): Promise<void> {
     this.stopped.abort();
-    await this.running;
+    // What it waits for before may never come, and it has nothing to end.
+    if (this.database.isReady) await this.running;
   }
 
   private async run() {
