@@ -132,8 +132,18 @@ function explain({ instancePath, keyword, message }: Mistake) {
 }
 
 function checkedUrl(name: string, value: string) {
-  if (!URL.canParse(value)) throw new ConfigError(`${name} is not a URL (is every special character percent-encoded?)`);
+  if (!isEscapedUrl(value)) throw new ConfigError(`${name} is not a URL (is every special character percent-encoded?)`);
   return value;
+}
+
+/** A `/`, `?` or `#` in a password ends the host too soon: what follows, `@` and all, would be sought, and logged, as its name. */
+function isEscapedUrl(text: string) {
+  try {
+    const { pathname, search, hash } = new URL(text);
+    return !(pathname + search + hash).includes('@') && decodeURIComponent(text) !== '';
+  } catch {
+    return false;
+  }
 }
 
 function checkedKey(key: string | undefined, prefix: string) {
