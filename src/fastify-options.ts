@@ -7,6 +7,12 @@ import { addRequestId } from '../plugins/request-id.js';
 import { PreparedResponse } from '../plugins/security-headers/prepared-response.js';
 import type { Config } from './config/index.js';
 
+/** Fastify says the whole URL, and a query string may have in it what is not to be repeated. */
+const unroutable: Record<string, string> = {
+  FST_ERR_BAD_URL: 'the path cannot be decoded',
+  FST_ERR_MAX_PARAM_LENGTH: 'a part of the path is too long',
+};
+
 /** Fastify's own options, the same for the process and for the tests. */
 export function fastifyOptions({ logLevel, trustProxy }: Config) {
   return {
@@ -29,7 +35,7 @@ export function fastifyOptions({ logLevel, trustProxy }: Config) {
       server.addSecurityHeaders(reply);
       addRequestId(reply);
       server.requestLog.observe(request, reply);
-      sendProblem(error, request, reply);
+      sendProblem(Object.assign(error, { message: unroutable[error.code] ?? error.message }), request, reply);
     },
   } satisfies FastifyHttpOptions<RawServerDefault>;
 }
