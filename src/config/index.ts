@@ -52,6 +52,9 @@ export const Environment = Type.Object({
   SHUTDOWN_DELAY_MS: Type.Integer({ minimum: 0, maximum: dayMs, default: 0 }),
 });
 
+/** Those of them that nobody else should come to know. */
+export const secretVariables = ['DATABASE_URL', 'SHADOW_DATABASE_URL', 'BOOTSTRAP_ADMIN_KEY', 'REDIS_URL'] as const;
+
 const require = createRequire(import.meta.url);
 const packageRoot = dirname(require.resolve('#package.json'));
 /** This version of the service, as package.json has it. */
