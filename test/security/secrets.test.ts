@@ -36,7 +36,7 @@ function formsOf(secret: string): string[] {
     inJson,
     encodeURIComponent(secret),
     url.password,
-    ...(['base64url', 'hex'] as const).map((as) => bytes.toString(as)),
+    ...(['base64', 'base64url', 'hex'] as const).map((as) => bytes.toString(as).replace(/=+$/, '')),
   ];
 }
 
