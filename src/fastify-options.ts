@@ -1,4 +1,3 @@
-import AjvCompiler from '@fastify/ajv-compiler';
 import { type FastifyHttpOptions, LogController, type RawServerDefault } from 'fastify';
 import { uuidv7 } from 'uuidv7';
 import { refuseConnection } from '../plugins/problem-details/client-error.js';
@@ -6,6 +5,7 @@ import { sendProblem } from '../plugins/problem-details/index.js';
 import { addRequestId } from '../plugins/request-id.js';
 import { PreparedResponse } from '../plugins/security-headers/prepared-response.js';
 import type { Config } from './config/index.js';
+import { buildValidator } from './validator.js';
 
 /** Fastify says the whole URL, and a query string may have in it what is not to be repeated. */
 const unroutable: Record<string, string> = {
@@ -39,17 +39,3 @@ export function fastifyOptions({ logLevel, trustProxy }: Config) {
     },
   } satisfies FastifyHttpOptions<RawServerDefault>;
 }
-
-type BuildValidator = ReturnType<typeof AjvCompiler>;
-
-const compilerFactory = AjvCompiler();
-
-/** Text in a path or query becomes the number or boolean that the schema asks for; in a body nothing is converted. */
-const buildValidator: BuildValidator = (externalSchemas, options) => {
-  const converting = compilerFactory(externalSchemas, options);
-  const strict = compilerFactory(externalSchemas, {
-    ...options,
-    customOptions: { ...options?.customOptions, coerceTypes: false },
-  } as typeof options);
-  return (route) => ((route as { httpPart?: string }).httpPart === 'body' ? strict(route) : converting(route));
-};
