@@ -30,7 +30,8 @@ export default fp<OpenApiOptions>(
         info: {
           title: 'musicez',
           version,
-          description: 'API keys, a request log and probes, in front of your routes.',
+          description:
+            'API keys, a request log and probes, in front of your routes. What is not HTTP is refused before it is any of these, with a problem and the end of the connection: 400, 408 or 431. An instance that has more to do than it can answers any route but probes and metrics with a 503 and Retry-After.',
         },
         components: {
           securitySchemes: {

@@ -7,7 +7,7 @@ import { graceSeconds, highestRateLimit, namePattern, scopePattern } from '../pl
 import { keySecurity } from '../plugins/openapi.js';
 import type { Prisma } from '../plugins/prisma/generated/client.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { GivenTimestamp, Id, IdParams, Page, pageOf, Timestamp } from './fields.js';
+import { defaulted, GivenTimestamp, Id, IdParams, Page, pageOf, Timestamp } from './fields.js';
 
 const Name = Type.String({ pattern: namePattern, description: '1 to 100 characters' });
 const Scopes = Type.Array(Type.String({ pattern: scopePattern }), {
@@ -82,17 +82,19 @@ const ApiKeyChange = Type.Object(
 );
 const Rotation = Type.Object(
   {
-    graceSeconds: Type.Integer({
-      minimum: 0,
-      maximum: graceSeconds.max,
-      default: graceSeconds.default,
-      description: 'How long the old key goes on working; never beyond its own expiry',
-    }),
+    graceSeconds: defaulted(
+      Type.Integer({
+        minimum: 0,
+        maximum: graceSeconds.max,
+        default: graceSeconds.default,
+        description: 'How long the old key goes on working; never beyond its own expiry',
+      }),
+    ),
   },
   { additionalProperties: false },
 );
 const Force = Type.Object(
-  { force: Type.Boolean({ default: false, description: 'Also when it is the last active admin key' }) },
+  { force: defaulted(Type.Boolean({ default: false, description: 'Also when it is the last active admin key' })) },
   { additionalProperties: false },
 );
 
@@ -149,7 +151,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox = async (app) => {
         ...schema,
         summary: 'One key',
         params: IdParams,
-        response: { 200: ApiKey, ...refusals, ...problems(404) },
+        response: { 200: ApiKey, ...refusals, ...problems(404, 414) },
       },
     },
     (request) => app.apiKeys.get(request.params.id),
@@ -164,7 +166,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox = async (app) => {
         params: IdParams,
         querystring: Force,
         body: ApiKeyChange,
-        response: { 200: ApiKey, ...refusals, ...problems(404, 409, 413, 415) },
+        response: { 200: ApiKey, ...refusals, ...problems(404, 409, 413, 414, 415) },
       },
     },
     async (request) => {
@@ -182,7 +184,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Delete a key',
         params: IdParams,
         querystring: Force,
-        response: { 204: Type.Null(), ...refusals, ...problems(404, 409) },
+        response: { 204: Type.Null(), ...refusals, ...problems(404, 409, 413, 414, 415) },
       },
     },
     async (request, reply) => {
@@ -200,7 +202,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox = async (app) => {
         description: 'The new key has the name, scopes, limit and expiry of the old one, which goes on for a while.',
         params: IdParams,
         body: Rotation,
-        response: { 201: CreatedApiKey, ...refusals, ...problems(404, 409, 413, 415) },
+        response: { 201: CreatedApiKey, ...refusals, ...problems(404, 409, 413, 414, 415) },
       },
     },
     async (request, reply) => {
@@ -221,7 +223,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: {
           200: Type.Object({ data: Type.Array(ApiKeyEvent), nextCursor: Type.Union([Id, Type.Null()]) }),
           ...refusals,
-          ...problems(404),
+          ...problems(404, 414),
         },
       },
     },

@@ -1,4 +1,4 @@
-import { Type } from '@sinclair/typebox';
+import { type TSchema, Type } from '@sinclair/typebox';
 
 /** A moment, in an answer: a Date that leaves as ISO 8601 in UTC. */
 export const Timestamp = Type.Unsafe<Date>({
@@ -23,10 +23,13 @@ export const Id = Type.String({
 
 export const IdParams = Type.Object({ id: Id });
 
+/** A field that a client may leave out, and that is there all the same: its schema has a default. */
+export const defaulted = <Schema extends TSchema>(schema: Schema) => Type.Optional(schema) as unknown as Schema;
+
 /** Which part of a list: so many, after the last id of the part before. */
 export const Page = Type.Object(
   {
-    limit: Type.Integer({ minimum: 1, maximum: 500, default: 50 }),
+    limit: defaulted(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),
     cursor: Type.Optional(Id),
   },
   { additionalProperties: false },

@@ -33,14 +33,14 @@ const Question = Type.Object({
     Type.String({ pattern: '^429$', description: '429: say so when the key is over its limit, rather than 403' }),
   ),
 });
-const Allowed = {
+const Allowed = Type.Null({
   description: 'The key is good',
   headers: {
-    'x-api-key-id': { schema: { type: 'string' }, description: 'Its id' },
-    'x-api-key-name': { schema: { type: 'string' }, description: 'Its name; all but ASCII, and %, percent-encoded' },
-    'x-api-key-scopes': { schema: { type: 'string' }, description: 'Its scopes, separated by spaces' },
+    'x-api-key-id': Type.String({ description: 'Its id' }),
+    'x-api-key-name': Type.String({ description: 'Its name; all but ASCII, and %, percent-encoded' }),
+    'x-api-key-scopes': Type.String({ description: 'Its scopes, separated by spaces' }),
   },
-};
+});
 
 const BadQuestion = createError('VALIDATION_FAILED', 'the question is malformed', 403);
 const CheckFailed = createError('CHECK_FAILED', 'this API key could not be checked', 403);

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
+import { problems } from '../plugins/problem-details/schema.js';
 import { Timestamp } from './fields.js';
 
 const Status = Type.Union([Type.Literal('healthy'), Type.Literal('unhealthy')]);
@@ -66,7 +67,7 @@ export const probeRoutes: FastifyPluginAsyncTypebox<{ version: string }> = async
         tags: ['service'],
         summary: 'Whether requests should be sent here',
         querystring: Type.Object({ verbose: Type.Optional(Type.String()) }),
-        response: { 200: Ready, 503: Ready },
+        response: { 200: Ready, 503: Ready, ...problems(400) },
       },
     },
     async (request, reply) => {

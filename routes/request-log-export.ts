@@ -13,8 +13,6 @@ export const requestLogExportRoutes: FastifyPluginAsyncTypebox = async (app) => 
     '/v1/request-logs/export',
     {
       onRequest: app.requireApiKey(adminScope),
-      // Fastify would read the whole log into nothing.
-      exposeHeadRoute: false,
       schema: {
         tags: ['request log'],
         summary: 'All requests that fit, as a file, oldest first',
@@ -35,7 +33,7 @@ export const requestLogExportRoutes: FastifyPluginAsyncTypebox = async (app) => 
       reply
         .type(exportFormats[format].type)
         .header('content-disposition', `attachment; filename="request-logs.${format}"`);
-      return Readable.from(textOf(format, allPages()));
+      return Readable.from(request.method === 'HEAD' ? [] : textOf(format, allPages()));
 
       async function* allPages() {
         if (first.value) yield first.value;

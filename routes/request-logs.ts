@@ -46,7 +46,7 @@ export const requestLogRoutes: FastifyPluginAsyncTypebox = async (app) => {
         ...schema,
         summary: 'One request',
         params: IdParams,
-        response: { 200: RequestLogEntry, ...refusals, ...problems(404) },
+        response: { 200: RequestLogEntry, ...refusals, ...problems(404, 414) },
       },
     },
     async (request) => {

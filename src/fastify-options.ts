@@ -1,4 +1,3 @@
-import AjvCompiler from '@fastify/ajv-compiler';
 import { type FastifyHttpOptions, LogController, type RawServerDefault } from 'fastify';
 import { uuidv7 } from 'uuidv7';
 import { refuseConnection } from '../plugins/problem-details/client-error.js';
@@ -6,6 +5,13 @@ import { sendProblem } from '../plugins/problem-details/index.js';
 import { addRequestId } from '../plugins/request-id.js';
 import { PreparedResponse } from '../plugins/security-headers/prepared-response.js';
 import type { Config } from './config/index.js';
+import { buildValidator } from './validator.js';
+
+/** Fastify says the whole URL, and a query string may have in it what is not to be repeated. */
+const unroutable: Record<string, string> = {
+  FST_ERR_BAD_URL: 'the path cannot be decoded',
+  FST_ERR_MAX_PARAM_LENGTH: 'a part of the path is too long',
+};
 
 /** Fastify's own options, the same for the process and for the tests. */
 export function fastifyOptions({ logLevel, trustProxy, http }: Config) {
@@ -40,21 +46,7 @@ export function fastifyOptions({ logLevel, trustProxy, http }: Config) {
       server.addSecurityHeaders(reply);
       addRequestId(reply);
       server.requestLog.observe(request, reply);
-      sendProblem(error, request, reply);
+      sendProblem(Object.assign(error, { message: unroutable[error.code] ?? error.message }), request, reply);
     },
   } satisfies FastifyHttpOptions<RawServerDefault>;
 }
-
-type BuildValidator = ReturnType<typeof AjvCompiler>;
-
-const compilerFactory = AjvCompiler();
-
-/** Text in a path or query becomes the number or boolean that the schema asks for; in a body nothing is converted. */
-const buildValidator: BuildValidator = (externalSchemas, options) => {
-  const converting = compilerFactory(externalSchemas, options);
-  const strict = compilerFactory(externalSchemas, {
-    ...options,
-    customOptions: { ...options?.customOptions, coerceTypes: false },
-  } as typeof options);
-  return (route) => ((route as { httpPart?: string }).httpPart === 'body' ? strict(route) : converting(route));
-};

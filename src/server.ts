@@ -3,7 +3,7 @@ import closeWithGrace from 'close-with-grace';
 import type { FastifyInstance } from 'fastify';
 import { DatabaseStartError } from '../plugins/database/errors.js';
 import { buildApp } from './app.js';
-import { ConfigError, closeDeadlineMs, loadConfig } from './config/index.js';
+import { ConfigError, closeDeadlineMs, loadConfig, secretVariables } from './config/index.js';
 import { ensureFirstKey } from './first-key.js';
 
 // A record waits a tenth of a second for its batch, long enough to be taken for old. V8 lets a small old generation grow
@@ -20,11 +20,14 @@ try {
 
 async function main() {
   const config = loadConfig(process.env, { dotenv: true });
+  // A diagnostic report of Node.js, as after a crash, has the whole environment in it.
+  for (const name of secretVariables) delete process.env[name];
   let app: FastifyInstance | undefined;
   const delay = config.drain.delayMs + closeDeadlineMs;
   closeWithGrace({ delay, skip: ['beforeExit'] }, async ({ signal, err }) => {
-    if (err) app?.log.fatal({ err }, 'unexpected error, stopping');
-    else app?.log.info(`${signal} received, stopping`);
+    if (!err) app?.log.info(`${signal} received, stopping`);
+    else if (app) app.log.fatal({ err }, 'unexpected error, stopping');
+    else process.stderr.write(`${err.stack}\n`);
     await app?.drain.stop();
   });
 

@@ -53,6 +53,7 @@ export function recordOf(
   const name = (request as NamedRequest)[loggedAs];
   const url = name?.url ?? request.url;
   const shown = name?.url === undefined ? path : pathOf(url);
+  const { 'x-forwarded-for': forwardedFor = '' } = request.headers;
   return {
     id: request.id,
     method: name?.method ?? request.method,
@@ -60,13 +61,14 @@ export function recordOf(
     route: request.routeOptions.url ?? '',
     statusCode,
     durationMs: reply.elapsedTime,
-    ip: bounded(request.ip ?? ''),
+    // Perhaps a part of that field.
+    ip: forwardedFor.length > longestText ? cut(request.ip ?? '') : (request.ip ?? ''),
     userAgent: bounded(request.headers['user-agent'] ?? null),
     apiKeyId,
   };
 }
 
-function bounded<T extends string | null>(text: T): T | string {
+function bounded(text: string | null): string | null {
   return text !== null && text.length > longestText ? cut(text) : text;
 }
 

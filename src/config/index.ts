@@ -55,6 +55,9 @@ export const Environment = Type.Object({
   SHUTDOWN_DELAY_MS: Type.Integer({ minimum: 0, maximum: dayMs, default: 0 }),
 });
 
+/** Those of them that nobody else should come to know. */
+export const secretVariables = ['DATABASE_URL', 'SHADOW_DATABASE_URL', 'BOOTSTRAP_ADMIN_KEY', 'REDIS_URL'] as const;
+
 const require = createRequire(import.meta.url);
 const packageRoot = dirname(require.resolve('#package.json'));
 /** This version of the service, as package.json has it. */
@@ -145,8 +148,18 @@ function explain({ instancePath, keyword, message }: Mistake) {
 }
 
 function checkedUrl(name: string, value: string) {
-  if (!URL.canParse(value)) throw new ConfigError(`${name} is not a URL (is every special character percent-encoded?)`);
+  if (!isEscapedUrl(value)) throw new ConfigError(`${name} is not a URL (is every special character percent-encoded?)`);
   return value;
+}
+
+/** A `/`, `?` or `#` in a password ends the host too soon: what follows, `@` and all, would be sought, and logged, as its name. */
+function isEscapedUrl(text: string) {
+  try {
+    const { pathname, search, hash } = new URL(text);
+    return !(pathname + search + hash).includes('@') && decodeURIComponent(text) !== '';
+  } catch {
+    return false;
+  }
 }
 
 function checkedKey(key: string | undefined, prefix: string) {

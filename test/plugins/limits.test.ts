@@ -6,6 +6,7 @@ import limits from '../../plugins/limits/index.js';
 import type { Standing } from '../../plugins/limits/standing.js';
 import { startApp } from '../app.js';
 import { needsPostgres, ownDatabase } from '../database.js';
+import { heapUsed } from '../heap.js';
 import { needsRedis, startRedis } from './redis.js';
 
 const own = await ownDatabase();
@@ -82,6 +83,20 @@ t.test('addresses of one IPv6 network count as one', async (t) => {
     ask(app, generateKey('mez'), `2001:db8::${Math.floor(Math.random() * 65_535).toString(16)}`),
   );
   t.strictSame(seen, { 401: 60, 429: 1 });
+});
+
+t.test('who guesses cannot fill the memory with addresses', async (t) => {
+  const behind = await startApp({ ...(await ownDatabase()), TRUST_PROXY: 'true' });
+  const guess = (address: string) =>
+    behind.inject({ url: '/v1/me', headers: { 'x-api-key': 'nonsense', 'x-forwarded-for': address } });
+  const before = await heapUsed();
+  for (let i = 0; i < 1_000; i++) {
+    await guess(`198.51.${100 + (i >> 8)}.${i & 255}${',x'.repeat(6_000)}`);
+    await guess(`${i}${'x'.repeat(12_000)}`);
+  }
+  await behind.requestLog.flush();
+  const bytes = ((await heapUsed()) - before) / 2_000;
+  t.ok(bytes < 2_000, `${bytes} bytes for each`);
 });
 
 t.test('a key that was revoked goes on being told so, however often it comes', async (t) => {

@@ -119,6 +119,7 @@ t.test('a bad id, cursor or limit is refused by name', async (t) => {
     ['/v1/api-keys?limit=0', '/querystring/limit'],
     ['/v1/api-keys?limit=501', '/querystring/limit'],
     ['/v1/api-keys?limit=ten', '/querystring/limit'],
+    ['/v1/api-keys?limit=-Infinity', '/querystring/limit'],
     ['/v1/api-keys?limit=1&limit=2', '/querystring/limit'],
     ['/v1/api-keys?offset=1', '/querystring/offset'],
   ] as const;

@@ -109,6 +109,7 @@ t.test('what makes no sense is refused by name', async (t) => {
     ['from=2026-03-02T00:00:00Z&to=2026-03-01T00:00:00Z', /from/],
     ['from=yesterday', /from/],
     ['interval=90', /interval/],
+    ['interval=Infinity', /interval must be finite/],
     ['from=2026-01-01T00:00:00Z&to=2026-03-01T00:00:00Z&interval=60', /interval must be at least 3420/],
     ['apiKeyId=x', /apiKeyId|additional/],
   ] as const) {

@@ -71,10 +71,13 @@ t.test('the OpenAPI document has every route, with a schema for every status', a
     '/v1/request-logs/stream',
     '/v1/request-logs/{id}',
   ]);
-  for (const [path, operations] of Object.entries<Record<string, { responses: object; security?: object }>>(
-    document.paths,
-  )) {
-    for (const [method, { responses, security }] of Object.entries(operations)) {
+  interface Operation {
+    responses: object;
+    security?: object;
+    parameters?: { required: boolean; schema: { default?: unknown } }[];
+  }
+  for (const [path, operations] of Object.entries<Record<string, Operation>>(document.paths)) {
+    for (const [method, { responses, security, parameters = [] }] of Object.entries(operations)) {
       const expected =
         path === '/v1/auth' ? ['204', '401', '403'] : path.startsWith('/v1/') ? ['400', '401', '429', '503'] : ['200'];
       t.ok(
@@ -82,6 +85,10 @@ t.test('the OpenAPI document has every route, with a schema for every status', a
         `${method} ${path}`,
       );
       t.equal(Boolean(security), path.startsWith('/v1/'), `${method} ${path} says whether it needs a key`);
+      t.notOk(
+        parameters.some(({ required, schema }) => required && 'default' in schema),
+        `${method} ${path} asks for nothing that has a default`,
+      );
     }
   }
   t.match(document.components.schemas.Problem, { properties: { requestId: {}, errors: {} } });

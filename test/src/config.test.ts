@@ -60,6 +60,10 @@ t.test('no message repeats a secret', async (t) => {
   for (const variables of [
     { DATABASE_URL: 'mysql://root:hunter2@db/x' },
     { DATABASE_URL: 'postgres://root:hunter2@[db/x' },
+    { DATABASE_URL: 'postgres://root:hunter2%@db/x' },
+    { DATABASE_URL: 'postgres://root:x@hunter2/x@db/x' },
+    { REDIS_URL: 'redis://:hunter2%E0@redis' },
+    { REDIS_URL: 'redis://:x@hunter2#x@redis' },
     { BOOTSTRAP_ADMIN_KEY: 'mez_hunter2' },
     { REDIS_URL: 'http://:hunter2@redis' },
   ]) {

@@ -85,6 +85,15 @@ t.test('while it drains the readiness probe says so and answers end their connec
   t.equal(await service.exited, 1, 'a second signal ends it at once');
 });
 
+t.test('a service that still waits for its database stops as readily as any', async (t) => {
+  const { DATA_DIR } = await ownDatabase();
+  const nobody = 'postgresql://127.0.0.1:1/musicez';
+  const service = await startService({ DATA_DIR, DATABASE_URL: nobody }, { ready: false });
+  await service.waitFor(/database unreachable, trying again/);
+  service.child.kill('SIGTERM');
+  t.equal(await service.exited, 0, 'within the time that closing has');
+});
+
 t.test('configuration that cannot work is one line that names it, and exit code 1', async (t) => {
   const { DATA_DIR } = await ownDatabase();
   const cases: [NodeJS.ProcessEnv, RegExp][] = [

@@ -1,0 +1,278 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import t from 'tap';
+import { generateKey } from '../../plugins/api-keys/key-format.js';
+import { needsCluster, startCluster } from '../cluster.js';
+import { needsPostgres, ownDatabase } from '../database.js';
+import { BreakableDatabase } from '../plugins/database/proxy.js';
+import { run, startService } from '../process.js';
+
+/** With characters that have to be escaped in a URL. */
+const password = 'p@ss/w0rd #?1';
+const redisPassword = 'r3dis:p@ss/w0rd';
+const admin = generateKey('mez');
+
+/** What nobody may read anywhere, by name; each new key is added. */
+const secrets = new Map([
+  ['the password of the database', password],
+  ['the password of Redis', redisPassword],
+  ['the admin key', admin],
+]);
+
+/** The names of the secrets that a text tells, as they are or in a form that is as good. */
+function toldBy(text: string): string[] {
+  return [...secrets].filter(([, secret]) => formsOf(secret).some((form) => text.includes(form))).map(([name]) => name);
+}
+
+function formsOf(secret: string): string[] {
+  const bytes = Buffer.from(secret);
+  const url = new URL('x://host');
+  url.password = secret;
+  const inJson = JSON.stringify(secret).slice(1, -1);
+  return [
+    secret,
+    inJson,
+    encodeURIComponent(secret),
+    url.password,
+    ...(['base64', 'base64url', 'hex'] as const).map((as) => bytes.toString(as).replace(/=+$/, '')),
+  ];
+}
+
+/** All that has been written, by where. */
+const written = new Map<string, string>();
+const write = (where: string, text: string) => written.set(where, (written.get(where) ?? '') + text);
+
+t.test('the search finds a secret that is there', async (t) => {
+  for (const [name, secret] of secrets) {
+    for (const form of formsOf(secret)) t.strictSame(toldBy(`{"err":"${form}"}`), [name]);
+  }
+  t.strictSame(toldBy('nothing'), []);
+});
+
+t.test(
+  'a full run writes no key and no password: not to a log, an answer, a metric, the spool, a crash report, nor a table',
+  { skip: needsPostgres },
+  async (t) => {
+    const own = await ownDatabase();
+    const database = new BreakableDatabase(own.DATABASE_URL ?? '');
+    await database.mend();
+    const reports = mkdtempSync(join(tmpdir(), 'musicez-reports-'));
+    t.teardown(() => rmSync(reports, { recursive: true, force: true }));
+    const variables = {
+      DATA_DIR: own.DATA_DIR,
+      DATABASE_URL: withPassword(database.url),
+      REDIS_URL: `redis://:${encodeURIComponent(redisPassword)}@127.0.0.1:1`,
+      BOOTSTRAP_ADMIN_KEY: admin,
+      LOG_LEVEL: 'trace',
+      NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --report-on-signal --report-signal=SIGWINCH --report-directory=${reports} --import=data:text/javascript,process.on('SIGPROF',()=>{throw/**/Error('crash')})`,
+    };
+
+    const first = await startService(variables);
+    await useKeys(first.url);
+    first.child.kill('SIGWINCH');
+    await until(() => readdirSync(reports).some((file) => isWhole(join(reports, file))));
+
+    await database.break();
+    const spool = join(own.DATA_DIR, 'spool');
+    await until(async () => {
+      await useKeys(first.url);
+      return filesIn(spool).some((file) => file.includes('/v1/me'));
+    });
+    for (const file of filesIn(spool)) write('spool', file);
+    first.child.kill('SIGPROF');
+    await first.exited;
+    t.match(first.stdout(), 'unexpected error, stopping');
+    for (const file of filesIn(spool)) write('spool', file);
+
+    await database.mend();
+    const second = await startService(variables);
+    await second.waitFor(/all that was in the spool is in the database/);
+    await useKeys(second.url);
+    second.child.kill('SIGTERM');
+    t.equal(await second.exited, 0);
+    for (const { stdout, stderr } of [first, second]) write('log', stdout() + stderr());
+
+    await useShell(variables);
+    for (const file of filesIn(reports)) write('crash report', file);
+    for (const [table, rows] of await rowsOf(own.DATABASE_URL ?? '')) write(`table ${table}`, rows);
+
+    for (const where of [
+      'log',
+      'answers',
+      '/metrics',
+      '/health',
+      'spool',
+      'crash report',
+      'table api_keys',
+      'table request_logs',
+      'table api_key_events',
+    ])
+      t.ok(written.get(where), `${where} was searched`);
+    t.match(written.get('crash report'), '"environmentVariables"');
+    for (const [where, text] of written) t.strictSame(toldBy(text), [], where);
+  },
+);
+
+t.test('a start that fails writes no password', async (t) => {
+  const { DATA_DIR } = await ownDatabase();
+  const escaped = encodeURIComponent(password);
+  for (const variables of [
+    { DATABASE_URL: `mysql://root:${escaped}@db/x` },
+    { DATABASE_URL: `postgresql://root:${password}@db/x` },
+    { DATABASE_URL: `postgresql://root:${escaped}%E0@db/x` },
+    { DATABASE_URL: `postgresql://root:${escaped}@db:99999/x` },
+    { SHADOW_DATABASE_URL: `file://${escaped}` },
+    { REDIS_URL: `http://:${escaped}@redis` },
+    { REDIS_URL: `redis://:${escaped}%zz@redis` },
+    { BOOTSTRAP_ADMIN_KEY: `${admin}x` },
+    { BOOTSTRAP_ADMIN_KEY: admin, API_KEY_PREFIX: 'other' },
+  ] as NodeJS.ProcessEnv[]) {
+    const service = run('dist/src/server.js', [], {
+      DATA_DIR,
+      DATABASE_URL: '',
+      PORT: '0',
+      LOG_LEVEL: 'trace',
+      ...variables,
+    });
+    t.equal(await service.exited, 1);
+    t.match(service.stderr(), /^musicez: [A-Z_]+ [^\n]+\n$/);
+    t.strictSame(toldBy(service.stdout() + service.stderr()), [], service.stderr());
+  }
+});
+
+t.test('a password that the database refuses is told to nobody else', { skip: needsCluster }, async (t) => {
+  const cluster = await startCluster(t);
+  await cluster.query(
+    'postgres',
+    `COPY (SELECT 'local all all scram-sha-256') TO '${await cluster.query('postgres', 'SHOW hba_file')}'`,
+  );
+  await cluster.query('postgres', `ALTER ROLE postgres PASSWORD 'another'; SELECT pg_reload_conf()`);
+  const { DATA_DIR } = await ownDatabase();
+  const service = run('dist/src/server.js', [], {
+    DATA_DIR,
+    DATABASE_URL: withPassword(cluster.url),
+    PORT: '0',
+    LOG_LEVEL: 'trace',
+  });
+  t.equal(await service.exited, 1);
+  t.match(service.stderr(), /^musicez: the database refuses this service: password authentication failed[^\n]+\n$/);
+  t.strictSame(toldBy(service.stdout() + service.stderr()), []);
+});
+
+function withPassword(url: string): string {
+  return url.replace('@', `:${encodeURIComponent(password)}@`);
+}
+
+/** Each way in which a key comes to the service, good or bad, and all that it answers to that. */
+async function useKeys(url: string) {
+  const ask = async (path: string, headers: Record<string, string>, method = 'GET', body?: object | string) => {
+    const answer = await fetch(url + path, {
+      method,
+      headers: { ...headers, ...(body && { 'content-type': 'application/json' }) },
+      ...(body && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    let text = await answer.text();
+    const told = /"key":"(mez_\w{38})"/.exec(text)?.[1];
+    if (answer.status === 201 && told) {
+      secrets.set(`key ${secrets.size}`, told);
+      text = text.replace(told, '');
+    }
+    write(path === '/metrics' || path === '/health' ? path : 'answers', JSON.stringify([...answer.headers]) + text);
+    return { id: /"id":"([^"]+)"/.exec(text)?.[1], key: told ?? unknown };
+  };
+  const unknown = generateKey('mez');
+  secrets.set(`key ${secrets.size}`, unknown);
+  const as = { authorization: `Bearer ${admin}` };
+
+  const { id, key } = await ask('/v1/api-keys', as, 'POST', { name: 'used', scopes: ['verify'] });
+  const rotated = await ask(`/v1/api-keys/${id}/rotate`, as, 'POST', { graceSeconds: 0 });
+  for (const presented of [admin, key, rotated.key, unknown, `${unknown}x`]) {
+    for (const headers of [{ authorization: `Bearer ${presented}` }, { 'x-api-key': presented }] as Record<
+      string,
+      string
+    >[]) {
+      for (const path of ['/v1/me', '/v1/auth', '/v1/api-keys', '/nothing', '/v1/api-keys/%zz'])
+        await ask(path, headers);
+      await ask('/v1/api-keys/verify', headers, 'POST', { key: presented });
+    }
+    await ask('/v1/me', { authorization: `Basic ${btoa(`x:${presented}`)}` });
+    await ask('/v1/me', { authorization: `Bearer ${presented}`, 'x-api-key': unknown });
+    for (const path of [
+      '/v1/me',
+      '/v1/auth',
+      '/v1/request-logs',
+      '/nothing',
+      '/%zz',
+      `/v1/api-keys/${'x'.repeat(101)}`,
+    ])
+      await ask(`${path}?key=${presented}&api_key=${presented}`, as);
+    await ask('/v1/me', { cookie: `key=${presented}`, referer: `http://x/?key=${presented}` });
+    for (const body of [
+      `{"key":"${presented}"`,
+      `{"key":["${presented}"]}`,
+      `{"key":"${presented}","scope":"${presented}"}`,
+      `"${presented}"`,
+    ])
+      await ask('/v1/api-keys/verify', as, 'POST', body);
+  }
+  for (const path of [
+    `/v1/api-keys/${id}/events`,
+    '/v1/request-logs/stats',
+    '/v1/request-logs?limit=500',
+    '/v1/request-logs/export?format=csv',
+    '/documentation/json',
+    '/metrics',
+    '/health',
+  ])
+    await ask(path, as);
+}
+
+/** Keys from a shell: a new one is shown, and nothing else. */
+async function useShell(variables: NodeJS.ProcessEnv) {
+  const keys = async (...args: string[]) => {
+    const command = run('dist/src/cli.js', ['keys', ...args], variables);
+    await command.exited;
+    const told = /mez_\w{38}/.exec(command.stdout())?.[0];
+    if (told) secrets.set(`key ${secrets.size}`, told);
+    write('shell', command.stdout().replace(told ?? '', '') + command.stderr());
+    return command.stdout();
+  };
+  const id = /[0-9a-f-]{36}/.exec(await keys('create', '--name', 'shell'))?.[0] ?? '';
+  await keys('rotate', id);
+  await keys('list');
+  await keys('show', id);
+  await keys('revoke', id);
+}
+
+/** All rows of all tables, as text. */
+async function rowsOf(url: string): Promise<[table: string, rows: string][]> {
+  const client = new pg.Client(url);
+  await client.connect();
+  t.teardown(() => client.end());
+  const { rows: tables } = await client.query<{ name: string }>(
+    `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'`,
+  );
+  return Promise.all(
+    tables.map(async ({ name }) => {
+      const { rows } = await client.query(`SELECT * FROM ${pg.escapeIdentifier(name)}`);
+      return [name, rows.length > 0 ? JSON.stringify(rows) : ''] as [string, string];
+    }),
+  );
+}
+
+function filesIn(directory: string): string[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'));
+}
+
+function isWhole(report: string) {
+  return readFileSync(report, 'utf8').trimEnd().endsWith('}');
+}
+
+async function until(isSo: () => boolean | Promise<boolean>) {
+  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
