@@ -12,7 +12,8 @@ t.test('a log that was too large for its migration moves into its days while the
   const { pool } = (await startApp(await ownDatabase())).database;
   const [makeDays = '', move = '', end = ''] = [...page.matchAll(/```sql\n([\s\S]*?)```/g)].map(([, sql]) => sql);
   const ages = [0, 3, 3, 29, 50];
-  const ids = ages.map((age, i) => firstIdAt(new Date(Date.now() - age * dayMs - i)));
+  const now = Date.now();
+  const ids = ages.map((age, i) => firstIdAt(new Date(now - age * dayMs - i)));
   await pool.query('CREATE TABLE request_logs_before (LIKE request_logs INCLUDING DEFAULTS)');
   await pool.query(
     `INSERT INTO request_logs_before (id, method, path, "statusCode", duration, ip)

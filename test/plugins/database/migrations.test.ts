@@ -40,7 +40,7 @@ t.test('rows that were there before the log had days are in their day afterwards
   const own = loadConfig(await ownDatabase({ migrated: false })).database;
   const earlier = mkdtempSync(join(tmpdir(), 'musicez-prisma-'));
   t.teardown(() => rmSync(earlier, { recursive: true }));
-  cpSync(options.prismaDir, earlier, { recursive: true, filter: (path) => !path.endsWith('_request_log_days') });
+  cpSync(options.prismaDir, earlier, { recursive: true, filter: (path) => !/_request_log_days(_apart)?$/.test(path) });
   const old = openDatabase({ ...own, prismaDir: earlier });
   await old.start(() => {});
   await old.migrate(version);
@@ -54,7 +54,10 @@ t.test('rows that were there before the log had days are in their day afterwards
 
   const database = openDatabase(own);
   await database.start(() => {});
-  t.strictSame((await database.migrate(version)).applied, ['20261123110000_request_log_days']);
+  t.strictSame((await database.migrate(version)).applied, [
+    '20261123110000_request_log_days',
+    '20261124160000_request_log_days_apart',
+  ]);
   const { rows } = await database.pool.query(
     `SELECT id, tableoid::regclass::text AS day, path, "apiKeyId" FROM request_logs ORDER BY id`,
   );
