@@ -12,6 +12,8 @@ export interface LoadSheddingOptions {
 const Overloaded = createError('OVERLOADED', 'there is more to do than this instance can: try again', 503);
 /** Soon, for another instance may have room, and this one looks again as often. */
 const sampleIntervalMs = 500;
+/** One stall is no overload: a start, a large answer, a neighbour on the machine. It is over with its sample. */
+const patienceMs = 2 * sampleIntervalMs;
 const retryAfterSeconds = 1;
 const warningEveryMs = 60_000;
 
@@ -23,14 +25,20 @@ export default fp<LoadSheddingOptions>(
   async (app, { maxEventLoopDelayMs, exempt }) => {
     const exempted = new Set(exempt);
     let warnedAt = Number.NEGATIVE_INFINITY;
+    let lateSince = 0;
+    let lateUntil = Number.NEGATIVE_INFINITY;
 
     await app.register(underPressure, {
       maxEventLoopDelay: maxEventLoopDelayMs,
       sampleInterval: sampleIntervalMs,
       pressureHandler(request, _reply, _type, delayMs) {
+        const now = performance.now();
+        if (now - lateUntil > patienceMs) lateSince = now;
+        lateUntil = now;
+        if (now - lateSince < patienceMs) return undefined;
         if (app.drain.isDraining || exempted.has(request.routeOptions.url ?? '')) return undefined;
-        if (performance.now() - warnedAt > warningEveryMs) {
-          warnedAt = performance.now();
+        if (now - warnedAt > warningEveryMs) {
+          warnedAt = now;
           app.log.warn(
             { eventLoopDelayMs: delayMs },
             'overloaded: requests are turned away until the event loop keeps up',
