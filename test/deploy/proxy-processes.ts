@@ -47,7 +47,7 @@ export const proxies: Proxy[] = [
         );
       writeFileSync(config, recipe);
       mkdirSync(join(directory, 'logs'));
-      await run(t, 'nginx', ['-p', directory, '-c', config], {}, port);
+      await runProxy(t, 'nginx', ['-p', directory, '-c', config], {}, port);
       return `http://127.0.0.1:${port}`;
     },
   },
@@ -67,13 +67,14 @@ export const proxies: Proxy[] = [
         XDG_CONFIG_HOME: directory,
       };
       const args = ['run', '--adapter', 'caddyfile', '--config', join(recipes, 'Caddyfile')];
-      await run(t, 'caddy', args, env, port);
+      await runProxy(t, 'caddy', args, env, port);
       return `http://127.0.0.1:${port}`;
     },
   },
 ];
 
-function unlessInstalled(program: string, versionOption: string) {
+/** `{ skip: unlessInstalled(…) }`; in CI a missing program is a failure. */
+export function unlessInstalled(program: string, versionOption: string) {
   try {
     execFileSync(program, [versionOption], { stdio: 'ignore', env: { PATH: path } });
     return false;
@@ -83,15 +84,15 @@ function unlessInstalled(program: string, versionOption: string) {
 }
 
 /** One that nginx's workers, which are another user's, may enter. */
-function temporaryDirectory(t: Test): string {
+export function temporaryDirectory(t: Test): string {
   const directory = mkdtempSync(join(tmpdir(), 'musicez-proxy-'));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   chmodSync(directory, 0o755);
   return directory;
 }
 
-/** Resolves when it listens. */
-async function run(t: Test, program: string, args: string[], env: NodeJS.ProcessEnv, port: number) {
+/** Starts a proxy, which is gone when the test ends. Resolves when it listens. */
+export async function runProxy(t: Test, program: string, args: string[], env: NodeJS.ProcessEnv, port: number) {
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: path, ...env } });
   let said = '';
   child.stderr.on('data', (chunk) => (said += chunk));
