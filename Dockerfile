@@ -22,8 +22,8 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 # Prisma's CLI is an optional peer of its client: without the two other omits it comes along, all 200 MB of it.
 RUN npm ci --omit=dev --omit=optional --omit=peer --ignore-scripts --no-audit --no-fund
-# Of Prisma's ten query compilers the generated client loads one. The second line is for developers, and PGlite's extensions
-# for who asks for them. npm's own note says from which registry it all came. test/docker/image.test.ts runs what is left.
+# Not needed: nine of Prisma's ten query compilers, what is for people who work on a package, PGlite's extensions, and npm's
+# note of where it all came from. test/docker/image.test.ts runs what is left.
 RUN find node_modules/@prisma/client/runtime -name 'query_compiler_*' \
       ! -name 'query_compiler_small_bg.postgresql.*mjs' -delete \
   && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' \) -delete \
