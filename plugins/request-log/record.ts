@@ -54,6 +54,7 @@ export function recordOf(
   const url = name?.url ?? request.url;
   const shown = name?.url === undefined ? path : pathOf(url);
   const { 'x-forwarded-for': forwardedFor = '' } = request.headers;
+  const { ip = '' } = request;
   return {
     id: request.id,
     method: name?.method ?? request.method,
@@ -62,7 +63,7 @@ export function recordOf(
     statusCode,
     durationMs: reply.elapsedTime,
     // Perhaps a part of that field.
-    ip: forwardedFor.length > longestText ? cut(request.ip ?? '') : (request.ip ?? ''),
+    ip: Math.max(forwardedFor.length, ip.length) > longestText ? cut(ip) : ip,
     userAgent: bounded(request.headers['user-agent'] ?? null),
     apiKeyId,
   };

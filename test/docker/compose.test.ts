@@ -1,8 +1,35 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'tap';
 import { parse } from 'yaml';
+import { closeDeadlineMs, Environment, loadConfig } from '../../src/config/index.js';
+import { readDockerfile } from './dockerfile.js';
 
-const compose = parse(readFileSync('docker-compose.yml', 'utf8'));
+interface Service {
+  image?: string;
+  build?: string;
+  profiles?: string[];
+  depends_on?: Record<string, { condition: string; required?: boolean; restart?: boolean }>;
+  environment?: Record<string, string | null>;
+  healthcheck?: { test: string[] };
+  networks?: { default: { ipv4_address: string } };
+  volumes?: string[];
+  ports?: string[];
+  [field: string]: unknown;
+}
+interface Compose {
+  services: Record<'postgres' | 'musicez' | 'replica' | 'redis' | 'nginx', Service>;
+  networks: { default: { ipam: { config: { subnet: string; ip_range: string }[] } } };
+  volumes: Record<string, null>;
+}
+
+const { services, networks, volumes }: Compose = parse(readFileSync('docker-compose.yml', 'utf8'), { merge: true });
+const { postgres, ...ours } = services;
+const { musicez, replica, redis, nginx } = ours;
+const dockerfile = readDockerfile();
+
+/** It needs no engine. No package of Debian has it, so CI does without it where the machine does. */
+const needsCompose = !compose('version') && 'needs docker compose';
 
 test("the database is the schema document's, to the letter", async (t) => {
   const fromDocument = parse(`
@@ -23,30 +50,117 @@ postgres:
     timeout: 5s
     retries: 5
 `);
-  t.strictSame(compose.services.postgres, fromDocument.postgres);
+  t.strictSame(postgres, fromDocument.postgres);
 });
 
-test('the service waits for a healthy database and uses it', async (t) => {
-  const { build, depends_on, environment, ports } = compose.services.musicez;
-  t.equal(build, '.');
-  t.strictSame(depends_on, { postgres: { condition: 'service_healthy' } });
-  t.equal(environment.DATABASE_URL, 'postgresql://postgres:password@postgres:5432/musicez_dev?schema=public');
-  t.strictSame(ports, ['3000:3000']);
+test('Redis is there with either profile, nginx and the replica with one, the others always', async (t) => {
+  const profiles = Object.entries(services).map(([name, { profiles = [] }]) => [name, profiles]);
+  t.strictSame(Object.fromEntries(profiles), {
+    postgres: [],
+    musicez: [],
+    replica: ['replicas'],
+    redis: ['redis', 'replicas'],
+    nginx: ['replicas'],
+  });
 });
 
-test('BOOTSTRAP_ADMIN_KEY is passed on only where it is set', async (t) => {
-  t.equal(compose.services.musicez.environment.BOOTSTRAP_ADMIN_KEY, null);
+test('docker compose takes the file, with each profile', { skip: needsCompose }, async (t) => {
+  for (const [profile, names] of Object.entries({
+    none: ['musicez', 'postgres'],
+    redis: ['musicez', 'postgres', 'redis'],
+    replicas: ['musicez', 'nginx', 'postgres', 'redis', 'replica'],
+  })) {
+    t.strictSame(compose('--profile', profile, 'config', '--services')?.trim().split('\n').toSorted(), names);
+  }
 });
 
-test('the service writes to its volume and to /tmp only, and is given time to stop', async (t) => {
-  const { read_only, tmpfs, volumes, stop_grace_period, restart } = compose.services.musicez;
-  t.equal(read_only, true);
-  t.strictSame(tmpfs, ['/tmp']);
-  t.strictSame(volumes, ['musicez_data:/data']);
-  t.equal(stop_grace_period, '30s');
-  t.equal(restart, 'unless-stopped');
+test('the service waits for a healthy database and uses it, and for Redis where there is one', async (t) => {
+  t.equal(musicez.build, '.');
+  t.strictSame(musicez.depends_on, {
+    postgres: { condition: 'service_healthy' },
+    redis: { condition: 'service_healthy', required: false },
+  });
+  t.equal(musicez.environment?.DATABASE_URL, 'postgresql://postgres:password@postgres:5432/musicez_dev?schema=public');
+  t.strictSame(musicez.ports, ['3000:3000']);
 });
 
-test('every named volume is declared', async (t) => {
-  t.strictSame(Object.keys(compose.volumes), ['postgres_data', 'musicez_data']);
+test('every variable is one that the service reads, and its value works', async (t) => {
+  const { BOOTSTRAP_ADMIN_KEY, ...variables } = musicez.environment ?? {};
+  t.equal(BOOTSTRAP_ADMIN_KEY, null, 'passed on only where it is set');
+  for (const name of Object.keys(musicez.environment ?? {})) t.ok(name in Environment.properties, name);
+  const { database, limits, trustProxy } = loadConfig(variables as NodeJS.ProcessEnv);
+  t.equal(new URL(database.url ?? '').hostname, 'postgres');
+  t.equal(new URL(limits.redisUrl ?? '').hostname, 'redis');
+  t.strictSame(trustProxy, [nginx.networks?.default.ipv4_address]);
 });
+
+test('the replica is the same service, with a volume of its own, and is reached through nginx', async (t) => {
+  const { profiles, ...same } = replica;
+  const { ports, ...other } = musicez;
+  t.strictSame(same, { ...other, volumes: ['replica_data:/data'] });
+});
+
+test("the address whose word on clients is taken is nginx's, and is given to nobody else", async (t) => {
+  const [config, ...others] = networks.default.ipam.config;
+  t.strictSame([config, others], [{ subnet: '10.213.77.0/24', ip_range: '10.213.77.0/25' }, []]);
+  const [, last] = /^10\.213\.77\.(\d+)$/.exec(nginx.networks?.default.ipv4_address ?? '') ?? [];
+  t.ok(Number(last) > 127 && Number(last) < 255);
+});
+
+test('each says when it is healthy; where it has to wait it waits for that', async (t) => {
+  const ofTheImage = dockerfile.some(({ keyword, stage }) => keyword === 'HEALTHCHECK' && stage === undefined);
+  for (const [name, { build, healthcheck, depends_on = {} }] of Object.entries(services)) {
+    t.ok(build ? ofTheImage : healthcheck?.test.length, name);
+    for (const [other, { condition }] of Object.entries(depends_on)) {
+      t.ok(other in services, other);
+      t.equal(condition, 'service_healthy', `${name} waits for ${other}`);
+    }
+  }
+});
+
+test('none but the database may do more than write to its volume and to memory, as no root', async (t) => {
+  for (const [name, service] of Object.entries(ours)) {
+    const { read_only, cap_drop, security_opt, restart, build, user } = service;
+    const hardened = { read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] };
+    t.strictSame({ read_only, cap_drop, security_opt }, hardened, name);
+    t.equal(restart, 'unless-stopped', name);
+    const ofTheImage = dockerfile.find(({ keyword }) => keyword === 'USER')?.rest;
+    t.match(build ? ofTheImage : user, /^[1-9]\d*:[1-9]\d*$/, name);
+  }
+  t.strictSame([musicez.tmpfs, nginx.tmpfs, redis.tmpfs], [['/tmp'], ['/tmp'], ['/data']]);
+});
+
+test('the service is given time to stop', async (t) => {
+  const [, seconds] = /^(\d+)s$/.exec(String(musicez.stop_grace_period)) ?? [];
+  t.ok(Number(seconds) * 1_000 > closeDeadlineMs);
+});
+
+test('every image is pinned by a tag', async (t) => {
+  for (const [name, { build, image }] of Object.entries(services)) {
+    if (!build) t.match(image, /^[a-z]+:\d[\w.]*-alpine$/, name);
+  }
+});
+
+test('no port is published twice', async (t) => {
+  const published = Object.values(services).flatMap(({ ports = [] }) => ports.map((port) => port.split(':')[0]));
+  t.strictSame(published.toSorted(), ['3000', '5432', '8000']);
+});
+
+test('every volume is of one service, and declared; every file that is mounted is there', async (t) => {
+  const mounts = Object.values(services).flatMap(({ volumes = [] }) => volumes.map((volume) => volume.split(':')));
+  const named = mounts.flatMap(([source = '']) => (source.startsWith('.') ? [] : source));
+  t.strictSame(named.toSorted(), Object.keys(volumes).toSorted());
+  for (const [source = ''] of mounts) t.ok(!source.startsWith('.') || existsSync(source), source);
+  t.strictSame(nginx.volumes, ['./docker/nginx/nginx.conf:/etc/nginx/nginx.conf:ro']);
+  const dataDir = dockerfile.find(({ keyword }) => keyword === 'VOLUME')?.rest;
+  for (const { volumes } of [musicez, replica]) t.equal(volumes?.[0]?.split(':')[1], dataDir);
+});
+
+/** @returns what docker compose says of the file, or undefined where it does not run */
+function compose(...args: string[]): string | undefined {
+  try {
+    return execFileSync('docker', ['compose', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  } catch {
+    return undefined;
+  }
+}
