@@ -16,7 +16,8 @@ const key = generateKey('mez');
 const perSecond = 200;
 const bufferRows = 100;
 
-t.jobs = 3;
+// One after the other: each is about what a process does within a second.
+t.setTimeout(240_000);
 
 /** Lets the database go away under load, and the spool fail, until records are dropped; then the database comes back. */
 async function endure(t: Test, variables: NodeJS.ProcessEnv, breakSpool: () => void) {
