@@ -299,13 +299,14 @@ export class RequestLogWriter {
         this.spooled += chunk.length;
       }
       await this.spool.sync();
-      this.work();
     } catch (err) {
       this.waiting = [...this.spooling, ...this.waiting];
       this.spooling = [];
       this.due = this.waiting.length;
       this.warnOnceAMinute('spool', { err }, 'request log: the spool takes nothing, records wait in memory');
     }
+    // While they were on their way it may have found nothing to do.
+    this.work();
   }
 
   private drop(records: number, reason: string) {

@@ -71,8 +71,7 @@ t.test(
 
 t.test(
   'so does one on a disk that has turned read-only',
-  // Hangs since late on 2026-11-24, and nobody knows yet whether the test or the spool is at fault.
-  { skip: needsPostgres || mountMissing(t) || 'hangs: not understood yet', buffered: true },
+  { skip: needsPostgres || mountMissing(t), buffered: true },
   async (t) => {
     const DATA_DIR = mounted(t, 'size=1m');
     await endure(t, { DATA_DIR }, () => turnReadOnly(DATA_DIR));

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type pg from 'pg';
 import t, { type Test } from 'tap';
 import { uuidv7 } from 'uuidv7';
@@ -196,6 +197,26 @@ t.test('what is in the spool when the end comes is written, while the database i
   open();
   await Promise.all([sending, writer.close()]);
   t.strictSame(writer.counts, { accepted: 2, written: 2, buffered: 0, spooled: 0, dropped: 0 });
+});
+
+t.test('a spool that takes nothing does not keep the database from being tried again', async (t) => {
+  const directory = join(t.testdir({ file: '' }), 'file', 'spool');
+  // Several, for whether one comes to a stop is a matter of when its timer runs.
+  const writers = Array.from({ length: 20 }, () => {
+    const database = failing(async (attempt, query) => {
+      if (attempt < 5) throw new Error('away');
+      await query();
+    });
+    const spool = new Spool({ directory, maxBytes: 2 ** 20 }, app.log);
+    return new RequestLogWriter(database, spool, options, app.log);
+  });
+  for (const writer of writers) for (let i = 0; i < options.bufferRows + 10; i++) writer.push(record());
+  const isDone = ({ counts }: RequestLogWriter) => counts.written === options.bufferRows;
+  while (!writers.every(isDone)) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (const writer of writers) {
+    t.strictSame(writer.counts, { accepted: 110, written: 100, buffered: 0, spooled: 0, dropped: 10 });
+    await writer.close();
+  }
 });
 
 t.test('flush() waits for records that are just on their way to the spool', async (t) => {
