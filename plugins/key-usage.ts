@@ -16,7 +16,7 @@ export interface KeyUsage {
 
 const minuteMs = 60_000;
 const maxRemembered = 50_000;
-const closeDeadlineMs = 3_000;
+const closeDeadlineMs = 1_000;
 
 /**
  * Of several replicas that have seen the same key, the first of a minute writes; a late one never turns it back. Rows are

@@ -3,7 +3,7 @@ import underPressure from '@fastify/under-pressure';
 import fp from 'fastify-plugin';
 
 export interface LoadSheddingOptions {
-  /** How late the event loop may be on average, in milliseconds, before requests are turned away. */
+  /** How late the event loop may be on average, in milliseconds, before requests are turned away; 0 turns none away. */
   maxEventLoopDelayMs: number;
   /** Paths that are answered all the same. */
   exempt: readonly string[];

@@ -13,11 +13,9 @@ Applies the migrations that the database at DATABASE_URL (unset: the embedded on
 
   --name NAME         first write the next migration: what schema.prisma has and the migrations do not
   --rolled-back NAME  first record that the failed migration NAME left nothing behind, so that it is tried again
-`;
 
-const { values } = parseArgs({
-  options: { name: { type: 'string' }, 'rolled-back': { type: 'string' }, help: { type: 'boolean', short: 'h' } },
-});
+Example: npm run prisma:migrate -- --name add_orders
+`;
 
 try {
   await main();
@@ -31,13 +29,16 @@ try {
 process.exit();
 
 async function main() {
-  if (values.help) return console.log(usage);
+  const values = readOptions();
+  if (values.help) return void process.stdout.write(usage);
   const { version, database: options } = loadConfig(process.env, { dotenv: true });
   if (values.name !== undefined) await write(values.name, options.prismaDir);
 
   const database = openDatabase(options);
   try {
-    await database.start((error) => console.error(`waiting for the database: ${error.message}`));
+    await database.start((error) =>
+      console.error(`waiting for the database: ${error.message}. DATABASE_URL says where it is; Ctrl-C gives up`),
+    );
     const failed = values['rolled-back'];
     if (failed !== undefined) await markRolledBack(database.pool, database.schema, options.prismaDir, failed);
     const { applied, edited } = await database.migrate(version);
@@ -49,9 +50,19 @@ async function main() {
   }
 }
 
+function readOptions() {
+  try {
+    return parseArgs({
+      options: { name: { type: 'string' }, 'rolled-back': { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    }).values;
+  } catch (error) {
+    throw new ConfigError(`${(error as Error).message.split('.', 1)[0]}: try "npm run prisma:migrate -- --help"`);
+  }
+}
+
 async function write(name: string, prismaDir: string) {
   if (!/^[a-z0-9_]{1,100}$/.test(name))
-    throw new ConfigError('--name takes lower-case letters, digits and underscores');
+    throw new ConfigError(`--name takes lower-case letters, digits and underscores, as in add_orders; not "${name}"`);
   const sql = await nextMigration(prismaDir);
   if (sql === null) throw new ConfigError('the migrations already make what schema.prisma says; nothing to write');
   const timestamp = new Date().toISOString().replace(/\D/g, '').slice(0, 14);

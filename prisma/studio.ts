@@ -4,6 +4,16 @@ import { EmbeddedDatabase } from '../plugins/database/embedded/index.js';
 import { DatabaseStartError } from '../plugins/database/errors.js';
 import { ConfigError, loadConfig } from '../src/config/index.js';
 
+const usage = `Usage: npm run prisma:studio [-- options]
+
+Opens Prisma's data browser on the database at DATABASE_URL; without one on the embedded database, while no server has it open.
+
+  --port N     where it listens (5555)
+  --browser B  which browser to open; none: do not
+
+Example: npm run prisma:studio -- --port 5556 --browser none
+`;
+
 try {
   await main();
 } catch (error) {
@@ -14,6 +24,7 @@ try {
 
 /** Prisma Studio on DATABASE_URL; without one on the embedded database, which is open for as long as Studio is. */
 async function main() {
+  if (process.argv.slice(2).some((arg) => arg === '--help' || arg === '-h')) return void process.stdout.write(usage);
   const { database } = loadConfig(process.env, { dotenv: true });
   if (database.url !== undefined) return studio({ DATABASE_URL: database.url });
   const embedded = new EmbeddedDatabase(database.dataDir);

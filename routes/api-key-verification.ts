@@ -3,25 +3,41 @@ import { Type } from '@sinclair/typebox';
 import { scopePattern } from '../plugins/api-keys/store.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { Id, Timestamp } from './fields.js';
-
-const codes = ['VALID', 'NOT_FOUND', 'DISABLED', 'EXPIRED', 'INSUFFICIENT_SCOPE', 'RATE_LIMITED'] as const;
+import { Id, nullable, oneOf, Timestamp } from './fields.js';
 
 const Question = Type.Object(
   {
     key: Type.String({ minLength: 1, maxLength: 1_024, description: 'The whole key' }),
     scope: Type.Optional(Type.String({ pattern: scopePattern, description: 'What it must be allowed to do' })),
   },
-  { additionalProperties: false },
+  {
+    additionalProperties: false,
+    examples: [{ key: 'mez_0123456789ABCDEFGHIJKLMNOPQRSTUV1QktVJ', scope: 'orders:read' }],
+  },
 );
-const Answer = Type.Object({
-  valid: Type.Boolean(),
-  code: Type.Unsafe<(typeof codes)[number]>({ type: 'string', enum: [...codes] }),
-  id: Type.Optional(Id),
-  name: Type.Optional(Type.String()),
-  scopes: Type.Optional(Type.Array(Type.String())),
-  expiresAt: Type.Optional(Type.Union([Timestamp, Type.Null()])),
-});
+const Answer = Type.Object(
+  {
+    valid: Type.Boolean(),
+    code: oneOf('VALID', 'NOT_FOUND', 'DISABLED', 'EXPIRED', 'INSUFFICIENT_SCOPE', 'RATE_LIMITED'),
+    id: Type.Optional(Id),
+    name: Type.Optional(Type.String()),
+    scopes: Type.Optional(Type.Array(Type.String())),
+    expiresAt: Type.Optional(nullable(Timestamp)),
+  },
+  {
+    description: 'The verdict',
+    examples: [
+      {
+        valid: true,
+        code: 'VALID',
+        id: '019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07',
+        name: 'ci',
+        scopes: ['orders:read'],
+        expiresAt: null,
+      },
+    ],
+  },
+);
 
 export const apiKeyVerificationRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
@@ -30,6 +46,7 @@ export const apiKeyVerificationRoutes: FastifyPluginAsyncTypebox = async (app) =
       onRequest: app.requireApiKey('verify'),
       schema: {
         tags: ['keys'],
+        operationId: 'verifyApiKey',
         summary: 'Whether a key that was presented elsewhere is good',
         description: 'Counts as a use of that key, if it is good. Nothing is told of a key but to who has all of it.',
         security: keySecurity,

@@ -25,20 +25,30 @@ export interface ForwardAuthOptions {
 }
 
 const Question = Type.Object({
-  scope: Type.Optional(Type.String({ pattern: scopePattern, description: 'What the key must be allowed to do' })),
+  scope: Type.Optional(
+    Type.String({
+      pattern: scopePattern,
+      description: 'What the key must be allowed to do',
+      examples: ['orders:read'],
+    }),
+  ),
   allowed: Type.Optional(
-    Type.String({ pattern: '^200$', description: '200: say so when it may pass, rather than 204' }),
+    Type.String({ pattern: '^200$', description: '200: say so when it may pass, rather than 204', examples: ['200'] }),
   ),
   rateLimited: Type.Optional(
-    Type.String({ pattern: '^429$', description: '429: say so when the key is over its limit, rather than 403' }),
+    Type.String({
+      pattern: '^429$',
+      description: '429: say so when the key is over its limit, rather than 403',
+      examples: ['429'],
+    }),
   ),
 });
 const Allowed = Type.Null({
   description: 'The key is good',
   headers: {
-    'x-api-key-id': Type.String({ description: 'Its id' }),
-    'x-api-key-name': Type.String({ description: 'Its name; all but ASCII, and %, percent-encoded' }),
-    'x-api-key-scopes': Type.String({ description: 'Its scopes, separated by spaces' }),
+    'x-api-key-id': Type.String({ description: 'Its id', example: '019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07' }),
+    'x-api-key-name': Type.String({ description: 'Its name; all but ASCII, and %, percent-encoded', example: 'ci' }),
+    'x-api-key-scopes': Type.String({ description: 'Its scopes, separated by spaces', example: 'orders:read' }),
   },
 });
 
@@ -66,6 +76,7 @@ export const forwardAuthRoutes: FastifyPluginAsyncTypebox<ForwardAuthOptions> = 
   };
   const schema = {
     tags: ['keys'],
+    operationId: 'authorize',
     summary: 'Whether a request may pass, for reverse proxies',
     description:
       'Any method will do. X-Original-Method and X-Original-URI, or X-Forwarded-Method and X-Forwarded-Uri, say what stands in the request log, where TRUST_PROXY covers the caller.',

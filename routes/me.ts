@@ -1,16 +1,32 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { Type } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
 import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { Id, Timestamp } from './fields.js';
+import { Id, nullable, Timestamp } from './fields.js';
 
-const Me = Type.Object({
-  id: Id,
-  name: Type.String(),
-  start: Type.String({ description: 'The first characters of the key' }),
-  scopes: Type.Array(Type.String()),
-  expiresAt: Type.Union([Timestamp, Type.Null()]),
-});
+const Me = Type.Object(
+  {
+    id: Id,
+    name: Type.String(),
+    start: Type.String({ description: 'The first characters of the key' }),
+    scopes: Type.Array(Type.String()),
+    expiresAt: nullable(Timestamp),
+  },
+  {
+    description: 'The key',
+    examples: [
+      {
+        id: '019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07',
+        name: 'ci',
+        start: 'mez_01234567',
+        scopes: ['orders:read'],
+        expiresAt: null,
+      },
+    ],
+  },
+);
+
+export type Me = Static<typeof Me>;
 
 export const meRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
@@ -19,6 +35,7 @@ export const meRoutes: FastifyPluginAsyncTypebox = async (app) => {
       onRequest: app.requireApiKey(),
       schema: {
         tags: ['keys'],
+        operationId: 'getMe',
         summary: 'The calling key',
         security: keySecurity,
         response: { 200: Me, ...problems(400, 401, 429, 503) },

@@ -4,22 +4,36 @@ import { Type } from '@sinclair/typebox';
 import { adminScope } from '../plugins/api-keys/index.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { exportFormats, pagesOf, textOf } from '../plugins/request-log/export.js';
-import { conditionsOf, RequestLogExport } from './request-log-fields.js';
+import { type ExportFormat, exportFormats, pagesOf, textOf } from '../plugins/request-log/export.js';
+import { conditionsOf, exampleFile, RequestLogExport } from './request-log-fields.js';
 
 export const requestLogExportRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  const file = { schema: Type.Unsafe<Readable>({ type: 'string' }) };
+  const file = (format: ExportFormat) => ({
+    schema: Type.Unsafe<Readable>({ type: 'string' }),
+    example: exampleFile(format),
+  });
   app.get(
     '/v1/request-logs/export',
     {
       onRequest: app.requireApiKey(adminScope),
       schema: {
         tags: ['request log'],
+        operationId: 'exportRequestLogs',
         summary: 'All requests that fit, as a file, oldest first',
         security: keySecurity,
         querystring: RequestLogExport,
         response: {
-          200: { description: 'A line each', content: { 'application/x-ndjson': file, 'text/csv': file } },
+          200: {
+            description: 'A line each',
+            headers: {
+              'content-disposition': {
+                type: 'string',
+                description: 'The name of the file',
+                example: 'attachment; filename="request-logs.csv"',
+              },
+            },
+            content: { 'application/x-ndjson': file('ndjson'), 'text/csv': file('csv') },
+          },
           ...problems(400, 401, 403, 429, 503),
         },
       },

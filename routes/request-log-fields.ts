@@ -1,30 +1,62 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { type ExportFormat, exportFormats } from '../plugins/request-log/export.js';
 import { firstIdAt } from '../plugins/request-log/record.js';
-import { GivenTimestamp, Id, lineOfText, Timestamp } from './fields.js';
+import { GivenTimestamp, Id, lineOfText, listOf, nullable, Timestamp } from './fields.js';
+
+const example = {
+  id: '019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07',
+  method: 'GET',
+  path: '/v1/me',
+  statusCode: 200,
+  duration: 3,
+  ip: '203.0.113.7',
+  userAgent: 'curl/8.5.0',
+  apiKeyId: '019b8a11-5d20-7b0c-a1c4-0e8f7d6b5a49',
+  createdAt: '2026-01-31T09:30:00.000Z',
+};
 
 /** A row, as an answer has it. */
-export const RequestLogEntry = Type.Object({
-  id: Type.String({ description: 'The x-request-id of the answer' }),
-  method: Type.String(),
-  path: Type.String({ description: 'Without the query string' }),
-  statusCode: Type.Integer({ description: '499: the client went away before the answer' }),
-  duration: Type.Integer({ description: 'Milliseconds' }),
-  ip: Type.String(),
-  userAgent: Type.Union([Type.String(), Type.Null()]),
-  apiKeyId: Type.Union([Type.String(), Type.Null()], { description: 'The calling key' }),
-  createdAt: Timestamp,
-});
+export const RequestLogEntry = Type.Object(
+  {
+    id: Type.String({ description: 'The x-request-id of the answer' }),
+    method: Type.String(),
+    path: Type.String({ description: 'Without the query string' }),
+    statusCode: Type.Integer({ description: '499: the client went away before the answer' }),
+    duration: Type.Integer({ description: 'Milliseconds' }),
+    ip: Type.String(),
+    userAgent: nullable(Type.String()),
+    apiKeyId: nullable(Type.String(), { description: 'The calling key' }),
+    createdAt: Timestamp,
+  },
+  { description: 'The request', examples: [example] },
+);
+export type RequestLogEntry = Static<typeof RequestLogEntry>;
+export const RequestLogEntries = listOf(RequestLogEntry, example);
+
+/** A file of one entry, to show what one looks like. */
+export function exampleFile(format: ExportFormat): string {
+  const { head, linesOf } = exportFormats[format];
+  return head + linesOf([{ ...example, createdAt: new Date(example.createdAt) }]);
+}
 
 /** Which requests: those that fit all of what is given. */
 export const requestLogFilter = {
-  from: Type.Optional(GivenTimestamp),
-  to: Type.Optional(GivenTimestamp),
-  method: Type.Optional(Type.String({ pattern: '^[A-Z-]{1,32}$' })),
-  path: Type.Optional(Type.String({ maxLength: 1024, pattern: lineOfText })),
-  statusCode: Type.Optional(Type.Integer({ minimum: 100, maximum: 599 })),
-  minDuration: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1, description: 'Milliseconds' })),
-  apiKeyId: Type.Optional(Id),
+  from: Type.Optional({ ...GivenTimestamp, description: 'Arrived then or later' }),
+  to: Type.Optional({ ...GivenTimestamp, description: 'Arrived before' }),
+  method: Type.Optional(Type.String({ pattern: '^[A-Z-]{1,32}$', examples: ['GET'] })),
+  path: Type.Optional(
+    Type.String({
+      maxLength: 1024,
+      pattern: lineOfText,
+      description: 'Without the query string',
+      examples: ['/v1/me'],
+    }),
+  ),
+  statusCode: Type.Optional(Type.Integer({ minimum: 100, maximum: 599, examples: [500] })),
+  minDuration: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1, description: 'Milliseconds, at least', examples: [1_000] }),
+  ),
+  apiKeyId: Type.Optional({ ...Id, description: 'The calling key' }),
 };
 const Filter = Type.Object(requestLogFilter);
 export type RequestLogFilter = Static<typeof Filter>;

@@ -39,6 +39,7 @@ export const requestLogStreamRoutes: FastifyPluginAsyncTypebox = async (app) => 
       onRequest: app.requireApiKey(adminScope),
       schema: {
         tags: ['request log'],
+        operationId: 'streamRequestLogs',
         summary: 'Requests as they are answered by this replica',
         description:
           'Server-sent events: `request`, its data an entry of the log; `missed`, its data `{"count": N}`, when the client is more than a thousand behind. Ends when the key is no longer good, and when the service stops.',
@@ -47,7 +48,12 @@ export const requestLogStreamRoutes: FastifyPluginAsyncTypebox = async (app) => 
         response: {
           200: {
             description: 'Events, for as long as the client likes',
-            content: { 'text/event-stream': { schema: Type.Unsafe<Readable>({ type: 'string' }) } },
+            content: {
+              'text/event-stream': {
+                schema: Type.Unsafe<Readable>({ type: 'string' }),
+                example: eventOf('missed', { count: 12 }),
+              },
+            },
           },
           ...problems(400, 401, 403, 429, 503),
         },

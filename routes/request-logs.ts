@@ -3,8 +3,8 @@ import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typ
 import { adminScope } from '../plugins/api-keys/index.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { Id, IdParams, Page, pageOf } from './fields.js';
-import { conditionsOf, RequestLogEntry, requestLogFilter } from './request-log-fields.js';
+import { IdParams, Page, pageOf } from './fields.js';
+import { conditionsOf, RequestLogEntries, RequestLogEntry, requestLogFilter } from './request-log-fields.js';
 
 const Filter = Type.Object({ ...Page.properties, ...requestLogFilter }, { additionalProperties: false });
 
@@ -20,10 +20,11 @@ export const requestLogRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         ...schema,
+        operationId: 'listRequestLogs',
         summary: 'List requests, newest first',
         querystring: Filter,
         response: {
-          200: Type.Object({ data: Type.Array(RequestLogEntry), nextCursor: Type.Union([Id, Type.Null()]) }),
+          200: RequestLogEntries,
           ...refusals,
         },
       },
@@ -44,6 +45,7 @@ export const requestLogRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         ...schema,
+        operationId: 'getRequestLog',
         summary: 'One request',
         params: IdParams,
         response: { 200: RequestLogEntry, ...refusals, ...problems(404, 414) },

@@ -45,7 +45,7 @@ export function fastifyOptions({ logLevel, trustProxy, http }: Config) {
       const { server } = reply;
       server.addSecurityHeaders(reply);
       addRequestId(reply);
-      server.requestLog.observe(request, reply);
+      server.requestLog.observe(reply);
       sendProblem(Object.assign(error, { message: unroutable[error.code] ?? error.message }), request, reply);
     },
   } satisfies FastifyHttpOptions<RawServerDefault>;

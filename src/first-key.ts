@@ -1,8 +1,15 @@
+import { existsSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { adminScope } from '../plugins/api-keys/index.js';
 import { retryWhileUnavailable } from '../plugins/database/connect.js';
-import type { Config } from './config/index.js';
+import { type Config, packageRoot } from './config/index.js';
+
+/** `npm run keys` compiles first; the container has nothing to do that with. */
+const keysCommand = existsSync(join(packageRoot, 'tsconfig.build.json'))
+  ? 'npm run keys --'
+  : 'node dist/src/cli.js keys';
 
 /**
  * Sees to it that somebody can get in: stores `BOOTSTRAP_ADMIN_KEY`, or makes an admin key for an empty embedded database
@@ -19,9 +26,7 @@ async function tryToEnsure(app: FastifyInstance, { bootstrapAdminKey }: Config) 
   if (bootstrapAdminKey) await app.apiKeys.adopt(bootstrapAdminKey, { name: 'bootstrap', scopes: [adminScope] });
   if (!(await app.apiKeys.isEmpty())) return;
   if (!app.database.embedded) {
-    app.log.warn(
-      'there is no API key yet: npm run keys -- create --name ops --scope admin, or set BOOTSTRAP_ADMIN_KEY',
-    );
+    app.log.warn(`there is no API key yet: ${keysCommand} create --name ops --scope admin, or set BOOTSTRAP_ADMIN_KEY`);
     return;
   }
   const { key } = await app.apiKeys.create({ name: 'first', scopes: [adminScope] });

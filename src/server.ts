@@ -3,7 +3,7 @@ import closeWithGrace from 'close-with-grace';
 import type { FastifyInstance } from 'fastify';
 import { DatabaseStartError } from '../plugins/database/errors.js';
 import { buildApp } from './app.js';
-import { ConfigError, closeDeadlineMs, loadConfig, secretVariables } from './config/index.js';
+import { type Config, ConfigError, closeDeadlineMs, takeConfig } from './config/index.js';
 import { ensureFirstKey } from './first-key.js';
 
 // A record waits a tenth of a second for its batch, long enough to be taken for old. V8 lets a small old generation grow
@@ -19,9 +19,7 @@ try {
 }
 
 async function main() {
-  const config = loadConfig(process.env, { dotenv: true });
-  // A diagnostic report of Node.js, as after a crash, has the whole environment in it.
-  for (const name of secretVariables) delete process.env[name];
+  const config = takeConfig();
   let app: FastifyInstance | undefined;
   const delay = config.drain.delayMs + closeDeadlineMs;
   closeWithGrace({ delay, skip: ['beforeExit'] }, async ({ signal, err }) => {
@@ -34,7 +32,7 @@ async function main() {
   app = await buildApp(config);
   const { drain, database, health } = app;
   try {
-    await app.listen({ port: config.port, host: config.host });
+    await listen(app, config);
     await database.ready;
     await ensureFirstKey(app, config);
     health.markWarm();
@@ -45,8 +43,19 @@ async function main() {
   }
 }
 
+/** @throws ConfigError when PORT or HOST cannot be had */
+async function listen(app: FastifyInstance, { port, host }: Config) {
+  try {
+    await app.listen({ port, host });
+  } catch (error) {
+    const { syscall, code, message } = error as NodeJS.ErrnoException;
+    if (syscall !== 'listen' && syscall !== 'getaddrinfo') throw error;
+    const name = code === 'EADDRINUSE' || code === 'EACCES' ? 'PORT' : 'HOST';
+    throw new ConfigError(`${name} cannot be used: ${message}`);
+  }
+}
+
 /** Whether the message alone tells whoever starts the service what to do. */
 function isExplained(error: unknown): error is Error {
-  const { syscall } = error as NodeJS.ErrnoException;
-  return error instanceof ConfigError || error instanceof DatabaseStartError || syscall === 'listen';
+  return error instanceof ConfigError || error instanceof DatabaseStartError;
 }

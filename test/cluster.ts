@@ -33,8 +33,8 @@ export async function startCluster(t: Test, settings: Record<string, string | nu
     server,
   );
 
-  // No TCP, so that no port is taken.
-  const all = { unix_socket_directories: directory, listen_addresses: '', fsync: 'off', ...settings };
+  // No TCP unless asked for, so that no port is taken.
+  const all = { unix_socket_directories: directory, port: 5432, listen_addresses: '', fsync: 'off', ...settings };
   const options = Object.entries(all).map(([name, value]) => `-c ${name}='${value}'`);
   const log = join(directory, 'log');
   const start = () => run(pgCtl, ['start', '-w', '-D', data, '-l', log, '-o', options.join(' ')], server);
@@ -43,11 +43,11 @@ export async function startCluster(t: Test, settings: Record<string, string | nu
   t.teardown(() => stop('immediate').catch(() => {}));
 
   const ask = (database: string, ...args: string[]) =>
-    run(psql, ['-X', '-w', '-h', directory, '-U', 'postgres', '-d', database, '-v', 'ON_ERROR_STOP=1', ...args], {
-      env: { PATH: process.env.PATH },
+    run(psql, ['-X', '-w', '-d', database, '-v', 'ON_ERROR_STOP=1', ...args], {
+      env: { PATH: process.env.PATH, PGHOST: directory, PGPORT: `${all.port}`, PGUSER: 'postgres' },
     });
   return {
-    url: `postgresql://postgres@${encodeURIComponent(directory)}/postgres`,
+    url: `postgresql://postgres@${encodeURIComponent(directory)}:${all.port}/postgres`,
     start,
     stop,
     /** What it has logged so far. */

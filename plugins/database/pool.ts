@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { noteSocketError } from './unavailable.js';
 
 /** How many connections, and for how long; times in milliseconds. */
 export interface PoolLimits {
@@ -12,12 +13,20 @@ export interface PoolLimits {
 export const unhurried = { query_timeout: 2 ** 31 - 1 };
 
 /** How long queries may go on while the pool ends. */
-const endPatienceMs = 2_000;
+const endPatienceMs = 1_000;
 
 export interface Pool {
   pool: pg.Pool;
   /** Closes all connections; one that is still busy after a while, perhaps since a failover it never heard of, is cut. */
   end(): Promise<void>;
+}
+
+/** One whose broken socket is known as the database's, whoever the error comes to. */
+class Client extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config);
+    this.connection.prependListener('error', noteSocketError);
+  }
 }
 
 /**
@@ -34,6 +43,7 @@ export function createPool(
 ): Pool {
   const pool = new pg.Pool({
     ...target,
+    Client,
     application_name: 'musicez',
     max: limits.connectionLimit,
     connectionTimeoutMillis: limits.connectionTimeout,

@@ -13,16 +13,39 @@ const sqlStates = /^(08...|57P0.|53300)$/;
 const messages =
   /Connection terminated|terminating connection|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error/;
 
+/** Prisma's adapter, of raw queries, whose errors have no code of their own for it. */
+const adapterKinds = new Set(['ConnectionClosed', 'DatabaseNotReachable', 'SocketTimeout']);
+
+/** Node.js' own, such as ENOENT of a Unix socket or EPIPE, which Prisma takes over as its code. */
+const socketCode = /^E[A-Z]+/;
+
+const ofSocket = new WeakSet<object>();
+
+/** Notes of an error that a connection to the database has met it; by the error alone nobody could tell. */
+export function noteSocketError(error: object): void {
+  ofSocket.add(error);
+}
+
+interface Particulars {
+  name?: unknown;
+  code?: unknown;
+  message?: unknown;
+  meta?: { driverAdapterError?: { cause?: { originalCode?: unknown; kind?: unknown } } };
+}
+
 /**
  * Whether an error of Prisma or `pg` says that the database is away rather than that the query was wrong. A refused
  * connection alone does not: it may be to something else that a route talks to.
  */
 export function isUnavailable(error: unknown): boolean {
-  const { code, message, meta } = Object(error) as {
-    code?: unknown;
-    message?: unknown;
-    meta?: { driverAdapterError?: { cause?: { originalCode?: unknown } } };
-  };
-  const sqlState = meta?.driverAdapterError?.cause?.originalCode ?? code;
-  return prismaCodes.has(String(code)) || sqlStates.test(String(sqlState)) || messages.test(String(message));
+  const { name, code, message, meta }: Particulars = Object(error);
+  const { originalCode = code, kind } = meta?.driverAdapterError?.cause ?? {};
+  return (
+    ofSocket.has(Object(error)) ||
+    prismaCodes.has(String(code)) ||
+    adapterKinds.has(String(kind)) ||
+    (name === 'PrismaClientKnownRequestError' && socketCode.test(String(code))) ||
+    sqlStates.test(String(originalCode)) ||
+    messages.test(String(message))
+  );
 }

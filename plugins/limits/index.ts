@@ -1,5 +1,4 @@
 import fp from 'fastify-plugin';
-import { Redis } from 'ioredis';
 import { withDeadline } from '../database/deadline.js';
 import { type Counter, countAlone, countTogether, type Subject } from './counter.js';
 import type { Standing } from './standing.js';
@@ -37,6 +36,8 @@ export default fp<LimitsOptions>(
     });
 
     async function countTogetherOrAlone(url: string): Promise<Counter> {
+      // Only where there is one: to load it is a twentieth of the start.
+      const { Redis } = await import('ioredis');
       const redis = new Redis(url, {
         lazyConnect: true,
         connectTimeout: connectDeadlineMs,

@@ -37,7 +37,7 @@ function measureRequests(app: FastifyInstance, metrics: Registry) {
   const histogram = new Histogram({
     name: 'http_server_request_duration_seconds',
     help: 'Duration of HTTP server requests',
-    labelNames: ['http_request_method', 'http_response_status_code', 'http_route'] as const,
+    labelNames: ['http_request_method', 'url_scheme', 'http_response_status_code', 'http_route', 'error_type'] as const,
     buckets: requestBuckets,
     registers: [metrics],
     collect: () => app.requestLog.tellRecords(),
@@ -55,8 +55,12 @@ function measureRequests(app: FastifyInstance, metrics: Registry) {
     if (!found) {
       found = histogram.labels({
         http_request_method: method,
+        // TLS is for whatever is in front.
+        url_scheme: 'http',
         http_response_status_code: statusCode,
         http_route: route,
+        // An empty label is none.
+        error_type: statusCode >= 500 ? statusCode : '',
       });
       series.set(name, found);
     }

@@ -1,6 +1,7 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { uuidv7 } from 'uuidv7';
+import { refuseArriving } from '../request-log/unanswered.js';
 import { problemOf } from './index.js';
 import { problemMediaType } from './schema.js';
 
@@ -15,13 +16,13 @@ const answers: Record<string, { status: number; code: string; detail: string }> 
 };
 const malformed = { status: 400, code: 'MALFORMED_REQUEST', detail: 'this is not an HTTP request' };
 
-/** Answers what the HTTP parser refuses, before there is a request, and ends the connection. */
+/** Answers what the HTTP parser refuses, before there is a whole request, and ends the connection. */
 export function refuseConnection(error: ConnectionError, socket: Socket) {
   // Its name for the answer that is under way on this connection, if any; one that has begun cannot be begun anew.
   const { _httpMessage: answering } = socket as Socket & { _httpMessage?: ServerResponse };
   if (error.code === 'ECONNRESET' || !socket.writable || answering?.headersSent) return void socket.destroy();
   const answer = answers[error.code ?? ''] ?? malformed;
-  const requestId = uuidv7();
+  const requestId = refuseArriving(socket, answer.status) ?? uuidv7();
   const body = JSON.stringify(problemOf(answer, requestId));
   const head = [
     `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status]}`,

@@ -42,6 +42,9 @@ export default fp(
 /** Fastify's error handler, also for errors that arise before any route is found. */
 export function sendProblem(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
   const status = error.statusCode && error.statusCode >= 400 ? error.statusCode : 500;
+  // Fastify would close on a client that is still sending, which then finds a broken pipe in place of the answer. What it
+  // sends is read and dropped, for as long as a request may take.
+  reply.removeHeader('connection');
   if (error.headers) reply.headers(error.headers);
   if (error.validation) {
     const errors = error.validation.map(({ instancePath, keyword, params, message = 'is invalid' }) => ({

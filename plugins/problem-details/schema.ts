@@ -25,7 +25,29 @@ export const Problem = Type.Object(
 );
 export type Problem = Static<typeof Problem>;
 
-type StatusMap = Record<number, { description: string; content: Record<string, { schema: { $ref: string } }> }>;
+/** What a problem of each status may look like, for readers of the documentation. */
+const examples: Record<number, Pick<Problem, 'code' | 'detail' | 'errors'>> = {
+  400: {
+    code: 'VALIDATION_FAILED',
+    detail: '/querystring/limit must be <= 500',
+    errors: [{ path: '/querystring/limit', message: 'must be <= 500' }],
+  },
+  401: { code: 'API_KEY_UNKNOWN', detail: 'there is no such API key' },
+  403: { code: 'INSUFFICIENT_SCOPE', detail: 'this API key lacks the scope "admin"' },
+  404: { code: 'API_KEY_NOT_FOUND', detail: 'there is no API key with this id' },
+  409: { code: 'API_KEY_DEAD', detail: 'a key that is disabled or has expired cannot be rotated' },
+  413: { code: 'BODY_TOO_LARGE', detail: 'Request body is too large' },
+  414: { code: 'MAX_PARAM_LENGTH', detail: 'a part of the path is too long' },
+  415: { code: 'INVALID_MEDIA_TYPE', detail: 'Unsupported Media Type' },
+  429: { code: 'RATE_LIMITED', detail: 'this API key may make 60 requests a minute' },
+  503: { code: 'DATABASE_UNAVAILABLE', detail: 'the database does not answer just now' },
+};
+
+interface Media {
+  schema: { $ref: string };
+  example: Problem;
+}
+type StatusMap = Record<number, { description: string; content: Record<string, Media> }>;
 
 /**
  * The `response` schemas of a route's errors.
@@ -37,9 +59,20 @@ export function problems(...statuses: number[]): StatusMap {
     statuses.map((status) => [
       status,
       {
-        description: STATUS_CODES[status] ?? String(status),
-        content: { [problemMediaType]: { schema: { $ref: 'Problem#' } } },
+        description: titleOf(status),
+        content: { [problemMediaType]: { schema: { $ref: 'Problem#' }, example: exampleOf(status) } },
       },
     ]),
   );
+}
+
+function exampleOf(status: number): Problem {
+  const title = titleOf(status);
+  const { code, detail, errors } = examples[status] ?? { code: 'A_CONSTANT', detail: 'What was wrong' };
+  const requestId = '019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07';
+  return { type: 'about:blank', title, status, detail, code, requestId, ...(errors && { errors }) };
+}
+
+function titleOf(status: number): string {
+  return STATUS_CODES[status] ?? 'Error';
 }

@@ -38,10 +38,11 @@ export class BatchStore {
    * Stores records, at most `maxBatchRows`; when it resolves the database has confirmed them.
    *
    * @param maybeStored whether some may have been stored before, without anybody hearing of it
+   * @param wasRerouted whether their day has just been made, so that the next statement finds its table
    * @returns those that the database refuses for what they are; they are in the log, and the others are stored
    * @throws whatever else the database threw; some of the records may be stored
    */
-  async store(records: readonly RequestRecord[], maybeStored: boolean): Promise<RequestRecord[]> {
+  async store(records: readonly RequestRecord[], maybeStored: boolean, wasRerouted = false): Promise<RequestRecord[]> {
     try {
       const query = insertOf(records, maybeStored ? 'again' : this.prepares ? 'prepared' : 'unprepared');
       await withDeadline(this.database.pool.query(query), deadlineMs);
@@ -52,7 +53,7 @@ export class BatchStore {
         this.prepares = false;
         return this.store(records, true);
       }
-      if (isRerouted(error) && !maybeStored) return this.store(records, true);
+      if (isRerouted(error) && !wasRerouted) return this.store(records, true, true);
       const { code = '', message } = error;
       if (!dataErrors.test(code) || isRerouted(error)) throw error;
       if (records.length === 1 && maybeStored) {

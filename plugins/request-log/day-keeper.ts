@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
+import type pg from 'pg';
 import { withDeadline } from '../database/deadline.js';
 import type { DatabaseHandle } from '../database/index.js';
+import { isUnavailable } from '../database/unavailable.js';
 import { foldKeyStats, foldStats } from './fold-stats.js';
 
+const dayMs = 86_400_000;
 const hourMs = 3_600_000;
 const minuteMs = 60_000;
 /** Rows that found no table for their day are moved by the million. A server that takes longer has been lost. */
@@ -40,6 +43,9 @@ export interface Kept {
   failures: number;
 }
 
+/** Runs a statement; no rows where it failed, or none is to be run any more. */
+type Run = <Row extends object>(text: string, ...values: unknown[]) => Promise<Row[]>;
+
 /**
  * Sees to it, hourly, that `request_logs` has a table for each day to come and none for those that are over their time.
  * Of several replicas that try at once, one does it. Until it is done rows go to a table for strays, so nothing waits.
@@ -74,27 +80,47 @@ export class DayKeeper {
    * @param day which counts as today, such as 2031-05-05; the database's own, if not given
    */
   async keep(day?: string): Promise<Kept> {
-    const { retentionDays, statsRetentionDays } = this.options;
     const kept: Kept = { added: [], dropped: [], failures: 0 };
-    let isBusy = false;
+    // All on one connection. A statement that fails is told of before it lets go of its locks, which the next one of
+    // another connection would then take for somebody else's.
+    let client: pg.PoolClient | undefined;
+    let isOver = false;
     const run = async <Row extends object>(text: string, ...values: unknown[]): Promise<Row[]> => {
-      if (isBusy || this.stopped.signal.aborted) return [];
+      if (isOver || this.stopped.signal.aborted) return [];
       try {
+        client ??= await this.database.pool.connect();
         const query = { text, values, query_timeout: statementDeadlineMs };
-        return (await this.database.pool.query<Row>(query)).rows;
+        return (await client.query<Row>(query)).rows;
       } catch (err) {
         kept.failures++;
         // Requests have waited behind this one for somebody who holds the table. Not again before the next time.
-        isBusy = (err as { code?: string }).code === lockNotAvailable;
+        isOver = (err as { code?: string }).code === lockNotAvailable || isUnavailable(err);
         if (!this.stopped.signal.aborted)
           this.log.warn({ err, values }, 'request log: days could not be made or dropped');
         return [];
       }
     };
+    try {
+      await this.keepBy(run, kept, day);
+    } finally {
+      // One that gave up waiting may be waiting still.
+      client?.release(isOver);
+    }
+    return kept;
+  }
+
+  /** From when on there are statistics by the minute, which go with the rows. */
+  minutesSince(now: Date): Date {
+    const { retentionDays } = this.options;
+    return new Date(retentionDays === 0 ? 0 : Math.floor(now.getTime() / dayMs - retentionDays) * dayMs);
+  }
+
+  private async keepBy(run: Run, kept: Kept, day?: string) {
+    const { retentionDays, statsRetentionDays } = this.options;
 
     const [made] = await run<{ added: string[] | null }>(sql.add, day, retentionDays);
     // Null: somebody else is at it.
-    if (made?.added === null) return kept;
+    if (made?.added === null) return;
     kept.added = made?.added ?? [];
     if (retentionDays > 0) {
       for (const over of await run<{ day: string }>(sql.over, day, retentionDays)) {
@@ -113,7 +139,6 @@ export class DayKeeper {
       await run(sql.forgetByKey, day, days, period);
     }
     for (const fold of [foldStats, foldKeyStats]) await run(fold, null);
-    return kept;
   }
 
   private async run() {

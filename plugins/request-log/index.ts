@@ -1,10 +1,10 @@
-import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { callingKeyId } from '../api-keys/index.js';
 import { DayKeeper } from './day-keeper.js';
-import { clientClosedRequest, type LoggedAs, nameAs, pathOf, type RequestRecord, recordOf } from './record.js';
+import { type LoggedAs, nameAs, pathOf, type RequestRecord, recordOf } from './record.js';
 import { Spool, type SpoolOptions } from './spool/index.js';
+import { expectAnswer, noteAnswer } from './unanswered.js';
 import { RequestLogWriter, type WriterCounts, type WriterOptions } from './writer.js';
 
 declare module 'fastify' {
@@ -20,6 +20,8 @@ export interface RequestLog {
   readonly spoolBytes: number;
   /** How large it may become. */
   readonly spoolMaxBytes: number;
+  /** From when on there are statistics by the minute. */
+  readonly minutesSince: Date;
   /** Sends all that waits now; resolves when it is written or, while the database is away, in the spool. */
   flush(): Promise<void>;
   /** Says what a request stands for, where its own method and path say nothing. */
@@ -31,7 +33,7 @@ export interface RequestLog {
   /** Tells of the records so far, rather than with their batch. */
   tellRecords(): void;
   /** Logs a request that Fastify answers before its hooks run, such as one with a malformed path. */
-  observe(request: FastifyRequest, reply: FastifyReply): void;
+  observe(reply: FastifyReply): void;
 }
 
 export interface RequestLogOptions extends WriterOptions {
@@ -43,9 +45,6 @@ export interface RequestLogOptions extends WriterOptions {
   statsRetentionDays: number;
   spool: SpoolOptions;
 }
-
-const unanswered = Symbol('requests without an answer yet');
-type TrackedSocket = Socket & { [unanswered]?: Set<FastifyReply> };
 
 /** Every request becomes a row of `request_logs`; nothing of that delays or fails an answer. */
 export default fp<RequestLogOptions>(
@@ -63,23 +62,26 @@ export default fp<RequestLogOptions>(
         return spool.bytes;
       },
       spoolMaxBytes: spoolOptions.maxBytes,
+      get minutesSince() {
+        return days.minutesSince(new Date());
+      },
       flush: () => writer.flush(),
       nameAs,
       onBatch: (listener) => writer.onBatch.add(listener),
       onRecords: (listener) => writer.onRecords.add(listener),
       tellRecords: () => writer.tellRecords(),
-      observe(request, reply) {
-        track(request, reply);
-        reply.raw.once('finish', () => settle(request, reply, reply.statusCode));
+      observe(reply) {
+        expectAnswer(reply, settle);
+        reply.raw.once('finish', () => settle(reply, reply.statusCode));
       },
     });
 
-    app.addHook('onRequest', (request, reply, done) => {
-      track(request, reply);
+    app.addHook('onRequest', (_request, reply, done) => {
+      expectAnswer(reply, settle);
       done();
     });
-    app.addHook('onResponse', (request, reply, done) => {
-      settle(request, reply, reply.statusCode);
+    app.addHook('onResponse', (_request, reply, done) => {
+      settle(reply, reply.statusCode);
       done();
     });
     app.addHook('onReady', async () => {
@@ -92,27 +94,13 @@ export default fp<RequestLogOptions>(
       await days.stop();
     });
 
-    // `onResponse` does not run for a request whose client went away, and `onRequestAbort` only while its body is
-    // unread. The socket knows of both, and of requests that are queued behind another.
-    function track(request: FastifyRequest, reply: FastifyReply) {
-      const socket = request.raw.socket as TrackedSocket;
-      let replies = socket[unanswered];
-      if (!replies) {
-        replies = new Set();
-        socket[unanswered] = replies;
-        // Asked once while it is open, the socket still knows the address after it has closed.
-        void socket.remoteAddress;
-        socket.once('close', () => {
-          for (const lost of replies as Set<FastifyReply>) settle(lost.request, lost, clientClosedRequest);
-        });
-      }
-      replies.add(reply);
-    }
-
-    function settle(request: FastifyRequest, reply: FastifyReply, statusCode: number) {
-      const first = (request.raw.socket as TrackedSocket)[unanswered]?.delete(reply);
+    function settle(reply: FastifyReply, statusCode: number) {
+      const { request } = reply;
+      const isFirst = noteAnswer(reply);
       const path = pathOf(request.url);
-      if (first && !excluded.has(path)) writer.push(recordOf(request, reply, path, statusCode, callingKeyId(request)));
+      if (isFirst && !excluded.has(path)) {
+        writer.push(recordOf(request, reply, path, statusCode, callingKeyId(request)));
+      }
     }
   },
   { name: 'request-log', dependencies: ['database', 'api-keys'] },

@@ -1,12 +1,8 @@
 import type pg from 'pg';
 import { type Histogram, quantileOf } from './histogram.js';
+import { type StatsRange, wholeIntervals } from './stats-range.js';
 
-export interface StatsQuestion {
-  from: Date;
-  /** Does not count itself. */
-  to: Date;
-  /** Seconds, in whole minutes. */
-  interval?: number | undefined;
+export interface StatsQuestion extends StatsRange {
   route?: string | undefined;
   method?: string | undefined;
   statusCode?: number | undefined;
@@ -22,32 +18,20 @@ export interface Figures {
   p99: number | null;
 }
 
-/** No question may have more intervals. */
-export const longestSeries = 1_500;
-
 const busiestKeys = 100;
 
-const minute = 60;
-const hour = 3_600;
-const day = 86_400;
-/** What statistics there are by, and up to what length of time they answer quickly by themselves. */
-const periods = [
-  { period: minute, enough: 6 * hour },
-  { period: hour, enough: 14 * day },
-  { period: day, enough: Number.POSITIVE_INFINITY },
-];
-/** What people read off an axis. */
-const intervals = [
-  ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * minute),
-  ...[1, 2, 3, 6, 12].map((hours) => hours * hour),
-  ...[1, 7, 28].map((days) => days * day),
-];
-const intervalsWanted = 100;
+/** They last as long as their clients like. */
+const openEnded = '/v1/request-logs/export,/v1/request-logs/stream';
 
-/** Each bin of each histogram once, added up by interval and by route. */
+/**
+ * Each bin of each histogram once, added up by interval and by route. What is open-ended says nothing of
+ * how long others take, unless it is what is asked about.
+ */
 const binsOf = `
   SELECT $4::int * floor(extract(epoch FROM start) / $4::int) AS at, method, route, bin & 127 AS bucket,
-    sum(bin >> 7)::float8 AS count, sum(bin >> 7) FILTER (WHERE "statusCode" >= 500)::float8 AS errors
+    sum(bin >> 7)::float8 AS count,
+    sum(bin >> 7) FILTER (WHERE $5::text IS NOT NULL OR route <> ALL ('{${openEnded}}'))::float8 AS timed,
+    sum(bin >> 7) FILTER (WHERE "statusCode" >= 500)::float8 AS errors
   FROM request_stats, unnest(histogram) AS bin
   WHERE period = $1 AND start >= $2 AND start < $3
     AND ($5::text IS NULL OR route = $5) AND ($6::text IS NULL OR method = $6) AND ($7::int IS NULL OR "statusCode" = $7)
@@ -71,17 +55,15 @@ interface Bin {
   route: string | null;
   bucket: string;
   count: number;
+  /** Those of them that tell how long requests take; null for none. */
+  timed: number | null;
   errors: number | null;
 }
 
 /** Answers from the statistics; how many rows there are does not matter. */
 export async function statsOf(pool: pg.Pool, question: StatsQuestion) {
   const { route, method, statusCode } = question;
-  const interval = question.interval ?? intervalFor(question);
-  const period = [day, hour].find((period) => interval % period === 0) ?? minute;
-  const from = new Date(Math.floor(question.from.getTime() / 1000 / interval) * interval * 1000);
-  const to = new Date(Math.ceil(question.to.getTime() / 1000 / interval) * interval * 1000);
-  const range = [period, withoutZone(from), withoutZone(to)];
+  const { from, to, interval, parameters: range } = wholeIntervals(question);
   const filter = [route, method, statusCode].map((value) => value ?? null);
   const isFiltered = filter.some((value) => value !== null);
   const [bins, statuses, keys] = await Promise.all([
@@ -96,28 +78,16 @@ export async function statsOf(pool: pg.Pool, question: StatsQuestion) {
     from,
     to,
     interval,
-    total: figuresOf(byRoute),
+    total: figuresOf(byRoute, timedOf),
     series: [...groupsOf(byTime, ({ at }) => Number(at))]
       .sort(([a], [b]) => a - b)
-      .map(([at, bins]) => ({ start: new Date(at * 1000), ...figuresOf(bins) })),
+      .map(([at, bins]) => ({ start: new Date(at * 1000), ...figuresOf(bins, timedOf) })),
     routes: [...groupsOf(byRoute, ({ method, route }) => `${method} ${route}`).values()]
-      .map((bins) => ({ method: bins[0]?.method ?? '', route: bins[0]?.route ?? '', ...figuresOf(bins) }))
+      .map((bins) => ({ method: bins[0]?.method ?? '', route: bins[0]?.route ?? '', ...figuresOf(bins, countOf) }))
       .sort((a, b) => b.count - a.count),
     statuses: statuses.rows,
     keys: keys?.rows ?? null,
   };
-}
-
-function intervalFor({ from, to }: StatsQuestion): number {
-  const seconds = (to.getTime() - from.getTime()) / 1000;
-  const period = periods.find(({ enough }) => seconds <= enough)?.period ?? day;
-  const fitting = intervals.filter((interval) => interval % period === 0);
-  return fitting.find((interval) => seconds / interval <= intervalsWanted) ?? (fitting.at(-1) as number);
-}
-
-/** The columns are in UTC without saying so, where `pg` would write local time. */
-function withoutZone(time: Date): string {
-  return time.toISOString().slice(0, -1);
 }
 
 function groupsOf<Key>(bins: Bin[], keyOf: (bin: Bin) => Key): Map<Key, Bin[]> {
@@ -131,12 +101,19 @@ function groupsOf<Key>(bins: Bin[], keyOf: (bin: Bin) => Key): Map<Key, Bin[]> {
   return groups;
 }
 
-function figuresOf(bins: Bin[]): Figures {
+const countOf = ({ count }: Bin) => count;
+const timedOf = ({ timed }: Bin) => timed ?? 0;
+
+/** @param weightOf how much each bin says of how long requests take */
+function figuresOf(bins: Bin[], weightOf: (bin: Bin) => number): Figures {
   const histogram = new Map<number, number>();
-  for (const { bucket, count } of bins) histogram.set(Number(bucket), (histogram.get(Number(bucket)) ?? 0) + count);
+  for (const bin of bins) {
+    const bucket = Number(bin.bucket);
+    histogram.set(bucket, (histogram.get(bucket) ?? 0) + weightOf(bin));
+  }
   const sum = (of: (bin: Bin) => number) => bins.reduce((total, bin) => total + of(bin), 0);
   return {
-    count: sum(({ count }) => count),
+    count: sum(countOf),
     errors: sum(({ errors }) => errors ?? 0),
     p50: rounded(histogram, 0.5),
     p95: rounded(histogram, 0.95),

@@ -30,9 +30,13 @@ export interface WriterCounts {
 }
 
 const spoolChunkRows = 500;
-/** A database that takes longer for a batch is not waited for by the records behind it. */
-const slowAfterMs = 250;
-const drainDeadlineMs = 5_000;
+/**
+ * A database that takes longer for a batch is not waited for by the records behind it. So a kill loses what was answered in
+ * about two intervals: the one that was being sent, and the one that had not yet begun to be.
+ * Not under 90 ms, for what a batch takes on a busy database; not over 250, for nobody should wait for long.
+ */
+const slowAfterMs = (flushIntervalMs: number) => Math.min(250, Math.max(90, 0.9 * flushIntervalMs));
+const drainDeadlineMs = 4_000;
 const warningEveryMs = 60_000;
 
 /**
@@ -170,7 +174,7 @@ export class RequestLogWriter {
 
   /** Sees to it that what waits goes where it can: to the database, or to the spool. */
   private moveOn() {
-    const isSlow = performance.now() - this.sentAt > slowAfterMs;
+    const isSlow = performance.now() - this.sentAt > slowAfterMs(this.options.flushIntervalMs);
     if (this.isAway || isSlow || !this.database.isReady) void this.moveToSpool();
     else this.due = this.waiting.length;
     this.work();

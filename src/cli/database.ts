@@ -19,7 +19,11 @@ export async function withDatabase(
 ) {
   const database = openDatabase(config.database);
   try {
-    await database.start((error) => process.stderr.write(`waiting for the database: ${error.message}\n`));
+    await database.start((error) =>
+      process.stderr.write(
+        `waiting for the database: ${error.message}. DATABASE_URL says where it is; Ctrl-C gives up\n`,
+      ),
+    );
     if (migrates) await database.migrate(config.version);
     await work(new PrismaClient({ adapter: new PrismaPg(database.pool, { schema: database.schema }) }));
   } catch (error) {

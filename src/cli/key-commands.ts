@@ -29,6 +29,7 @@ Example: npm run keys -- create --name ci --scope admin
 `;
 
 const commands = { create, list, show, rotate, disable, enable, revoke };
+const takeNoId = new Set(['create', 'list']);
 
 const actor = { actor: 'cli' } as const;
 const mostEventsShown = 20;
@@ -41,12 +42,16 @@ const mostEventsShown = 20;
  */
 export function readCommand(args: string[]): Work | undefined {
   const { values, positionals } = parse(args);
-  const [name = 'help', id] = positionals;
+  const [name = 'help', id, ...more] = positionals;
   if (values.help || name === 'help') {
     process.stdout.write(usage);
     return undefined;
   }
   if (!Object.hasOwn(commands, name)) throw new CommandError(`unknown command "keys ${name}": try "keys --help"`);
+  const surplus = takeNoId.has(name) ? id : more[0];
+  // Not passed over in silence: whoever names two keys to revoke believes that both are.
+  if (surplus !== undefined)
+    throw new CommandError(`"${surplus}" is one too many: "keys --help" shows what ${name} takes`);
   return commands[name as keyof typeof commands]({ ...values, id });
 }
 

@@ -17,9 +17,14 @@ export async function runKeysCommand(args: string[], config: Config): Promise<vo
     try {
       await work(createApiKeyStore(prisma, config.apiKeys.prefix));
     } catch (error) {
-      throw isRefusal(error) ? new CommandError(error.message) : error;
+      throw isRefusal(error) ? new CommandError(`${error.message}${hintOn(error)}`) : error;
     }
   });
+}
+
+/** What to do next, where the message does not say. */
+function hintOn(error: Error): string {
+  return (error as { statusCode?: unknown }).statusCode === 404 ? ': "keys list" shows those that there are' : '';
 }
 
 /** Whether the store says that this cannot be done, rather than that it failed. */

@@ -14,7 +14,10 @@ export class ConfigError extends Error {
   override name = 'ConfigError';
 }
 
-/** Once unready, after the delay: in-flight requests, then the request log, then the pool. */
+/**
+ * Once unready, after the delay: in-flight requests (half of it), then the use of keys, the request log, its days, the
+ * listener and the pool, which give up after 1, 4, 1, 2 and 1 s.
+ */
 export const closeDeadlineMs = 20_000;
 
 const dayMs = 86_400_000;
@@ -56,10 +59,11 @@ export const Environment = Type.Object({
 });
 
 /** Those of them that nobody else should come to know. */
-export const secretVariables = ['DATABASE_URL', 'SHADOW_DATABASE_URL', 'BOOTSTRAP_ADMIN_KEY', 'REDIS_URL'] as const;
+const secretVariables = ['DATABASE_URL', 'SHADOW_DATABASE_URL', 'BOOTSTRAP_ADMIN_KEY', 'REDIS_URL'] as const;
 
 const require = createRequire(import.meta.url);
-const packageRoot = dirname(require.resolve('#package.json'));
+/** The directory of package.json. */
+export const packageRoot = dirname(require.resolve('#package.json'));
 /** This version of the service, as package.json has it. */
 export const { version } = require('#package.json') as { version: string };
 
@@ -115,12 +119,25 @@ export function loadConfig(variables: NodeJS.ProcessEnv, { dotenv = false } = {}
       headerBytes: 16_384,
       bodyBytes: 1_048_576,
     },
+    dashboard: { pageDir: join(packageRoot, 'dist/dashboard') },
     loadShedding: { maxEventLoopDelayMs: 250 },
     trustProxy: trustedProxies(env.TRUST_PROXY),
     corsOrigins: allowedOrigins(env.CORS_ORIGINS),
     // Half of what the process has for closing; the request log and the pool come after.
     drain: { delayMs: env.SHUTDOWN_DELAY_MS, requestsDeadlineMs: closeDeadlineMs / 2 },
   };
+}
+
+/**
+ * The configuration of this process. Its environment is without the secrets from then on: a diagnostic report of Node.js, as
+ * after a crash, has all of it.
+ *
+ * @throws ConfigError when a variable has a value that cannot work
+ */
+export function takeConfig(): Config {
+  const config = loadConfig(process.env, { dotenv: true });
+  for (const name of secretVariables) delete process.env[name];
+  return config;
 }
 
 function validate(data: Record<string, unknown>): Static<typeof Environment> {
@@ -189,6 +206,8 @@ function trustedProxies(value: string | undefined): boolean | string[] {
 function isProxy(value: string) {
   if (['loopback', 'linklocal', 'uniquelocal'].includes(value)) return true;
   const [address = '', bits] = value.split('/');
+  // A network of everybody is what `true` is for; the library refuses it.
+  if (bits !== undefined && !/^[1-9]\d*$/.test(bits)) return false;
   const family = address.includes(':') ? 'ipv6' : 'ipv4';
   try {
     new BlockList().addSubnet(address, bits === undefined ? 32 : Number(bits), family);

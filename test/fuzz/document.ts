@@ -25,6 +25,11 @@ export interface Parameter {
 }
 interface Media {
   schema: Schema;
+  example?: unknown;
+}
+export interface Response {
+  content?: Record<string, Media>;
+  headers?: Record<string, { required?: boolean; schema: Schema }>;
 }
 export interface Operation {
   /** As in `GET /v1/api-keys/{id}`. */
@@ -33,56 +38,70 @@ export interface Operation {
   path: string;
   parameters: Parameter[];
   body: Schema | undefined;
-  responses: Record<string, { content?: Record<string, Media> }>;
+  responses: Record<string, Response>;
+  /** Whether a key is asked for. */
+  isOpen: boolean;
 }
 export interface Document {
   paths: Record<
     string,
-    Record<string, Omit<Operation, 'name' | 'body'> & { requestBody?: { content: Record<string, Media> } }>
+    Record<
+      string,
+      Pick<Operation, 'parameters' | 'responses'> & {
+        requestBody?: { content: Record<string, Media> };
+        security: unknown[];
+      }
+    >
   >;
 }
 
-/** Every operation that the document has. */
-export function operationsOf({ paths }: Document): Operation[] {
+/** Every operation that the document has, with what it refers to in place. */
+export function operationsOf(document: Document): Operation[] {
+  const { paths } = inPlace(document, document) as Document;
   return Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { parameters = [], requestBody, responses }]) => ({
+    Object.entries(methods).map(([method, { parameters = [], requestBody, responses, security }]) => ({
       name: `${method.toUpperCase()} ${path}`,
       method: method.toUpperCase(),
       path,
       parameters,
       body: requestBody?.content['application/json']?.schema,
       responses,
+      isOpen: security.length === 0,
     })),
   );
 }
 
+/** A part of the document with each reference replaced by what it refers to. */
+function inPlace(part: unknown, document: Document): unknown {
+  if (Array.isArray(part)) return part.map((one) => inPlace(one, document));
+  if (typeof part !== 'object' || part === null) return part;
+  if ('$ref' in part) {
+    const steps = String(part.$ref).split('/').slice(1);
+    return inPlace(
+      steps.reduce((at: unknown, step) => Object(at)[step], document),
+      document,
+    );
+  }
+  return Object.fromEntries(Object.entries(part).map(([name, value]) => [name, inPlace(value, document)]));
+}
+
 type Validate = ((value: unknown) => boolean) & { errors?: { instancePath: string; message?: string }[] | null };
 
-/**
- * Makes the function that holds a value against a schema of the document, the one at `pointer`.
- *
- * @returns what is wrong with it; nothing if it fits
- */
-export function validatorOf(document: Document) {
-  const customOptions = {
-    strict: false,
-    coerceTypes: false,
-    useDefaults: false,
-    removeAdditional: false,
-    allErrors: true,
-  } as const;
-  const compile = AjvCompiler()({ document: { $id: 'document', ...document } }, { customOptions });
-  const known = new Map<string, Validate>();
+const known = new Map<Schema, Validate>();
+const compile = AjvCompiler()(
+  {},
+  {
+    customOptions: { strict: false, coerceTypes: false, useDefaults: false, removeAdditional: false, allErrors: true },
+  },
+);
 
-  return (pointer: string[], value: unknown): string | undefined => {
-    const path = pointer.map((step) => step.replaceAll('~', '~0').replaceAll('/', '~1')).map(encodeURIComponent);
-    const $ref = `document#/${path.join('/')}`;
-    let validate = known.get($ref);
-    if (!validate) {
-      validate = compile({ schema: { $ref }, method: '', url: '' }) as unknown as Validate;
-      known.set($ref, validate);
-    }
-    if (validate(value)) return undefined;
-    return validate.errors?.map(({ instancePath, message }) => `${instancePath || '/'} ${message}`).join('; ');
-  };
+/** What is wrong with a value by a schema of the document, in which nothing is converted; nothing if it fits. */
+export function misfitOf(schema: Schema, value: unknown): string | undefined {
+  let validate = known.get(schema);
+  if (!validate) {
+    validate = compile({ schema, method: '', url: '' }) as unknown as Validate;
+    known.set(schema, validate);
+  }
+  if (validate(value)) return undefined;
+  return validate.errors?.map(({ instancePath, message }) => `${instancePath || '/'} ${message}`).join('; ');
 }

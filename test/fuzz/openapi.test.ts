@@ -3,8 +3,9 @@ import t from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { onPostgres, ownDatabase } from '../database.js';
 import { startService } from '../process.js';
+import * as answers from './answers.js';
 import { type Answer, send } from './client.js';
-import { type Document, type Operation, operationsOf, validatorOf } from './document.js';
+import { type Document, type Operation, operationsOf, type Response } from './document.js';
 import { type FuzzRequest, requestOf } from './requests.js';
 
 const requests = Number(process.env.FUZZ_REQUESTS || (process.env.CI && onPostgres ? 20_000 : 1_500));
@@ -20,7 +21,7 @@ const service = await startService({
   BOOTSTRAP_ADMIN_KEY: admin,
   TRUST_PROXY: 'loopback',
   LOG_LEVEL: 'trace',
-  REQUEST_LOG_FLUSH_MS: '1',
+  REQUEST_LOG_FLUSH_MS: '20',
 });
 
 /** What «key» and «id 3» stand for. */
@@ -50,7 +51,7 @@ function filled(text: string): string {
 }
 
 const document: Document = JSON.parse((await send(service.url, 'GET', '/documentation/json')).body);
-const problem = { content: { 'application/problem+json': { schema: {} } } };
+const { 400: problem = {} } = operationsOf(document)[0]?.responses ?? {};
 const nothing: Operation = {
   name: 'nothing',
   method: 'GET',
@@ -58,9 +59,9 @@ const nothing: Operation = {
   parameters: [{ in: 'path', name: 'at', required: true, schema: { type: 'string' } }],
   body: undefined,
   responses: { 400: problem, 404: problem },
+  isOpen: true,
 };
 const operations = new Map([...operationsOf(document), nothing].map((operation) => [operation.name, operation]));
-const faultIn = validatorOf(document);
 const seen = new Map<string, Record<number, number>>();
 
 t.comment(`${requests} requests, FUZZ_SEED=${seed}`);
@@ -108,30 +109,18 @@ function note({ operation, method }: FuzzRequest, { status, headers, body }: Ans
 }
 
 function faultOf(asked: FuzzRequest, { status, headers, body }: Answer): string | undefined {
-  const { name, path, method, responses } = operations.get(asked.operation) ?? nothing;
+  const operation = operations.get(asked.operation) ?? nothing;
   const told = status === 201 ? JSON.parse(body).key : undefined;
   if (status === 201 && !looksLikeKey.test(told)) return 'a new key is not told';
   const secret = secretIn(JSON.stringify(headers) + body, told);
   if (secret) return `the answer tells ${secret}`;
-  if (!/^[0-9a-f-]{36}$/.test(String(headers['x-request-id']))) return 'the answer has no x-request-id';
+  // Documented as it may be: nothing that is asked brings it about.
+  if (status >= 500) return 'the service failed';
 
   // As the document says at its beginning.
   const isNotHttp = [400, 431].includes(status) && !('content-security-policy' in headers);
-  const documented = isNotHttp ? problem : responses[status];
-  const type = headers['content-type']?.split(';', 1)[0];
-  if (!documented) return `the document does not have ${status} for ${name}`;
-  if (!documented.content) return body === '' && type === undefined ? undefined : 'the document has no body for this';
-  if (!type || !(type in documented.content)) return `the document does not have ${type} for ${status}`;
-  if (asked.method === 'HEAD') return body === '' ? undefined : 'a HEAD has a body';
-
-  const isJson = type.endsWith('json') && !type.includes('ndjson');
-  const value = isJson ? JSON.parse(body) : body;
-  const pointer =
-    type === 'application/problem+json'
-      ? ['components', 'schemas', 'Problem']
-      : ['paths', path, method.toLowerCase(), 'responses', `${status}`, 'content', type, 'schema'];
-  const misfit = faultIn(pointer, value);
-  return misfit && `the answer does not fit its schema: ${misfit}`;
+  const responses: Record<string, Response> = isNotHttp ? { [status]: problem } : operation.responses;
+  return answers.faultOf({ ...operation, responses }, asked.method, { status, headers, body });
 }
 
 const looksLikeKey = /^mez_[0-9A-Za-z]{38}$/;

@@ -3,7 +3,9 @@ import t from 'tap';
 import { buildApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config/index.js';
 import { keyHeaders } from '../app.js';
-import { ownDatabase } from '../database.js';
+import { onceIsEnough, ownDatabase } from '../database.js';
+
+onceIsEnough();
 
 const config = loadConfig({ LOG_LEVEL: 'silent', ...(await ownDatabase()) });
 const app = await buildApp(config);

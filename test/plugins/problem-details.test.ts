@@ -47,6 +47,29 @@ t.test('a body that is not what it should be is a 4xx that says why', async (t) 
   t.match(await post(JSON.stringify({ name: 'x'.repeat(2 ** 20) })), { status: 413, code: 'BODY_TOO_LARGE' });
 });
 
+t.test('a client that is still sending a body too large is told so, and goes on with its connection', async (t) => {
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+  t.teardown(() => socket.destroy());
+  let heard = '';
+  socket.on('data', (chunk) => (heard += chunk));
+  const until = async (pattern: RegExp) => {
+    while (!pattern.test(heard)) await once(socket, 'data');
+  };
+  const megabyte = 'x'.repeat(2 ** 20);
+  const asked = (headers: string) =>
+    `POST /v1/api-keys HTTP/1.1\r\nHost: a\r\nAuthorization: ${admin.authorization}\r\nContent-Type: application/json\r\n${headers}\r\n\r\n`;
+  socket.write(asked('Content-Length: 4194304'));
+  await until(/ 413 .*BODY_TOO_LARGE/s);
+  socket.write(megabyte.repeat(4));
+  heard = '';
+  socket.write(`${asked('Transfer-Encoding: chunked')}200000\r\n${megabyte}x`);
+  await until(/ 413 .*BODY_TOO_LARGE/s);
+  socket.write(`${megabyte.slice(1)}\r\n0\r\n\r\n`);
+  heard = '';
+  socket.write('GET /livez HTTP/1.1\r\nHost: a\r\n\r\n');
+  await until(/ 200 /);
+});
+
 t.test('what is not there is a 404', async (t) => {
   const response = await fetch(`http://127.0.0.1:${port}/nothing/here?secret=1`);
   const problem = await problemOf(response);

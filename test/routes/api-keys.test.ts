@@ -98,7 +98,7 @@ t.test('bad input is a 400 that names the field, and changes nothing', async (t)
   ];
   for (const [body, path] of cases) {
     const answer = await request('POST', '/v1/api-keys', body);
-    t.match(answer, { status: 400, body: { code: 'VALIDATION_FAILED' } }, JSON.stringify(body));
+    t.match(answer, { status: 400, body: { code: 'VALIDATION_FAILED', errors: [{ path }] } }, JSON.stringify(body));
     t.match(answer.body.detail, path);
   }
   t.equal(await app.prisma.apiKey.count(), before);

@@ -28,7 +28,7 @@ t.test('a request is measured by method, status and route, and an unknown path b
   for (const path of ['/a', '/b', '/c?d']) await app.inject(path);
   const after = await scrape();
   const count = (method: string, status: number, route: string) => {
-    const name = `http_server_request_duration_seconds_count{http_request_method="${method}",http_response_status_code="${status}",http_route="${route}"}`;
+    const name = `http_server_request_duration_seconds_count{http_request_method="${method}",url_scheme="http",http_response_status_code="${status}",http_route="${route}",error_type=""}`;
     return (after.get(name) ?? 0) - (before.get(name) ?? 0);
   };
   t.equal(count('GET', 200, '/v1/api-keys/:id'), 1);

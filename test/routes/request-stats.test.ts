@@ -20,17 +20,19 @@ function idAt(time: number) {
   return firstIdAt(new Date(time)).slice(0, 14) + uuidv7obj().toString().slice(14);
 }
 
+const [one, two] = ['019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f01', '019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f02'];
 const requests = [
-  { at: 0, route: '/a', statusCode: 200, durationMs: 10, apiKeyId: 'one' },
-  { at: 30_000, route: '/a', statusCode: 200, durationMs: 20, apiKeyId: 'one' },
-  { at: 61 * minuteMs, route: '/a', statusCode: 500, durationMs: 1_000, apiKeyId: 'two' },
+  { at: 0, route: '/a', statusCode: 200, durationMs: 10, apiKeyId: one },
+  { at: 30_000, route: '/a', statusCode: 200, durationMs: 20, apiKeyId: one },
+  { at: 61 * minuteMs, route: '/a', statusCode: 500, durationMs: 1_000, apiKeyId: two },
   { at: 61 * minuteMs, route: '', statusCode: 404, durationMs: 0.2, apiKeyId: null },
-  { at: 24 * 60 * minuteMs, route: '/a', statusCode: 200, durationMs: 1, apiKeyId: 'one' },
+  { at: 24 * 60 * minuteMs, route: '/a', statusCode: 200, durationMs: 1, apiKeyId: one },
 ].map(({ at, ...fields }) => record({ id: idAt(day + at), ...fields }));
 
 await app.database.pool.query(insertOf(requests, 'prepared'));
 
 const range = 'from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z';
+type Route = { route: string; p99: number };
 const near = (value: number, expected: number) => value >= expected / 1.2 && value <= expected * 1.2;
 
 t.test('a day is told by interval, route, status and key', async (t) => {
@@ -55,8 +57,8 @@ t.test('a day is told by interval, route, status and key', async (t) => {
       { statusCode: 500, count: 1 },
     ],
     keys: [
-      { apiKeyId: 'one', count: 2, errors: 0 },
-      { apiKeyId: 'two', count: 1, errors: 1 },
+      { apiKeyId: one, count: 2, errors: 0 },
+      { apiKeyId: two, count: 1, errors: 1 },
     ],
   });
   t.ok(near(body.series[0].p99, 20) && near(body.series[1].p99, 1_000) && near(body.routes[1].p50, 0.2));
@@ -78,6 +80,20 @@ t.test('route, method and status filter all that is counted by them', async (t) 
   t.match(await of('route='), { total: { count: 1 }, statuses: [{ statusCode: 404 }] });
   t.match(await of('statusCode=500'), { total: { count: 1, errors: 1 }, series: [{ count: 1 }] });
   t.match(await of('method=POST'), { total: { count: 0, p50: null }, series: [], routes: [], statuses: [] });
+});
+
+t.test('each key has its own counts over time, and the errors among them', async (t) => {
+  const of = async (rest: string) => (await ask('GET', `/v1/request-logs/stats/keys?${range}&${rest}`)).body;
+  const busiest = await of('interval=3600');
+  t.match(busiest, { from: '2026-03-01T00:00:00.000Z', to: '2026-03-02T00:00:00.000Z', interval: 3_600 });
+  t.strictSame(busiest.keys, [
+    { apiKeyId: one, count: 2, errors: 0, series: [{ start: '2026-03-01T00:00:00.000Z', count: 2, errors: 0 }] },
+    { apiKeyId: two, count: 1, errors: 1, series: [{ start: '2026-03-01T01:00:00.000Z', count: 1, errors: 1 }] },
+  ]);
+  const minutes = 'from=2026-03-01T01:00:00Z&to=2026-03-01T02:00:00Z&interval=60';
+  const { body: byMinute } = await ask('GET', `/v1/request-logs/stats/keys?${minutes}`);
+  t.match(byMinute.keys, [{ apiKeyId: two, series: [{ start: '2026-03-01T01:01:00.000Z', count: 1 }] }]);
+  t.strictSame((await of(`apiKeyId=${two}&apiKeyId=019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f03`)).keys, [busiest.keys[1]]);
 });
 
 t.test('without a range it is about the day until now, and the request before this one is in it', async (t) => {
@@ -106,18 +122,33 @@ t.test('the interval is made to fit the range', async (t) => {
 
 t.test('what makes no sense is refused by name', async (t) => {
   for (const [query, field] of [
-    ['from=2026-03-02T00:00:00Z&to=2026-03-01T00:00:00Z', /from/],
+    ['from=2026-03-02T00:00:00Z&to=2026-03-01T00:00:00Z', /"path":"\/querystring\/from","message":"must be before/],
     ['from=yesterday', /from/],
     ['interval=90', /interval/],
     ['interval=Infinity', /interval must be finite/],
-    ['from=2026-01-01T00:00:00Z&to=2026-03-01T00:00:00Z&interval=60', /interval must be at least 3420/],
+    [
+      'from=2026-01-01T00:00:00Z&to=2026-03-01T00:00:00Z&interval=60',
+      /"path":"\/querystring\/interval","message":"must be at least 3420/,
+    ],
     ['apiKeyId=x', /apiKeyId|additional/],
   ] as const) {
     const { status, body } = await ask('GET', `/v1/request-logs/stats?${query}`);
     t.equal(status, 400, query);
     t.match(JSON.stringify(body), field);
   }
-  t.equal((await clientOf(app, await keyHeaders(app))('GET', '/v1/request-logs/stats')).status, 403);
+  for (const [query, field] of [
+    ['apiKeyId=x', /apiKeyId/],
+    ['from=2026-03-02T00:00:00Z&to=2026-03-01T00:00:00Z', /from/],
+    [`${range}&interval=60`, /interval must be at least 480/],
+    ['route=/a', /route/],
+  ] as const) {
+    const { status, body } = await ask('GET', `/v1/request-logs/stats/keys?${query}`);
+    t.equal(status, 400, query);
+    t.match(JSON.stringify(body), field);
+  }
+  const askWithoutScope = clientOf(app, await keyHeaders(app));
+  for (const path of ['/v1/request-logs/stats', '/v1/request-logs/stats/keys'])
+    t.equal((await askWithoutScope('GET', path)).status, 403);
 });
 
 t.test('rows and statistics agree, also when a batch comes twice', async (t) => {
@@ -185,4 +216,42 @@ t.test('a bucket is no wider than a fifth, and a percentile lies in its bucket',
   const even = new Map(Array.from({ length: 100 }, (_, i) => [bucketOf(1.2 ** (i / 10)), 1] as const));
   t.equal(quantileOf(even, 1), quantileOf(new Map([...even].slice(-1)), 1));
   t.equal(quantileOf(new Map(), 0.5), null);
+});
+
+t.test('minutes are asked for as far back as there are any, and hours tell of what was before', async (t) => {
+  const keeping = await startApp({ ...(await ownDatabase()), REQUEST_LOG_RETENTION_DAYS: '1' });
+  const ask = clientOf(keeping, await keyHeaders(keeping, 'admin'));
+  await keeping.database.pool.query(insertOf(requests, 'prepared'));
+  const days = new DayKeeper(keeping.database, { retentionDays: 1, statsRetentionDays: 0 }, keeping.log);
+  await days.keep();
+  const hours = 'from=2026-03-01T00:00:00Z&to=2026-03-01T03:00:00Z';
+  for (const part of ['', '/keys']) {
+    const asked = `/v1/request-logs/stats${part}?${hours}`;
+    const { body } = await ask('GET', asked);
+    t.equal(body.interval, 3_600);
+    const counts: number[] = (part ? body.keys : body.routes).map(({ count }: { count: number }) => count);
+    t.equal(
+      counts.reduce((sum, count) => sum + count, 0),
+      part ? 3 : 4,
+      part,
+    );
+    const { status, body: problem } = await ask('GET', `${asked}&interval=120`);
+    t.equal(status, 400);
+    t.match(problem.errors, [{ path: '/querystring/interval', message: /^must be whole hours before / }]);
+  }
+});
+
+t.test('how long streams and exports last says nothing of the others', async (t) => {
+  const at = day + 30 * 24 * 60 * minuteMs;
+  const of = (route: string, durationMs: number) => record({ id: idAt(at), route, durationMs });
+  await app.database.pool.query(
+    insertOf([of('/a', 10), of('/v1/request-logs/stream', 600_000), of('/v1/request-logs/export', 60_000)], 'prepared'),
+  );
+  const range = 'from=2026-03-31T00:00:00Z&to=2026-03-31T01:00:00Z';
+  const { body } = await ask('GET', `/v1/request-logs/stats?${range}`);
+  t.equal(body.total.count, 3);
+  t.ok(near(body.total.p99, 10) && near(body.series[0].p99, 10), JSON.stringify(body.total));
+  t.ok(body.routes.some(({ route, p99 }: Route) => route.endsWith('/stream') && near(p99, 600_000)));
+  const { body: stream } = await ask('GET', `/v1/request-logs/stats?${range}&route=/v1/request-logs/stream`);
+  t.ok(near(stream.total.p99, 600_000) && near(stream.series[0].p99, 600_000), 'unless they are asked about');
 });

@@ -2,10 +2,12 @@ import type { AddressInfo } from 'node:net';
 import pino from 'pino';
 import t from 'tap';
 import { keyHeaders, startApp } from '../app.js';
-import { ownDatabase } from '../database.js';
+import { onceIsEnough, ownDatabase } from '../database.js';
 import { ambiguous, malformed, smuggledPath } from './hostile-requests.js';
 import { plainProxies } from './plain-proxies.js';
 import { exchange, statusesOf } from './raw-socket.js';
+
+onceIsEnough();
 
 const app = await startApp(await ownDatabase());
 await app.listen({ port: 0, host: '127.0.0.1' });

@@ -4,9 +4,10 @@ import isSafe from 'safe-regex2';
 import t from 'tap';
 import { Environment } from '../../src/config/index.js';
 import { startApp } from '../app.js';
-import { ownDatabase } from '../database.js';
+import { onceIsEnough, ownDatabase } from '../database.js';
+import { root } from '../root.js';
 
-const root = join(import.meta.dirname, '../..');
+onceIsEnough();
 
 /** Every `pattern` in a schema, however deep. */
 function patternsIn(schema: unknown): string[] {

@@ -5,9 +5,11 @@ import pg from 'pg';
 import t from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { needsCluster, startCluster } from '../cluster.js';
-import { needsPostgres, ownDatabase } from '../database.js';
+import { needsPostgres, onceIsEnough, ownDatabase } from '../database.js';
 import { BreakableDatabase } from '../plugins/database/proxy.js';
 import { run, startService } from '../process.js';
+
+onceIsEnough();
 
 /** With characters that have to be escaped in a URL. */
 const password = 'p@ss/w0rd #?1';

@@ -39,13 +39,20 @@ t.test('whoever takes too long for a header, a body or anything at all is cut of
     },
     'an answer that never comes': { sent: 'GET /silent HTTP/1.1\r\nHost: x\r\n\r\n', status: [] },
   };
+  const refused: string[] = [];
   await Promise.all(
     Object.entries(cases).map(async ([name, { sent, status }]) => {
       const socket = connect(port, '127.0.0.1', () => socket.write(sent));
       const answer = await text(socket);
       t.strictSame(statusesOf(answer), status, name);
+      const [, id] = /x-request-id: (\S+)/i.exec(answer) ?? [];
+      if (id && name !== 'a header') refused.push(id);
     }),
   );
+  await app.database.ready;
+  await app.requestLog.flush();
+  const rows = await app.prisma.requestLog.findMany({ where: { id: { in: refused } }, select: { statusCode: true } });
+  t.strictSame(rows, [{ statusCode: 408 }, { statusCode: 408 }], 'and has a row, if it got as far as a request');
 });
 
 const attacks = [

@@ -4,8 +4,10 @@ import type { FastifyInstance } from 'fastify';
 import t from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { clientOf, keyHeaders, startApp } from '../app.js';
-import { ownDatabase } from '../database.js';
+import { onceIsEnough, ownDatabase } from '../database.js';
 import { startService } from '../process.js';
+
+onceIsEnough();
 
 const peer = '203.0.113.7';
 const lies = {

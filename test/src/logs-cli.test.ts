@@ -12,7 +12,7 @@ import { exportLog, type Surroundings } from '../../src/cli/log-export.js';
 import { runLogsCommand } from '../../src/cli/logs.js';
 import { loadConfig } from '../../src/config/index.js';
 import { keyHeaders, startApp } from '../app.js';
-import { needsPostgres, onPostgres, ownDatabase } from '../database.js';
+import { needsPostgres, onPostgres, ownDatabase, sameEverywhere } from '../database.js';
 import { heapUsed } from '../heap.js';
 import { run } from '../process.js';
 
@@ -232,7 +232,7 @@ async function addBulk(count: number) {
   );
 }
 
-t.test('as a process of its own, without the service', async (t) => {
+t.test('as a process of its own, without the service', { skip: sameEverywhere }, async (t) => {
   await app.close();
   const command = (...args: string[]) => run('dist/src/cli.js', ['logs', 'export', ...args], database);
 

@@ -6,12 +6,16 @@ import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
 
 // The pool holds one connection; the others are room for one that is just being replaced.
 const maxConnections = 8;
+// PostgreSQL's own 128 MB are half a second of a start here, for every byte is written to. The system caches the files.
+const bufferSize = '16MB';
 
 /** @type {{ directory: string, socketPath: string }} where the database's files are, and where it listens */
 const { directory, socketPath } = workerData;
 if (!parentPort) throw new Error('not a worker thread');
 
-const db = await PGlite.create(directory);
+const db = await PGlite.create(directory, {
+  startParams: [...PGlite.defaultStartParams, '-c', `shared_buffers=${bufferSize}`],
+});
 const server = new PGLiteSocketServer({ db, path: socketPath, maxConnections });
 await server.start();
 parentPort.postMessage('ready');

@@ -159,7 +159,6 @@ export class Spool {
   /** Leaves what there is for the next process. */
   close(): Promise<void> {
     return this.inTurn(async () => {
-      await this.file?.datasync().catch((err) => this.log.error({ err }, 'request log: the spool could not be synced'));
       await this.endFile();
       this.lock?.close();
       await rmdir(this.own).catch(() => {});
@@ -226,9 +225,11 @@ export class Spool {
     return file;
   }
 
+  /** Whoever syncs afterwards finds the next file, so this one is synced here. */
   private async endFile() {
     const file = this.file;
     this.file = undefined;
+    await file?.datasync().catch((err) => this.log.error({ err }, 'request log: the spool could not be synced'));
     await file?.close().catch(() => {});
   }
 

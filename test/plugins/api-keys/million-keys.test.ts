@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import t from 'tap';
 import { generateKey } from '../../../plugins/api-keys/key-format.js';
-import { startApp } from '../../app.js';
+import { buildApp } from '../../../src/app.js';
+import { loadConfig } from '../../../src/config/index.js';
 import { needsPostgres, ownDatabase } from '../../database.js';
 import { heapUsed } from '../../heap.js';
 
@@ -16,7 +17,12 @@ t.test(
   'with a million keys, a hundred thousand of them in use, memory is bounded and a lookup goes by the index',
   { skip: needsPostgres },
   async (t) => {
-    const app = await startApp({ ...(await ownDatabase()), KEY_CACHE_MAX_ENTRIES: `${maxEntries}` });
+    const variables = { ...(await ownDatabase()), LOG_LEVEL: 'silent', KEY_CACHE_MAX_ENTRIES: `${maxEntries}` };
+    // Who asks and who answers share an event loop here, and would take each other for an overload.
+    const app = await buildApp({ ...loadConfig(variables), loadShedding: { maxEventLoopDelayMs: 0 } });
+    t.teardown(() => app.close());
+    await app.ready();
+    await app.database.ready;
     const { pool } = app.database;
     const keys = Array.from({ length: inUse }, () => generateKey('mez'));
     const digests = keys.map((key) => createHash('sha256').update(key).digest('hex'));
@@ -38,23 +44,26 @@ t.test(
     await load.query('ANALYZE api_keys');
     load.release(true);
 
-    const ask = async (key: string) => (await app.inject({ url: '/v1/me', headers: { 'x-api-key': key } })).statusCode;
+    const ask = (key: string) => app.inject({ url: '/v1/me', headers: { 'x-api-key': key } });
     const askAll = async (some: string[]) => {
       const left = some.values();
-      let refused = 0;
+      const refusals: string[] = [];
       const worker = async () => {
-        for (const key of left) if ((await ask(key)) !== 200) refused++;
+        for (const key of left) {
+          const { statusCode, body } = await ask(key);
+          if (statusCode !== 200) refusals.push(body);
+        }
       };
       await Promise.all(Array.from({ length: concurrency }, worker));
-      return refused;
+      return refusals.slice(0, 10);
     };
 
     // As many as are kept, and then five times as many.
-    t.equal(await askAll(keys.slice(0, maxEntries)), 0);
+    t.strictSame(await askAll(keys.slice(0, maxEntries)), []);
     t.equal(app.apiKeys.cache.entries, maxEntries);
     await app.requestLog.flush();
     const before = await heapUsed();
-    t.equal(await askAll(keys.slice(maxEntries)), 0);
+    t.strictSame(await askAll(keys.slice(maxEntries)), []);
     t.equal(app.apiKeys.cache.entries, maxEntries);
     await app.requestLog.flush();
     const grown = (await heapUsed()) - before;

@@ -63,12 +63,12 @@ export class BreakableDatabase {
     });
   }
 
-  /** Cuts all connections and refuses new ones. */
+  /** Resets all connections and refuses new ones. */
   async break(): Promise<void> {
     if (!this.server?.listening) return;
     const closed = once(this.server, 'close');
     this.server.close();
-    for (const socket of this.sockets) socket.destroy();
+    for (const socket of this.sockets) socket.resetAndDestroy();
     this.sockets.clear();
     await closed;
   }

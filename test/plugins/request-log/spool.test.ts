@@ -8,9 +8,10 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import pino from 'pino';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { encode, fileHead, scan } from '../../../plugins/request-log/spool/format.js';
 import { Spool } from '../../../plugins/request-log/spool/index.js';
 import type { Segment } from '../../../plugins/request-log/spool/segment.js';
@@ -52,6 +53,27 @@ async function adopted(spool: Spool): Promise<number> {
     sum += records;
   });
   return sum;
+}
+
+/** Watches every file: those that are closed with something in them that a power cut would take. */
+async function watchSyncs(t: Test) {
+  const handle = await open(import.meta.filename);
+  const prototype = Object.getPrototypeOf(handle);
+  await handle.close();
+  const unsynced = new Set<unknown>();
+  const lost: unknown[] = [];
+  const watch = (method: string, note: (file: unknown) => void) => {
+    const original = prototype[method];
+    t.teardown(() => Object.assign(prototype, { [method]: original }));
+    prototype[method] = function (...args: unknown[]) {
+      note(this);
+      return Reflect.apply(original, this, args);
+    };
+  };
+  watch('appendFile', (file) => unsynced.add(file));
+  watch('datasync', (file) => unsynced.delete(file));
+  watch('close', (file) => unsynced.has(file) && lost.push(file));
+  return { unsynced, lost };
 }
 
 /** Leaves records behind as a process does that is killed: without closing anything. */
@@ -258,4 +280,20 @@ t.test('a read-only disk takes nothing and says so', { skip: mountMissing(t) }, 
   await t.rejects(spool.append([record()]), { code: 'EROFS' });
   t.ok(spool.isEmpty);
   await t.rejects(spoolIn('/proc/spool/of/mine').spool.append([record()]), { code: 'ENOENT' });
+});
+
+t.test('what was added is on the disk after a sync, also in files that were ended meanwhile', async (t) => {
+  const { spool } = spoolIn(t.testdir());
+  const { unsynced, lost } = await watchSyncs(t);
+  const chunk = Array.from({ length: 500 }, () => record({ path: `/${'x'.repeat(1_000)}` }));
+  // Each is more than half a file.
+  for (let i = 0; i < 4; i++) await spool.append(chunk);
+  await spool.append([record()]);
+  await spool.oldest();
+  await spool.sync();
+  t.strictSame([unsynced.size, lost.length], [0, 0]);
+  await spool.append([record()]);
+  await drain(spool);
+  t.strictSame(lost, [], 'nor one that is read while it is written to');
+  await spool.close();
 });

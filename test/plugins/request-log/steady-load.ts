@@ -6,16 +6,26 @@ export interface Answer {
   /** Its `x-request-id`. */
   id: string;
   status: number;
+  /** What it says, where it is none of those from 200 to 299. */
+  problem: string;
   /** Milliseconds since 1970. */
   at: number;
   /** How long it took, in milliseconds. */
   tookMs: number;
 }
 
-const connections = 10;
-
-/** Asks for `url` so many times a second, as well as it can, until it is stopped. */
-export function steadyLoad(t: Test, url: string, headers: Record<string, string>, perSecond: number) {
+/**
+ * Asks for `url` so many times a second, as well as it can, until it is stopped.
+ *
+ * @param connections how many clients it is spread over, each with a connection that it keeps
+ */
+export function steadyLoad(
+  t: Pick<Test, 'teardown'>,
+  url: string,
+  headers: Record<string, string>,
+  perSecond: number,
+  connections = 10,
+) {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const answers: Answer[] = [];
   const failures: string[] = [];
@@ -44,10 +54,14 @@ function ask(url: string, headers: Record<string, string>, agent: Agent): Promis
   const askedAt = performance.now();
   return new Promise((resolve, reject) => {
     const outgoing = request(url, { headers, agent }, (response) => {
+      const { statusCode: status = 0 } = response;
+      let problem = '';
+      if (status >= 300) response.on('data', (chunk) => (problem += chunk));
       response.resume().once('end', () =>
         resolve({
           id: String(response.headers['x-request-id']),
-          status: response.statusCode ?? 0,
+          status,
+          problem,
           at: Date.now(),
           tookMs: performance.now() - askedAt,
         }),

@@ -1,0 +1,3 @@
+import { administer, onPostgres, postgresTemplate } from './database.js';
+
+if (onPostgres) await administer(`DROP DATABASE IF EXISTS ${postgresTemplate}`);
