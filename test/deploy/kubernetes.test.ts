@@ -5,10 +5,12 @@ import t from 'tap';
 import { databaseConfig } from '../../src/config/database.js';
 import { closeDeadlineMs, Environment, loadConfig } from '../../src/config/index.js';
 import { startApp } from '../app.js';
-import { ownDatabase } from '../database.js';
+import { onceIsEnough, ownDatabase } from '../database.js';
+import { root } from '../root.js';
 import { type Kinds, needsKubectl, problemsOf, render } from './manifests.js';
 
-const root = join(import.meta.dirname, '../..');
+onceIsEnough();
+
 const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
 const page = readFileSync(join(root, 'docs/kubernetes.md'), 'utf8');
 
@@ -98,7 +100,9 @@ for (const directory of ['base', 'overlays/example']) {
     });
 
     t.test('a start has longer than Kubernetes remembers restarts, which is ten minutes', async (t) => {
-      t.ok(startupProbe.periodSeconds * startupProbe.failureThreshold > 600);
+      const longestStart = startupProbe.periodSeconds * startupProbe.failureThreshold;
+      t.ok(longestStart > 600);
+      t.ok(deployment.spec.progressDeadlineSeconds > longestStart);
     });
 
     t.test('a pod leaves the endpoints before it stops serving, and long before it would be restarted', async (t) => {

@@ -7,6 +7,7 @@ import type { IPodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisrup
 import type { IConfigMap } from 'kubernetes-models/v1/ConfigMap';
 import type { IService } from 'kubernetes-models/v1/Service';
 import { parseAllDocuments } from 'yaml';
+import { root } from '../root.js';
 
 /** A test that reads a field expects it to be there. */
 type Whole<T> = { [K in keyof T]-?: Whole<T[K]> };
@@ -27,7 +28,7 @@ export const needsKubectl = !isInstalled() && !process.env.CI && 'needs kubectl,
 
 /** Renders a directory of deploy/kubernetes as `kubectl apply -k` would, one object a document. */
 export function render(directory: string): Manifest[] {
-  const path = join(import.meta.dirname, '../../deploy/kubernetes', directory);
+  const path = join(root, 'deploy/kubernetes', directory);
   const text = execFileSync('kubectl', ['kustomize', path], { encoding: 'utf8' });
   return parseAllDocuments(text).map((document) => document.toJS());
 }

@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { parse } from 'yaml';
 import { startApp } from '../app.js';
-import { ownDatabase } from '../database.js';
+import { onceIsEnough, ownDatabase } from '../database.js';
+import { root } from '../root.js';
 import { type Labels, labelsByMetric, read } from './promql.js';
+
+onceIsEnough();
 
 interface Rule {
   alert: string;
@@ -24,7 +27,6 @@ interface Panel {
   targets: { datasource: unknown; expr: string; legendFormat: string }[];
 }
 
-const root = join(import.meta.dirname, '../..');
 const directory = join(root, 'deploy/monitoring');
 const file = (name: string) => readFileSync(join(directory, name), 'utf8');
 const rules: Rule[] = parse(file('alerts.yml')).groups.flatMap(({ rules }: { rules: Rule[] }) => rules);
@@ -64,7 +66,7 @@ t.test('an alert says in its last words where to read on, and there is such a se
 });
 
 t.test('every alert is explained in the documentation', async (t) => {
-  const page = readFileSync(join(root, 'docs/operations.md'), 'utf8');
+  const page = readFileSync(join(root, 'docs/monitoring.md'), 'utf8');
   for (const { alert } of rules) t.match(page, `\`${alert}\``);
 });
 

@@ -6,9 +6,10 @@ import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { needsPostgres, ownDatabase } from '../database.js';
 import { BreakableDatabase } from '../plugins/database/proxy.js';
 import { freePort, run, untilStatus } from '../process.js';
+import { root } from '../root.js';
 import { Pod } from './kubelet.js';
 
-const base = join(import.meta.dirname, '../../deploy/kubernetes/base');
+const base = join(root, 'deploy/kubernetes/base');
 const file = (name: string) => readFileSync(join(base, name), 'utf8');
 const { terminationGracePeriodSeconds, containers } = parse(file('deployment.yaml')).spec.template.spec;
 const { startupProbe, readinessProbe, livenessProbe } = containers[0];

@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { accepts, freePort } from '../process.js';
+import { root } from '../root.js';
 
 // Where Debian keeps nginx.
 const path = `${process.env.PATH}:/usr/sbin`;
-const recipes = join(import.meta.dirname, '../../deploy/proxies');
+const recipes = join(root, 'deploy/proxies');
 
 /** A reverse proxy with the recipe of this project. */
 export interface Proxy {
