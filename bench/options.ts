@@ -4,17 +4,19 @@ import { BenchError } from './bench-error.js';
 export const usage = `Usage: npm run bench [-- options]
 
 Drives bare Fastify, some parts of this service on it, a straightforward version and this service with the same load
-and compares them, on the PostgreSQL at DATABASE_URL (in databases of its own, dropped afterwards) or, where that is unset, on the embedded
-database. Load comes from wrk where it is installed, else from autocannon.
+and compares them, on the PostgreSQL at DATABASE_URL (in databases of its own, dropped afterwards) or, where that is unset,
+on the embedded database. Load comes from wrk where it is installed, else from autocannon.
 
-  --seconds N    per measured round (5)
-  --rounds N     measured rounds per server (3)
+  --seconds N    per measured round (2)
+  --rounds N     measured rounds per server (9)
   --requests N   then drive this service on until it has answered N in all, to see its memory (0: do not)
   --rows N       instead fill a request log with N rows of 30 days and ask this service about them; the targets are for
                  20000000, which take 10 minutes and 10 GB; needs DATABASE_URL
   --json [FILE]  write the results as JSON, too; to standard output without FILE or with "-"
   --check        a missed target makes the exit code 1; needs wrk and DATABASE_URL, for which the targets are meant
   --help
+
+Example: DATABASE_URL=postgresql://postgres@127.0.0.1:5432/postgres npm run bench -- --seconds 2 --rounds 1
 `;
 
 export interface BenchOptions {
@@ -59,8 +61,9 @@ function parse(args: readonly string[]) {
     return parseArgs({
       args: complete,
       options: {
-        seconds: { type: 'string', default: '5' },
-        rounds: { type: 'string', default: '3' },
+        // Many and short: where a machine's speed changes by the second, the median of few is chance.
+        seconds: { type: 'string', default: '2' },
+        rounds: { type: 'string', default: '9' },
         requests: { type: 'string', default: '0' },
         rows: { type: 'string', default: '0' },
         json: { type: 'string' },
@@ -69,7 +72,7 @@ function parse(args: readonly string[]) {
       },
     });
   } catch (error) {
-    throw new BenchError((error as Error).message);
+    throw new BenchError(`${(error as Error).message.split('.', 1)[0]}: try "npm run bench -- --help"`);
   }
 }
 
@@ -80,5 +83,5 @@ function isOption(arg: string) {
 function count(name: string, text: string, least: number, most: number) {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-  throw new BenchError(`--${name} takes a whole number from ${least} to ${most}`);
+  throw new BenchError(`--${name} takes a whole number from ${least} to ${most}; not "${text}"`);
 }

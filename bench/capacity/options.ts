@@ -86,7 +86,7 @@ function parse(args: readonly string[]): Partial<Record<Name, string> & Record<'
     const flags = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
     return parseArgs({ args: [...args], options: { ...options, ...flags } }).values as ReturnType<typeof parse>;
   } catch (error) {
-    throw new BenchError((error as Error).message);
+    throw new BenchError(`${(error as Error).message.split('.', 1)[0]}: try "npm run capacity -- --help"`);
   }
 }
 

@@ -51,9 +51,9 @@ export function plan(inputs: CapacityInputs) {
     `ceil(${show(busiest)} / ${show(perReplica.value)}) + ${show(spare)} spare`,
   );
   const connections = figure(
-    (replicas.value + 1) * connectionsPerReplica + reservedConnections,
+    (replicas.value + 2) * connectionsPerReplica + reservedConnections,
     '',
-    `(${show(replicas.value)} + 1 while rolling) × (${databaseConfig.connectionLimit} + 1 that listens) + ${reservedConnections} reserved`,
+    `(${show(replicas.value)} + 1 that a roll adds + 1 that drains) × (${databaseConfig.connectionLimit} + 1 that listens) + ${reservedConnections} reserved`,
   );
   const databaseProcessors = figure(
     Math.ceil(busiest / (rate * utilisation)) + 1,

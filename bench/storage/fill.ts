@@ -13,7 +13,8 @@ const connections = 2;
 
 /**
  * The rows of one day, as evenly over the day as `generate_series` makes them: ten routes, of which some have many paths;
- * few errors; keys of which each has half as many requests as one before it.
+ * few errors; keys of which each has half as many requests as one before it. `OFFSET 0`, for else each use of a number would
+ * work out its hash anew.
  */
 const rowsOf = (table: string) => `
   INSERT INTO ${table} (id, method, path, "statusCode", duration, ip, "userAgent", "apiKeyId", "createdAt")
@@ -32,11 +33,11 @@ const rowsOf = (table: string) => `
   FROM (
     SELECT i, i * 86400000 / $2::bigint AS at, md5(i::text || $1::text) AS hash,
       lpad(to_hex((extract(epoch FROM $1::timestamp) * 1000)::bigint + i * 86400000 / $2::bigint), 12, '0') AS ms
-    FROM generate_series(0, $2::bigint - 1) AS i
+    FROM generate_series(0, $2::bigint - 1) AS i OFFSET 0
   ) AS request,
   LATERAL (SELECT ('x' || substr(hash, 19, 1))::bit(4)::int * 10 / 16 AS route,
     ('x' || substr(hash, 20, 6))::bit(24)::int / 16777216.0::float8 AS chance,
-    ('x' || substr(hash, 26, 6))::bit(24)::int / 16777216.0::float8 AS luck) AS dice`;
+    ('x' || substr(hash, 26, 6))::bit(24)::int / 16777216.0::float8 AS luck OFFSET 0) AS dice`;
 
 /** Each replica adds to a share of the statistics of its own. */
 const replicas = 3;
@@ -45,7 +46,7 @@ const shard = `ascii(right(id, 1)) % ${replicas} AS shard`;
 const statsOf = (table: string) => `
   WITH bins AS MATERIALIZED (
     SELECT date_trunc('minute', "createdAt") AS start, regexp_replace(path, '/\\d+$', '/:id') AS route, method, "statusCode",
-      ${shard}, ceil(ln(greatest(duration, 0.5) / 0.01) / ln(1.2))::int AS bucket, count(*) AS n
+      ${shard}, ceil(ln(greatest(duration, 0.5::float8) / 0.01) / ln(1.2::float8))::int AS bucket, count(*) AS n
     FROM ${table} GROUP BY 1, 2, 3, 4, 5, 6
   ), periods AS (
     SELECT 60 AS period, * FROM bins
@@ -70,8 +71,8 @@ const keyStatsOf = (table: string) => `
   UNION ALL SELECT 86400, date_trunc('day', start), "apiKeyId", shard, sum(n), sum(errors) FROM keys GROUP BY 2, 3, 4`;
 
 /**
- * Fills the log with rows of the last 30 days, and the statistics with what they add up to, as three replicas would. Each day's table gets its rows
- * first and its indexes after.
+ * Fills the log with rows of the last 30 days, and the statistics with what they add up to, as three replicas would. Each
+ * day's table gets its rows first and its indexes after.
  */
 export async function fill(url: string, rows: number, progress: Progress, signal: AbortSignal): Promise<void> {
   const left = Array.from({ length: days }, (_, age) => age);

@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import t from 'tap';
 import { readOptions } from '../../bench/capacity/options.js';
 import { type Plan, plan } from '../../bench/capacity/plan.js';
+import { onceIsEnough } from '../database.js';
+import { root } from '../root.js';
 
-const root = join(import.meta.dirname, '../..');
+onceIsEnough();
+
 const page = readFileSync(join(root, 'docs/scaling.md'), 'utf8');
 const npm = { cwd: root, encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } } as const;
 
@@ -41,7 +44,7 @@ t.test('the figures follow the formulae', async (t) => {
   t.strictSame(valuesOf(planOf(...Object.entries(given).map(([name, value]) => `--${name}=${value}`))), {
     perReplica: 500,
     replicas: 3,
-    connections: 50, // 4 × 11 + 6
+    connections: 61, // 5 × 11 + 6
     databaseProcessors: 3,
     rowsADay: 8_640_000,
     partitions: 18,
