@@ -16,6 +16,7 @@ import requestLog from '../plugins/request-log/index.js';
 import securityHeaders from '../plugins/security-headers/index.js';
 import { apiKeyVerificationRoutes } from '../routes/api-key-verification.js';
 import { apiKeyRoutes } from '../routes/api-keys.js';
+import { dashboardRoutes } from '../routes/dashboard/index.js';
 import { forwardAuthRoutes } from '../routes/forward-auth.js';
 import { homeRoutes } from '../routes/home.js';
 import { meRoutes } from '../routes/me.js';
@@ -81,6 +82,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   await app.register(requestLogExportRoutes);
   await app.register(requestStatsRoutes);
   await app.register(requestLogStreamRoutes);
+  await app.register(dashboardRoutes, config.dashboard);
 
   return app;
 }

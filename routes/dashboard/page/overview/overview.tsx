@@ -1,0 +1,81 @@
+import type { Stats } from '../../../request-stats.js';
+import { get } from '../api.js';
+import { Chips } from '../parts/chips.js';
+import { Part } from '../parts/part.js';
+import { momentOf } from '../parts/time.js';
+import { choose, goTo, type Place, usePlace } from '../place.js';
+import { usePolled } from '../polled.js';
+import { Charts } from './charts.js';
+import { Figures } from './figures.js';
+import { chipsOf, requestsChoice, statsFilter } from './filter.js';
+import { KeyList } from './key-list.js';
+import { type RangeName, rangeOf, ranges } from './range.js';
+import { RouteLists } from './route-lists.js';
+import { seriesOf } from './series.js';
+import { StatusMix } from './status-mix.js';
+
+/** How much is going on, how well and how fast: all of it, or what a route, a method or a status narrows it down to. */
+export function OverviewView() {
+  const place = usePlace();
+  const rangeName = rangeOf(place.chosen.range);
+  const { lengthMs, refreshMs, words } = ranges[rangeName];
+  const filter = statsFilter(place);
+  const loaded = usePolled(JSON.stringify([rangeName, filter]), load, refreshMs);
+
+  async function load(signal: AbortSignal) {
+    const askedAt = Date.now();
+    const range = { from: new Date(askedAt - lengthMs).toISOString(), to: new Date(askedAt).toISOString() };
+    const stats = await get<Stats>('/v1/request-logs/stats', { ...range, ...filter }, signal);
+    return { stats, series: seriesOf(stats, askedAt), askedAt };
+  }
+
+  return (
+    <>
+      <div class="toolbar">
+        <RangeChoice current={rangeName} />
+        <Chips chips={chipsOf(place)} />
+        <span class="updated soft">{loaded.data && `As of ${momentOf(new Date(loaded.data.askedAt))}`}</span>
+        <ShowRequests place={place} lengthMs={lengthMs} />
+      </div>
+      <Part
+        of={loaded}
+        name="statistics"
+        isEmpty={({ stats }) => stats.total.count === 0}
+        empty={`No requests in the last ${words}${chipsOf(place).length > 0 ? ' that fit the filter' : ''}.`}
+      >
+        {({ stats, series }) => (
+          <div class="overview-grid">
+            <Figures stats={stats} series={series} words={words} />
+            <Charts series={series} />
+            <RouteLists routes={stats.routes} />
+            <StatusMix statuses={stats.statuses} current={filter.statusCode} />
+            <KeyList keys={stats.keys} total={stats.total.count} lengthMs={lengthMs} />
+          </div>
+        )}
+      </Part>
+    </>
+  );
+}
+
+function ShowRequests({ place, lengthMs }: { place: Place; lengthMs: number }) {
+  const choice = () => requestsChoice(place, new Date(Date.now() - lengthMs));
+  if (choice() === null) return <span class="soft">The log has paths, and no route templates to show these by.</span>;
+  return (
+    <button type="button" onClick={() => goTo('requests', choice() ?? {})}>
+      Show these requests
+    </button>
+  );
+}
+
+function RangeChoice({ current }: { current: RangeName }) {
+  return (
+    <fieldset class="segments">
+      <legend class="visually-hidden">Time</legend>
+      {Object.entries(ranges).map(([name, { title }]) => (
+        <button key={name} type="button" aria-pressed={name === current} onClick={() => choose({ range: name })}>
+          {title}
+        </button>
+      ))}
+    </fieldset>
+  );
+}

@@ -1,0 +1,32 @@
+import t from 'tap';
+import { needsBrowser, openPage, startDashboard } from './browser.js';
+
+t.test(
+  'the documentation tries requests out with a key, and forgets it with the page',
+  { skip: needsBrowser },
+  async (t) => {
+    const { url, key } = await startDashboard();
+    const page = await openPage(t, url);
+    await page.goto(`${url}/documentation`);
+    await page.getByRole('button', { name: 'Authorize' }).click();
+    const schemes = page.locator('.auth-container');
+    for (const scheme of ['bearer', 'apiKeyHeader']) {
+      const form = schemes.filter({ hasText: scheme });
+      await form.getByRole('textbox').fill(key);
+      await form.getByRole('button', { name: 'Apply' }).click();
+    }
+    await page.locator('.modal-ux .btn-done').first().click();
+
+    const operation = page.locator('#operations-keys-getMe');
+    await operation.getByRole('button', { name: 'The calling key' }).click();
+    await operation.getByRole('button', { name: 'Try it out' }).click();
+    await operation.getByRole('button', { name: 'Execute' }).click();
+    const answer = operation.locator('.live-responses-table .response');
+    t.equal((await answer.locator('.response-col_status').innerText()).trim().slice(0, 3), '200');
+    t.match(await answer.innerText(), '"name": "bootstrap"');
+
+    await page.reload();
+    await page.getByRole('button', { name: 'Authorize' }).click();
+    t.equal(await page.locator('.auth-container input').count(), 2, 'nobody is signed in');
+  },
+);

@@ -1,0 +1,70 @@
+import t from 'tap';
+import { needsCluster, startCluster } from '../cluster.js';
+import { checkAccessibility, checkEveryLook, needsBrowser, openDashboard, startDashboard } from './browser.js';
+
+t.test('health', { skip: needsBrowser || needsCluster }, async (t) => {
+  const database = await startCluster(t);
+  const dashboard = await startDashboard({ DATABASE_URL: database.url });
+
+  t.test('it is accessible and no wider than the screen', async (t) => {
+    const page = await openDashboard(t, dashboard, '?view=health');
+    await page.getByText('hold at once').waitFor();
+    t.match(await page.locator('.verdict').textContent(), /^Healthy\./);
+    await checkEveryLook(t, page, 'health');
+  });
+
+  t.test(
+    'a database that stopped is said, the page stays of use, and all is well by itself once it is back',
+    async (t) => {
+      const page = await openDashboard(t, dashboard, '?view=health', { expected: /status of 503/ });
+      const verdict = page.locator('.verdict');
+      const figure = (name: string) => page.locator('dl').locator(`dt:text-is("${name}") + dd`);
+      await verdict.getByText('Healthy.').waitFor();
+      await database.stop('immediate');
+      await verdict.getByText('The database does not answer.').waitFor();
+      await page.getByText('No answer', { exact: true }).waitFor();
+      await page.getByText('on disk until the database takes them').waitFor();
+      t.equal(await figure('Dropped').textContent(), '0');
+      await checkAccessibility(t, page, 'health without a database');
+
+      const views = page.getByRole('navigation', { name: 'Views' });
+      for (const view of ['Overview', 'Requests', 'Keys']) {
+        await views.getByText(view).click();
+        await page.getByRole('alert').getByText('503 Service Unavailable.').first().waitFor();
+        await page.getByRole('button', { name: 'Try again' }).first().waitFor();
+      }
+      await checkAccessibility(t, page, 'keys without a database');
+
+      await views.getByText('Requests').click();
+      await page.getByRole('alert').getByText('503 Service Unavailable.').waitFor();
+      await database.start();
+      await page.locator('.opens-row').first().waitFor({ timeout: 30_000 });
+      await page.getByRole('alert').waitFor({ state: 'detached' });
+      await views.getByText('Keys').click();
+      await page.getByRole('button', { name: 'bootstrap' }).waitFor();
+      await views.getByText('Health').click();
+      await verdict.getByText('Healthy.').waitFor();
+      t.equal(await figure('Dropped').textContent(), '0');
+    },
+  );
+
+  t.test('a proxy that answers in its place is not taken for it', async (t) => {
+    const page = await openDashboard(t, dashboard, '?view=health', { expected: /status of 503/ });
+    await page.locator('.verdict').getByText('Healthy.').waitFor();
+    await page.route('**/health', (route) =>
+      route.fulfill({ status: 503, contentType: 'text/html', body: '<h1>No server is available</h1>' }),
+    );
+    await page.getByRole('alert').getByText('The service answered with status 503.').waitFor();
+  });
+
+  t.test('a service that cannot be reached is said, with the last that came, until it can be again', async (t) => {
+    const page = await openDashboard(t, dashboard, '?view=health', { expected: /ERR_INTERNET_DISCONNECTED/ });
+    await page.locator('.verdict').getByText('Healthy.').waitFor();
+    await page.context().setOffline(true);
+    await page.getByText('This computer is offline.').waitFor();
+    await page.getByRole('alert').getByText('What is shown is the last that came.').waitFor();
+    t.ok(await page.locator('.verdict').isVisible());
+    await page.context().setOffline(false);
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+  });
+});

@@ -1,0 +1,169 @@
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { checkEveryLook, needsBrowser, openDashboard, startDashboard } from './browser.js';
+
+/** How soon one sees what has happened. */
+const soon = { timeout: 3_000 };
+
+t.test('the overview and the requests', { skip: needsBrowser }, async (t) => {
+  const dashboard = await startDashboard();
+  const { url, key } = dashboard;
+  const headers = { authorization: `Bearer ${key}` };
+  const request = async (path: string, init: RequestInit = {}) => {
+    const response = await fetch(`${url}${path}`, init);
+    await response.body?.cancel();
+    return response.headers.get('x-request-id') as string;
+  };
+  for (let i = 0; i < 12; i++) await request('/v1/me', { headers });
+  for (let i = 0; i < 3; i++) await request('/v1/me');
+  for (let i = 0; i < 60; i++) await request(`/lost/${i}`);
+
+  t.test('a request just made is seen within three seconds, and opens to all its fields', async (t) => {
+    const context = { permissions: ['clipboard-read', 'clipboard-write'] };
+    const page = await openDashboard(t, dashboard, '?view=requests', { context });
+    await page.getByText('Live', { exact: true }).waitFor();
+    const id = await request('/just-made', { headers: { 'user-agent': 'a test' } });
+    const row = page.getByRole('button', { name: 'GET /just-made' });
+    await row.waitFor(soon);
+
+    await row.press('Enter');
+    const dialog = page.getByRole('dialog', { name: 'Request' });
+    await dialog.getByText('a test').waitFor();
+    const { createdAt } = (await (await fetch(`${url}/v1/request-logs/${id}`, { headers })).json()) as {
+      createdAt: string;
+    };
+    const text = await dialog.innerText();
+    for (const field of [id, createdAt, 'GET', '/just-made', '404', '127.0.0.1']) t.match(text, field);
+    t.equal(new URL(page.url()).searchParams.get('request'), id, 'a link leads to it');
+    await dialog.getByRole('button', { name: 'Copy the id' }).click();
+    await dialog.getByText('Copied').waitFor();
+    t.equal(await page.evaluate(() => navigator.clipboard.readText()), id);
+
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    t.ok(await row.evaluate((element) => element === document.activeElement), 'focus is where it was');
+  });
+
+  t.test('paused, the list holds still, counts what comes, and shows it when it goes on', async (t) => {
+    const page = await openDashboard(t, dashboard, '?view=requests&path=/paused');
+    await page.getByText('Live', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Pause' }).click();
+    for (let i = 0; i < 3; i++) await request('/paused');
+    const resume = page.getByRole('button', { name: 'Resume (3 new)' });
+    await resume.waitFor(soon);
+    t.equal(await page.locator('.opens-row').count(), 0);
+    await resume.click();
+    await page.locator('.opens-row').nth(2).waitFor(soon);
+    await request('/paused');
+    await page.locator('.opens-row').nth(3).waitFor(soon);
+  });
+
+  t.test('filters are in the URL, for another tab and for going back', async (t) => {
+    const page = await openDashboard(t, dashboard, '?view=requests');
+    const rows = page.locator('.opens-row');
+    await page.getByLabel('Path').fill('/v1/me');
+    await request('/passing');
+    await page.getByText('GET /passing').waitFor(soon);
+    t.equal(await page.getByLabel('Path').inputValue(), '/v1/me', 'what is half typed stays while rows come');
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**/dashboard?view=requests&path=%2Fv1%2Fme');
+    await page.getByLabel('Status').fill('401');
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**/dashboard?view=requests&path=%2Fv1%2Fme&statusCode=401');
+    await page.waitForFunction(() => document.querySelectorAll('.opens-row').length === 3);
+    await page.reload();
+    await rows.nth(2).waitFor();
+    t.equal(await rows.count(), 3);
+    t.equal(await page.getByLabel('Status').inputValue(), '401');
+    await page.goBack();
+    await page.waitForFunction(() => document.querySelectorAll('.opens-row').length > 3);
+    t.equal(await page.getByLabel('Status').inputValue(), '');
+    await page.getByRole('button', { name: 'Clear' }).click();
+    await page.waitForURL('**/dashboard?view=requests');
+    await page.getByText('GET /lost/59').waitFor();
+
+    await page.getByLabel('Status').fill('42');
+    await page.keyboard.press('Enter');
+    t.equal(new URL(page.url()).search, '?view=requests', 'what cannot be is not asked for');
+  });
+
+  t.test('older pages follow each other without one twice', async (t) => {
+    const page = await openDashboard(t, dashboard, '?view=requests&statusCode=404&method=GET');
+    await page.getByRole('button', { name: 'Show older' }).click();
+    await page.getByText('GET /lost/0', { exact: true }).waitFor();
+    const paths = await page.locator('.opens-row').allInnerTexts();
+    const lost = paths.filter((path) => path.includes('/lost/'));
+    t.equal(lost.length, 60);
+    t.equal(new Set(lost).size, 60);
+    t.equal(await page.getByText('Paused', { exact: true }).count(), 1, 'and nothing pushes them out again');
+  });
+
+  t.test('what is filtered is saved as a file', async (t) => {
+    const page = await openDashboard(t, dashboard, '?view=requests&statusCode=401');
+    await page.getByRole('button', { name: 'Export' }).click();
+    await page.getByLabel('CSV').check();
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Download' }).click();
+    const file = await download;
+    t.equal(file.suggestedFilename(), 'request-logs.csv');
+    const lines = readFileSync(await file.path(), 'utf8')
+      .trim()
+      .split('\n');
+    t.match(lines[0], /^id,createdAt,method,path/);
+    t.equal(lines.length, 4);
+    await page.getByText(/^Saved: /).waitFor();
+  });
+
+  t.test('a click on a route or a status narrows the overview down, in the URL, and a chip undoes it', async (t) => {
+    const page = await openDashboard(t, dashboard, '?view=overview&range=15m');
+    const total = page.locator('.figures dd.value').first();
+    await page.getByRole('region', { name: 'Busiest routes' }).getByRole('button', { name: 'GET /v1/me' }).click();
+    await page.waitForURL(/method=GET&route=%2Fv1%2Fme/);
+    await page.waitForFunction(() => document.querySelectorAll('.busiest tbody tr').length === 1);
+    await page.getByRole('button', { name: '401' }).click();
+    await page.waitForURL(/statusCode=401/);
+    await page.waitForFunction(() => document.querySelector('.figures dd.value')?.textContent === '3');
+    await page.reload();
+    await total.filter({ hasText: /^3$/ }).waitFor();
+    await page.getByRole('button', { name: 'Remove the filter GET /v1/me' }).click();
+    await page.getByRole('button', { name: 'Remove the filter status 401' }).click();
+    await page.waitForURL('**/dashboard?view=overview&range=15m');
+    await page.getByRole('button', { name: '30 d' }).click();
+    await page.waitForURL('**/dashboard?view=overview&range=30d');
+    await page.getByText('in the last 30 days').waitFor();
+  });
+
+  t.test('the overview follows by itself, and leads to the requests behind it', async (t) => {
+    const page = await openDashboard(t, dashboard, '?view=overview&range=15m&statusCode=415');
+    await page.getByText('No requests in the last 15 minutes that fit the filter').waitFor();
+    const body = { method: 'POST', headers: { ...headers, 'content-type': 'text/nonsense' }, body: 'x' };
+    await request('/v1/api-keys', body);
+    await page.getByRole('region', { name: 'Busiest routes' }).getByText('/v1/api-keys').waitFor();
+    await page.getByRole('button', { name: 'Show these requests' }).click();
+    await page.getByRole('button', { name: 'POST /v1/api-keys' }).waitFor();
+    t.equal(new URL(page.url()).searchParams.get('statusCode'), '415');
+  });
+
+  t.test('when the service cannot be reached, it says so, keeps what it has, and recovers by itself', async (t) => {
+    const page = await openDashboard(t, dashboard, '?view=overview&range=15m', { expected: /ERR_/ });
+    await page.getByRole('region', { name: 'Busiest routes' }).waitFor();
+    await page.context().setOffline(true);
+    await page.getByText('This computer is offline').waitFor();
+    await page.getByRole('alert').getByText('The service cannot be reached').waitFor();
+    t.ok(await page.getByRole('region', { name: 'Busiest routes' }).isVisible());
+    await page.context().setOffline(false);
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+  });
+
+  t.test('anybody can use them: in the light, in the dark, on a phone', async (t) => {
+    const page = await openDashboard(t, dashboard, '?view=overview');
+    await page.getByRole('region', { name: 'Busiest keys' }).waitFor();
+    await checkEveryLook(t, page, 'the overview');
+    await page.goto(`${url}/dashboard?view=requests&statusCode=401`);
+    await page.locator('.opens-row').first().waitFor();
+    await checkEveryLook(t, page, 'the requests');
+    await page.locator('.opens-row').first().click();
+    await page.getByRole('dialog').getByText('User agent').waitFor();
+    await checkEveryLook(t, page, 'a request');
+  });
+});

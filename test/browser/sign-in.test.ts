@@ -1,0 +1,102 @@
+import t from 'tap';
+import { checkEveryLook, needsBrowser, openDashboard, openPage, startDashboard } from './browser.js';
+
+// What a browser says of every answer from 400 on.
+const refused = /status of (400|401|403|503)/;
+
+t.test('signing in to the dashboard', { skip: needsBrowser }, async (t) => {
+  const dashboard = await startDashboard();
+  const { url, key } = dashboard;
+  const admin = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+  const create = async (body: object): Promise<{ id: string; key: string }> => {
+    const answer = await fetch(`${url}/v1/api-keys`, { method: 'POST', headers: admin, body: JSON.stringify(body) });
+    return (await answer.json()) as { id: string; key: string };
+  };
+
+  t.test('a wrong key, one without admin and an unreachable service are told apart', async (t) => {
+    const page = await openPage(t, url, { expected: /status of (400|401|403|503)|ERR_FAILED|ERR_INTERNET/ });
+    await page.goto(`${url}/dashboard`);
+    const field = page.getByLabel('Admin key');
+    const message = page.getByRole('alert');
+    const attempt = async (given: string) => {
+      await field.fill(given);
+      await page.keyboard.press('Enter');
+      await page.getByRole('button', { name: 'Sign in', disabled: false }).waitFor();
+    };
+    const says = async (words: RegExp) => t.match(await message.filter({ hasText: words }).innerText(), words);
+
+    await attempt(' ');
+    await says(/Paste an admin key/);
+    await attempt('ключ');
+    await says(/does not look like a key/);
+    await attempt(`${key.slice(0, -1)}${key.endsWith('A') ? 'B' : 'A'}`);
+    await says(/not a key of this service/);
+    await attempt((await create({ name: 'reader', scopes: ['read'] })).key);
+    await says(/“reader” is a good key, but not an admin key/);
+    await page.context().setOffline(true);
+    await attempt(key);
+    await says(/cannot be reached/);
+    await page.context().setOffline(false);
+    const problem = { status: 503, title: 'Service Unavailable', detail: 'the database does not answer just now' };
+    await page.route('**/v1/me', (route) => route.fulfill({ status: 503, json: problem }));
+    await attempt(key);
+    await says(/cannot check keys just now: the database does not answer/);
+    await page.unroute('**/v1/me');
+
+    t.equal(await page.evaluate(() => sessionStorage.length + localStorage.length), 0, 'and nothing is kept');
+    await field.fill(key);
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+  });
+
+  t.test('the key leaves as a header only, and is gone after signing out', async (t) => {
+    const page = await openPage(t, url);
+    const sent: { url: string; hasHeader: boolean }[] = [];
+    page.on('request', (request) =>
+      sent.push({ url: request.url(), hasHeader: request.headers().authorization === `Bearer ${key}` }),
+    );
+    await page.goto(`${url}/dashboard?view=requests`);
+    await page.getByLabel('Admin key').fill(key);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.locator('.opens-row').first().waitFor();
+    t.notOk(sent.some(({ url }) => url.includes(key)));
+    t.ok(sent.filter(({ url }) => url.includes('/v1/')).every(({ hasHeader }) => hasHeader));
+    t.equal(await page.evaluate(() => localStorage.length + document.cookie.length), 0);
+    await page.reload();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByLabel('Admin key').waitFor();
+    t.equal(await page.evaluate(() => sessionStorage.length), 0);
+    t.notMatch(await page.content(), key);
+  });
+
+  t.test(
+    'a session whose key is no longer good ends with a word about it, and goes on at the same place',
+    async (t) => {
+      const second = await create({ name: 'second', scopes: ['admin'] });
+      const place = '?view=requests&method=GET&statusCode=200';
+      const page = await openDashboard(t, { url, key: second.key }, place, { expected: refused });
+      await page.getByText('Live', { exact: true }).waitFor();
+      await fetch(`${url}/v1/api-keys/${second.id}`, {
+        method: 'PATCH',
+        headers: admin,
+        body: JSON.stringify({ active: false }),
+      });
+      await page.getByText('The key is no longer good').waitFor();
+      t.equal(new URL(page.url()).search, place);
+      await page.getByLabel('Admin key').fill(key);
+      await page.keyboard.press('Enter');
+      await page.locator('.opens-row').first().waitFor();
+      t.equal(new URL(page.url()).search, place);
+      t.equal(await page.getByLabel('Status').inputValue(), '200');
+    },
+  );
+
+  t.test('anybody can use it: in the light, in the dark, on a phone, by keyboard', async (t) => {
+    const page = await openPage(t, url, { expected: refused });
+    await page.goto(`${url}/dashboard`);
+    await page.keyboard.type('nonsense');
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').filter({ hasText: 'not a key' }).waitFor();
+    await checkEveryLook(t, page, 'signing in');
+  });
+});
