@@ -2,29 +2,51 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { CommandError, parseCommandLine } from '../src/cli/command-line.js';
 import { productionPackages, readLockFile } from './lock-file.js';
 
-// `npm run sbom [-- FILE]` writes what the image is made of, as CycloneDX JSON, to sbom.json or FILE.
-//
 // The tool asks `npm ls`, which also counts what a development install has for the peers of the service's packages:
 // Prisma's CLI, and twice as many packages in all. So it is shown a project that has what the Dockerfile installs.
 
+const usage = `Usage: npm run sbom [-- FILE]
+
+Writes what the image is made of, as CycloneDX JSON, to sbom.json or FILE.
+
+Example: npm run sbom -- /tmp/sbom.json
+`;
+
 const root = join(import.meta.dirname, '..');
 const tool = join(root, 'node_modules/@cyclonedx/cyclonedx-npm/bin/cyclonedx-npm-cli.js');
-const file = resolve(process.argv[2] ?? 'sbom.json');
 
-const lock = readLockFile(root);
-const { devDependencies, ...manifest } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const { devDependencies: _, ...self } = lock.packages[''] as unknown as typeof manifest;
-const packages = Object.fromEntries([['', self], ...productionPackages(lock)]);
-
-const project = mkdtempSync(join(tmpdir(), 'musicez-sbom-'));
 try {
-  writeFileSync(join(project, 'package.json'), JSON.stringify(manifest));
-  writeFileSync(join(project, 'package-lock.json'), JSON.stringify({ ...lock, packages }));
-  // Peers are left out, and `npm ls` finds fault with that. --validate fails where the result is no valid CycloneDX.
-  const options = ['--package-lock-only', '--ignore-npm-errors', '--spec-version', '1.6', '--validate'];
-  execFileSync(process.execPath, [tool, ...options, '--output-file', file], { cwd: project, stdio: 'pipe' });
-} finally {
-  rmSync(project, { recursive: true });
+  const { values, positionals } = parseCommandLine('npm run sbom --', {
+    allowPositionals: true,
+    options: { help: { type: 'boolean', short: 'h' } },
+  });
+  const [file = 'sbom.json', surplus] = positionals;
+  if (surplus !== undefined) throw new CommandError(`"${surplus}" is one FILE too many: try "npm run sbom -- --help"`);
+  if (values.help) process.stdout.write(usage);
+  else write(resolve(file));
+} catch (error) {
+  if (!(error instanceof CommandError)) throw error;
+  process.stderr.write(`sbom: ${error.message}\n`);
+  process.exitCode = 1;
+}
+
+function write(file: string) {
+  const lock = readLockFile(root);
+  const { devDependencies, ...manifest } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const { devDependencies: _, ...self } = lock.packages[''] as unknown as typeof manifest;
+  const packages = Object.fromEntries([['', self], ...productionPackages(lock)]);
+
+  const project = mkdtempSync(join(tmpdir(), 'musicez-sbom-'));
+  try {
+    writeFileSync(join(project, 'package.json'), JSON.stringify(manifest));
+    writeFileSync(join(project, 'package-lock.json'), JSON.stringify({ ...lock, packages }));
+    // Peers are left out, and `npm ls` finds fault with that. --validate fails where the result is no valid CycloneDX.
+    const options = ['--package-lock-only', '--ignore-npm-errors', '--spec-version', '1.6', '--validate'];
+    execFileSync(process.execPath, [tool, ...options, '--output-file', file], { cwd: project, stdio: 'pipe' });
+  } finally {
+    rmSync(project, { recursive: true });
+  }
 }

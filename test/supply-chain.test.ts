@@ -3,13 +3,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { productionPackages, readLockFile } from '../deploy/lock-file.js';
+import { onceIsEnough } from './database.js';
+import { root } from './root.js';
+
+onceIsEnough();
 
 // 129 are installed: 48 for Fastify itself, 30 for the page of the documentation, 20 for Prisma and pg. The rest of the
 // service takes one to nine a piece. There is room for what a release of one of them may bring, and not for another
 // dependency with a tree of its own: whoever wants one raises this number and says what for.
 const mostPackages = 135;
 
-const root = join(import.meta.dirname, '..');
 const lock = readLockFile(root);
 const production = productionPackages(lock);
 const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');

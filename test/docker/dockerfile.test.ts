@@ -6,9 +6,12 @@ import { promisify } from 'node:util';
 import t from 'tap';
 import { loadConfig } from '../../src/config/index.js';
 import { startApp } from '../app.js';
-import { ownDatabase } from '../database.js';
+import { onceIsEnough, ownDatabase } from '../database.js';
 import { freePort } from '../process.js';
-import { readDockerfile, root } from './dockerfile.js';
+import { root } from '../root.js';
+import { readDockerfile } from './dockerfile.js';
+
+onceIsEnough();
 
 const instructions = readDockerfile();
 const image = instructions.filter(({ stage }) => stage === undefined);

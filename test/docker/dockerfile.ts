@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { root } from '../root.js';
 
 /** One of the Dockerfile's instructions, its lines joined. */
 export interface Instruction {
@@ -10,7 +11,6 @@ export interface Instruction {
 }
 
 /** The project's directory. */
-export const root = join(import.meta.dirname, '../..');
 
 /** Reads the project's Dockerfile, in order. What comes before the first FROM is of the image's stage too. */
 export function readDockerfile(): Instruction[] {

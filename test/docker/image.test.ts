@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import t from 'tap';
 import { productionPackages, readLockFile } from '../../deploy/lock-file.js';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
-import { ownDatabase } from '../database.js';
+import { needsPostgres, ownDatabase } from '../database.js';
 import { run, untilStatus } from '../process.js';
-import { readDockerfile, root } from './dockerfile.js';
+import { root } from '../root.js';
+import { readDockerfile } from './dockerfile.js';
 
 // What the image has in /app, put together as the Dockerfile does it, without an engine for containers. It is not below the
 // project, where Node.js would find in the project's own node_modules what the image lacks.
@@ -76,4 +77,12 @@ t.test('what the image has is enough: for the commands, and for every page and r
 
   service.child.kill('SIGTERM');
   t.equal(await service.exited, 0);
+});
+
+t.test('without a key its log has the command that makes one there', { skip: needsPostgres }, async (t) => {
+  const variables = { ...(await ownDatabase()), PORT: '0', HOST: '127.0.0.1', NODE_OPTIONS: '' };
+  const service = run(join(app, 'dist/src/server.js'), [], variables);
+  const [, args = ''] = await service.waitFor(/there is no API key yet: node dist\/src\/cli\.js ([^,]+), or/);
+  const cli = run(join(app, 'dist/src/cli.js'), args.split(' '), variables);
+  t.equal(await cli.exited, 0, cli.stderr());
 });

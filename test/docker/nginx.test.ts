@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { runListening, temporaryDirectory, unlessInstalled } from '../deploy/proxy-processes.js';
 import { freePort } from '../process.js';
-import { root } from './dockerfile.js';
+import { root } from '../root.js';
 
 const skip = unlessInstalled('nginx', '-v');
 

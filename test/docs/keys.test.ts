@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
+import { root } from '../root.js';
 
-const page = readFileSync(join(import.meta.dirname, '../../docs/keys.md'), 'utf8');
+const page = readFileSync(join(root, 'docs/keys.md'), 'utf8');
 
 t.test("the scanner's expression finds a key in a text, and nothing else", async (t) => {
   const [, source = ''] = /Regular expression: `([^`]+)`/.exec(page) ?? [];

@@ -4,8 +4,9 @@ import t from 'tap';
 import { firstIdAt } from '../../plugins/request-log/record.js';
 import { startApp } from '../app.js';
 import { ownDatabase } from '../database.js';
+import { root } from '../root.js';
 
-const page = readFileSync(join(import.meta.dirname, '../../docs/request-log.md'), 'utf8');
+const page = readFileSync(join(root, 'docs/request-log.md'), 'utf8');
 const dayMs = 86_400_000;
 
 t.test('a log that was too large for its migration moves into its days while the service runs', async (t) => {

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { parse } from 'yaml';
+import { root } from '../root.js';
 
 interface Step {
   uses?: string;
@@ -19,7 +20,7 @@ interface Workflow {
   jobs: Record<string, Job>;
 }
 
-const github = join(import.meta.dirname, '../../.github');
+const github = join(root, '.github');
 const files = readdirSync(join(github, 'workflows'));
 const workflows = files.map((name) => {
   const text = readFileSync(join(github, 'workflows', name), 'utf8');

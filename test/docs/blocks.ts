@@ -1,0 +1,34 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '../root.js';
+
+/** Every page that people read, from the root of the project. */
+export const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  ...readdirSync(join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
+
+export function textOf(page: string): string {
+  return readFileSync(join(root, page), 'utf8');
+}
+
+/** The fenced blocks of a page in this language, in order, without what they are indented by. */
+export function blocksOf(page: string, ...languages: string[]): string[] {
+  return [...textOf(page).matchAll(/^( *)```(\w+)\n([\s\S]*?)^ *```$/gm)]
+    .filter(([, , language = '']) => languages.includes(language))
+    .map(([, indent = '', , code = '']) => code.replaceAll(new RegExp(`^${indent}`, 'gm'), ''));
+}
+
+/** The commands of a page's shell blocks, in order: lines that go on with a backslash are one, comments are none. */
+export function commandsOf(page: string): string[] {
+  return blocksOf(page, 'sh', 'bash').flatMap((block) =>
+    block
+      .replaceAll(/ *\\\n */g, ' ')
+      .split('\n')
+      .filter((line) => line.trim() !== '' && !line.startsWith('#')),
+  );
+}
