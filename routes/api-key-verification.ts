@@ -51,7 +51,7 @@ export const apiKeyVerificationRoutes: FastifyPluginAsyncTypebox = async (app) =
         description: 'Counts as a use of that key, if it is good. Nothing is told of a key but to who has all of it.',
         security: keySecurity,
         body: Question,
-        response: { 200: Answer, ...problems(400, 401, 403, 413, 415, 429, 503) },
+        response: { 200: Answer, ...problems(400, 401, 403, 413, 415, 429, 500, 503) },
       },
     },
     async (request) => {

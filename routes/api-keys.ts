@@ -19,7 +19,7 @@ import { Deleted, IdParams, Page, pageOf } from './fields.js';
 export const apiKeyRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.addHook('onRequest', app.requireApiKey(adminScope));
   const schema = { tags: ['keys'], security: keySecurity };
-  const refusals = problems(400, 401, 403, 429, 503);
+  const refusals = problems(400, 401, 403, 429, 500, 503);
 
   app.post(
     '/v1/api-keys',

@@ -52,6 +52,9 @@ const Allowed = Type.Null({
   },
 });
 
+/** What a path item of OpenAPI 3.0 can tell of; a HEAD goes with each GET. */
+const documented = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
+
 const BadQuestion = createError('VALIDATION_FAILED', 'the question is malformed', 403);
 const CheckFailed = createError('CHECK_FAILED', 'this API key could not be checked', 403);
 
@@ -76,7 +79,6 @@ export const forwardAuthRoutes: FastifyPluginAsyncTypebox<ForwardAuthOptions> = 
   };
   const schema = {
     tags: ['keys'],
-    operationId: 'authorize',
     summary: 'Whether a request may pass, for reverse proxies',
     description:
       'Any method will do. X-Original-Method and X-Original-URI, or X-Forwarded-Method and X-Forwarded-Uri, say what stands in the request log, where TRUST_PROXY covers the caller.',
@@ -84,12 +86,14 @@ export const forwardAuthRoutes: FastifyPluginAsyncTypebox<ForwardAuthOptions> = 
     querystring: Question,
     response: { 200: Allowed, 204: Allowed, ...problems(401, 403, 429) },
   };
-  app.route({ ...route, method: 'GET', schema });
   // A proxy may ask by the method of the original request, whatever that is.
-  for (const method of METHODS.filter((method) => !['GET', 'CONNECT'].includes(method))) {
-    if (!app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true });
-    app.route({ ...route, method, schema: { querystring: Question, hide: true } });
-  }
+  const methods = METHODS.filter((method) => method !== 'CONNECT');
+  for (const method of methods.filter((method) => !app.supportedMethods.includes(method)))
+    app.addHttpMethod(method, { hasBody: true });
+  for (const method of documented)
+    app.route({ ...route, method, schema: { ...schema, operationId: operationIdOf(method) } });
+  const others = methods.filter((method) => !documented.includes(method));
+  app.route({ ...route, method: others, schema: { querystring: Question, hide: true } });
 
   /** The request log is about what people asked for. */
   async function nameOriginal(request: FastifyRequest) {
@@ -118,6 +122,10 @@ async function allow(request: FastifyRequest, reply: FastifyReply) {
     .code(allowed === '200' ? 200 : 204)
     .headers(identityOf(apiKey))
     .send();
+}
+
+function operationIdOf(method: string): string {
+  return method === 'GET' ? 'authorize' : `authorize${method.charAt(0)}${method.slice(1).toLowerCase()}`;
 }
 
 function unreachable() {

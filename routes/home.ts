@@ -22,7 +22,7 @@ export const homeRoutes: FastifyPluginAsyncTypebox<{ version: string }> = async 
         tags: ['service'],
         operationId: 'getHome',
         summary: 'What this is',
-        response: { 200: Home, ...problems(400) },
+        response: { 200: Home, ...problems(400, 500) },
       },
     },
     async () => ({

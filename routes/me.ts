@@ -38,7 +38,7 @@ export const meRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'getMe',
         summary: 'The calling key',
         security: keySecurity,
-        response: { 200: Me, ...problems(400, 401, 429, 503) },
+        response: { 200: Me, ...problems(400, 401, 429, 500, 503) },
       },
     },
     async (request) => {

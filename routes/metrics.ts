@@ -13,7 +13,7 @@ export const metricsRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags: ['service'],
         operationId: 'getMetrics',
         summary: 'Metrics for Prometheus',
-        response: { 200: { description: 'Text exposition', content: { 'text/plain': text } }, ...problems(400) },
+        response: { 200: { description: 'Text exposition', content: { 'text/plain': text } }, ...problems(400, 500) },
       },
     },
     async (_request, reply) => {

@@ -56,7 +56,7 @@ export const probeRoutes: FastifyPluginAsyncTypebox<{ version: string }> = async
         response: {
           200: Health,
           503: { ...Health, description: 'The database does not answer', examples: [healthOf('unhealthy')] },
-          ...problems(400),
+          ...problems(400, 500),
         },
       },
     },
@@ -80,7 +80,7 @@ export const probeRoutes: FastifyPluginAsyncTypebox<{ version: string }> = async
         tags: ['service'],
         operationId: 'getLiveness',
         summary: 'Whether the event loop turns',
-        response: { 200: Live, ...problems(400) },
+        response: { 200: Live, ...problems(400, 500) },
       },
     },
     async () => ({ status: 'live' as const }),
@@ -97,7 +97,7 @@ export const probeRoutes: FastifyPluginAsyncTypebox<{ version: string }> = async
         response: {
           200: Ready,
           503: { ...Ready, description: 'It is starting or stopping', examples: [{ status: 'not ready' }] },
-          ...problems(400),
+          ...problems(400, 500),
         },
       },
     },

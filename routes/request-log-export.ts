@@ -34,7 +34,7 @@ export const requestLogExportRoutes: FastifyPluginAsyncTypebox = async (app) => 
             },
             content: { 'application/x-ndjson': file('ndjson'), 'text/csv': file('csv') },
           },
-          ...problems(400, 401, 403, 429, 503),
+          ...problems(400, 401, 403, 429, 500, 503),
         },
       },
     },

@@ -13,6 +13,7 @@ const example = {
   userAgent: 'curl/8.5.0',
   apiKeyId: '019b8a11-5d20-7b0c-a1c4-0e8f7d6b5a49',
   createdAt: '2026-01-31T09:30:00.000Z',
+  route: '/v1/me',
 };
 
 /** A row, as an answer has it. */
@@ -27,6 +28,10 @@ export const RequestLogEntry = Type.Object(
     userAgent: nullable(Type.String()),
     apiKeyId: nullable(Type.String(), { description: 'The calling key' }),
     createdAt: Timestamp,
+    route: nullable(Type.String(), {
+      description:
+        'The template of the path; empty where no route matched, null if logged by a version that did not keep it',
+    }),
   },
   { description: 'The request', examples: [example] },
 );
@@ -50,6 +55,14 @@ export const requestLogFilter = {
       pattern: lineOfText,
       description: 'Without the query string',
       examples: ['/v1/me'],
+    }),
+  ),
+  route: Type.Optional(
+    Type.String({
+      maxLength: 1024,
+      pattern: lineOfText,
+      description: 'The template of the path, empty for requests that no route matched',
+      examples: ['/v1/api-keys/:id'],
     }),
   ),
   statusCode: Type.Optional(Type.Integer({ minimum: 100, maximum: 599, examples: [500] })),
@@ -78,12 +91,13 @@ export type RequestLogExport = Static<typeof RequestLogExport>;
  * @param before only ids lower than this one
  */
 export function conditionsOf(filter: RequestLogFilter, before?: string) {
-  const { from, to, method, path, statusCode, minDuration, apiKeyId } = filter;
+  const { from, to, method, path, route, statusCode, minDuration, apiKeyId } = filter;
   const end = [before, to && firstIdAt(new Date(to))].filter((id) => id !== undefined).sort()[0];
   return {
     id: { ...(from && { gte: firstIdAt(new Date(from)) }), ...(end && { lt: end }) },
     ...(method && { method }),
     ...(path && { path }),
+    ...(route !== undefined && { route }),
     ...(statusCode && { statusCode }),
     ...(minDuration && { duration: { gte: minDuration } }),
     ...(apiKeyId && { apiKeyId }),

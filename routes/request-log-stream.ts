@@ -55,7 +55,7 @@ export const requestLogStreamRoutes: FastifyPluginAsyncTypebox = async (app) => 
               },
             },
           },
-          ...problems(400, 401, 403, 429, 503),
+          ...problems(400, 401, 403, 429, 500, 503),
         },
       },
     },
@@ -87,10 +87,11 @@ export const requestLogStreamRoutes: FastifyPluginAsyncTypebox = async (app) => 
   );
 };
 
-function acceptorOf({ method, path, statusCode, minDuration, apiKeyId }: typeof Filter.static) {
+function acceptorOf({ method, path, route, statusCode, minDuration, apiKeyId }: typeof Filter.static) {
   return (record: RequestRecord) =>
     (method === undefined || record.method === method) &&
     (path === undefined || record.path === path) &&
+    (route === undefined || record.route === route) &&
     (statusCode === undefined || record.statusCode === statusCode) &&
     (minDuration === undefined || Math.round(record.durationMs) >= minDuration) &&
     (apiKeyId === undefined || record.apiKeyId === apiKeyId);
@@ -107,7 +108,7 @@ function eventOf(event: string, data: object, id?: string) {
 }
 
 /** As its row will be. */
-function entryOf({ id, method, path, statusCode, durationMs, ip, userAgent, apiKeyId }: RequestRecord) {
+function entryOf({ id, method, path, route, statusCode, durationMs, ip, userAgent, apiKeyId }: RequestRecord) {
   const createdAt = new Date(arrivalOf(id));
-  return { id, method, path, statusCode, duration: Math.round(durationMs), ip, userAgent, apiKeyId, createdAt };
+  return { id, method, path, statusCode, duration: Math.round(durationMs), ip, userAgent, apiKeyId, createdAt, route };
 }

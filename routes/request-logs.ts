@@ -13,7 +13,7 @@ const NoSuchEntry = createError('REQUEST_LOG_NOT_FOUND', 'there is no logged req
 export const requestLogRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.addHook('onRequest', app.requireApiKey(adminScope));
   const schema = { tags: ['request log'], security: keySecurity };
-  const refusals = problems(400, 401, 403, 429, 503);
+  const refusals = problems(400, 401, 403, 429, 500, 503);
 
   app.get(
     '/v1/request-logs',

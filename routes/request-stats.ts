@@ -151,7 +151,7 @@ export const requestStatsRoutes: FastifyPluginAsyncTypebox = async (app) => {
           'From statistics by minute or, where the interval is whole hours or days, by hour or day. They are as exact as the rows. The percentiles of several routes leave out exports and streams of the log, which last as long as their clients like.',
         security: keySecurity,
         querystring: Question,
-        response: { 200: Stats, ...problems(400, 401, 403, 429, 503) },
+        response: { 200: Stats, ...problems(400, 401, 403, 429, 500, 503) },
       },
     },
     async (request) => {
@@ -172,7 +172,7 @@ export const requestStatsRoutes: FastifyPluginAsyncTypebox = async (app) => {
           'From the same statistics: by minute or, where the interval is whole hours or days, by hour or day.',
         security: keySecurity,
         querystring: KeyQuestion,
-        response: { 200: KeyStats, ...problems(400, 401, 403, 429, 503) },
+        response: { 200: KeyStats, ...problems(400, 401, 403, 429, 500, 503) },
       },
     },
     async (request) => {

@@ -17,19 +17,19 @@ const connections = 2;
  * work out its hash anew.
  */
 const rowsOf = (table: string) => `
-  INSERT INTO ${table} (id, method, path, "statusCode", duration, ip, "userAgent", "apiKeyId", "createdAt")
+  INSERT INTO ${table} (id, method, path, "statusCode", duration, ip, "userAgent", "apiKeyId", "createdAt", route)
   SELECT substr(ms, 1, 8) || '-' || substr(ms, 9, 4) || '-7' || substr(hash, 1, 3) || '-8' || substr(hash, 4, 3) || '-'
       || substr(hash, 7, 12),
     CASE WHEN route < 8 THEN 'GET' ELSE 'POST' END,
-    '/v1/' || (ARRAY['me', 'orders', 'orders', 'customers', 'products', 'search', 'prices', 'stock', 'orders', 'payments'])[route + 1]
-      || CASE WHEN route IN (2, 3, 4) THEN '/' || (chance * 10000)::int ELSE '' END,
+    resource || CASE WHEN route IN (2, 3, 4) THEN '/' || (chance * 10000)::int ELSE '' END,
     CASE WHEN chance < 0.00002 THEN 503 WHEN chance < 0.005 THEN 500 WHEN chance < 0.03 THEN 404
       WHEN route >= 8 THEN 201 ELSE 200 END,
     round(exp(luck * 6) + CASE WHEN chance > 0.9995 THEN chance * 2000 ELSE 0 END), '10.0.0.' || (i % 250),
     (ARRAY['curl/8.5.0', 'undici', 'python-requests/2.32', 'Go-http-client/1.1', 'okhttp/4.12'])[i % 5 + 1],
     '00000000-0000-7000-8000-' || lpad(CASE WHEN i % ($2::int / ${rareRowsADay} + 1) = 0 THEN '0'
       ELSE least(floor(-ln(1 - luck * 0.9999) * 4)::int + 1, 40)::text END, 12, '0'),
-    $1::timestamp + at * interval '1 millisecond'
+    $1::timestamp + at * interval '1 millisecond',
+    resource || CASE WHEN route IN (2, 3, 4) THEN '/:id' ELSE '' END
   FROM (
     SELECT i, i * 86400000 / $2::bigint AS at, md5(i::text || $1::text) AS hash,
       lpad(to_hex((extract(epoch FROM $1::timestamp) * 1000)::bigint + i * 86400000 / $2::bigint), 12, '0') AS ms
@@ -37,7 +37,9 @@ const rowsOf = (table: string) => `
   ) AS request,
   LATERAL (SELECT ('x' || substr(hash, 19, 1))::bit(4)::int * 10 / 16 AS route,
     ('x' || substr(hash, 20, 6))::bit(24)::int / 16777216.0::float8 AS chance,
-    ('x' || substr(hash, 26, 6))::bit(24)::int / 16777216.0::float8 AS luck OFFSET 0) AS dice`;
+    ('x' || substr(hash, 26, 6))::bit(24)::int / 16777216.0::float8 AS luck OFFSET 0) AS dice,
+  LATERAL (SELECT '/v1/' || CASE WHEN route = 9 AND chance < 0.0001 THEN 'refunds' ELSE (ARRAY['me', 'orders', 'orders',
+    'customers', 'products', 'search', 'prices', 'stock', 'orders', 'payments'])[route + 1] END AS resource) AS named`;
 
 /** Each replica adds to a share of the statistics of its own. */
 const replicas = 3;
@@ -45,7 +47,7 @@ const shard = `ascii(right(id, 1)) % ${replicas} AS shard`;
 
 const statsOf = (table: string) => `
   WITH bins AS MATERIALIZED (
-    SELECT date_trunc('minute', "createdAt") AS start, regexp_replace(path, '/\\d+$', '/:id') AS route, method, "statusCode",
+    SELECT date_trunc('minute', "createdAt") AS start, route, method, "statusCode",
       ${shard}, ceil(ln(greatest(duration, 0.5::float8) / 0.01) / ln(1.2::float8))::int AS bucket, count(*) AS n
     FROM ${table} GROUP BY 1, 2, 3, 4, 5, 6
   ), periods AS (

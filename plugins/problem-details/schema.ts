@@ -40,6 +40,7 @@ const examples: Record<number, Pick<Problem, 'code' | 'detail' | 'errors'>> = {
   414: { code: 'MAX_PARAM_LENGTH', detail: 'a part of the path is too long' },
   415: { code: 'INVALID_MEDIA_TYPE', detail: 'Unsupported Media Type' },
   429: { code: 'RATE_LIMITED', detail: 'this API key may make 60 requests a minute' },
+  500: { code: 'INTERNAL_ERROR', detail: 'the service failed to answer this request' },
   503: { code: 'DATABASE_UNAVAILABLE', detail: 'the database does not answer just now' },
 };
 

@@ -1,7 +1,18 @@
 import { stringify } from 'csv-stringify/sync';
 import type { Prisma, PrismaClient, RequestLog } from '../prisma/generated/client.js';
 
-const columns = ['id', 'createdAt', 'method', 'path', 'statusCode', 'duration', 'ip', 'userAgent', 'apiKeyId'] as const;
+const columns = [
+  'id',
+  'createdAt',
+  'method',
+  'path',
+  'statusCode',
+  'duration',
+  'ip',
+  'userAgent',
+  'apiKeyId',
+  'route',
+] as const;
 
 export const exportFormats = {
   ndjson: {

@@ -20,8 +20,8 @@ const insert = (onConflict: string, counted: string) => `
     FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::text[], $7::text[], $8::text[], $9::bigint[],
       $10::text[], $11::int[]) AS batch (id, method, path, status, duration, ip, agent, key_id, arrived, route, bucket)
   ), stored AS (
-    INSERT INTO request_logs (id, method, path, "statusCode", duration, ip, "userAgent", "apiKeyId", "createdAt")
-    SELECT id, method, path, status, duration, ip, agent, key_id, timestamp 'epoch' + arrived * interval '1 millisecond'
+    INSERT INTO request_logs (id, method, path, "statusCode", duration, ip, "userAgent", "apiKeyId", "createdAt", route)
+    SELECT id, method, path, status, duration, ip, agent, key_id, timestamp 'epoch' + arrived * interval '1 millisecond', route
     FROM batch ${onConflict}
     RETURNING id
   ), minutes AS MATERIALIZED (

@@ -5,8 +5,8 @@ import { CommandError, parseCommandLine } from './command-line.js';
 const usage = `Usage: npm run logs -- COMMAND
 
   export --format ndjson|csv
-         [--from TIME] [--to TIME] [--method METHOD] [--path PATH] [--status-code NUMBER]
-         [--min-duration MS] [--api-key-id ID]
+         [--from TIME] [--to TIME] [--method METHOD] [--path PATH] [--route ROUTE]
+         [--status-code NUMBER] [--min-duration MS] [--api-key-id ID]
                          write all requests that fit, oldest first; TO itself does not count
 
 Works on the database at DATABASE_URL; without one on the embedded database, while no server has it open.
@@ -34,6 +34,7 @@ const queryOptions = {
   to: { option: 'to', takes: 'a time such as 2026-01-31T09:30:00Z' },
   method: { option: 'method', takes: 'a method in capitals, such as GET' },
   path: { option: 'path', takes: 'a whole path without query string, such as /v1/me' },
+  route: { option: 'route', takes: 'a template such as /v1/api-keys/:id' },
   statusCode: { option: 'status-code', takes: 'a whole number from 100 to 599' },
   minDuration: { option: 'min-duration', takes: 'a whole number of milliseconds' },
   apiKeyId: { option: 'api-key-id', takes: 'the id that "keys list" shows' },
@@ -74,6 +75,7 @@ function parse(args: string[]) {
       to: { type: 'string' },
       method: { type: 'string' },
       path: { type: 'string' },
+      route: { type: 'string' },
       'status-code': { type: 'string' },
       'min-duration': { type: 'string' },
       'api-key-id': { type: 'string' },

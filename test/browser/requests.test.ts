@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
+import { untilStatus } from '../process.js';
 import { checkEveryLook, needsBrowser, openDashboard, startDashboard } from './browser.js';
 
 /** How soon one sees what has happened. */
@@ -131,6 +132,30 @@ t.test('the overview and the requests', { skip: needsBrowser }, async (t) => {
     await page.getByRole('button', { name: '30 d' }).click();
     await page.waitForURL('**/dashboard?view=overview&range=30d');
     await page.getByText('in the last 30 days').waitFor();
+  });
+
+  t.test('so are the busiest keys, and a route with a parameter leads to its requests', async (t) => {
+    const id = await request('/v1/me', { headers });
+    await untilStatus(`${url}/v1/request-logs/${id}`, 200, { headers });
+    const page = await openDashboard(t, dashboard, '?view=overview&range=15m&method=GET&route=/v1/request-logs/:id');
+    const keys = page.locator('.keys-busy');
+    await keys.getByRole('button', { name: 'bootstrap' }).waitFor();
+    t.ok(Number(await keys.locator('td').nth(1).textContent()) < 12, 'and not all that it asked');
+    await page.getByRole('button', { name: 'Show these requests' }).click();
+    await page
+      .getByRole('button', { name: `GET /v1/request-logs/${id}` })
+      .first()
+      .click();
+    t.equal(new URL(page.url()).searchParams.get('route'), '/v1/request-logs/:id');
+    await page.getByRole('dialog').getByText('/v1/request-logs/:id').waitFor();
+
+    await page.goto(`${url}/dashboard?view=overview&range=15m&statusCode=401`);
+    await keys.getByText('Nobody presented a key.').waitFor();
+    await page.goto(`${url}/dashboard?view=overview&range=15m&statusCode=404`);
+    await page.getByRole('region', { name: 'Busiest routes' }).getByText('no route matched').click();
+    await page.waitForURL(/route=-/);
+    await page.getByRole('button', { name: 'Show these requests' }).click();
+    await page.getByRole('button', { name: 'GET /lost/59' }).waitFor();
   });
 
   t.test('the overview follows by itself, and leads to the requests behind it', async (t) => {

@@ -14,8 +14,15 @@ export interface Call {
 
 const nobodysId = '00000000-0000-4000-8000-000000000000';
 const times = 'from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z';
-const nothing = `${times}&method=GET&path=/x&statusCode=500&minDuration=10&apiKeyId=${nobodysId}`;
+const nothing = `${times}&method=GET&path=/x&route=/x/:id&statusCode=500&minDuration=10&apiKeyId=${nobodysId}`;
 const noRange = { status: 400, query: 'from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z' };
+
+const authorized: Call[] = [
+  { status: 204 },
+  { status: 204, key: 'limited' },
+  { status: 200, query: 'allowed=200&scope=orders:read' },
+  { status: 403, query: 'scope=orders:read', key: 'nobody' },
+];
 
 /**
  * What to ask each operation, by its `operationId`, beyond `commonCalls`. `«id»` and such stand for what there is only when
@@ -31,12 +38,9 @@ export const calls: Record<string, Call[]> = {
     { status: 200, key: 'nobody' },
     { status: 200, key: 'limited' },
   ],
-  authorize: [
-    { status: 204 },
-    { status: 204, key: 'limited' },
-    { status: 200, query: 'allowed=200&scope=orders:read' },
-    { status: 403, query: 'scope=orders:read', key: 'nobody' },
-  ],
+  ...Object.fromEntries(
+    ['', 'Post', 'Put', 'Patch', 'Delete', 'Options', 'Trace'].map((method) => [`authorize${method}`, authorized]),
+  ),
   createApiKey: [
     { status: 201, body: { name: 'made' } },
     {

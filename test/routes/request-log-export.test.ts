@@ -20,6 +20,7 @@ const rows = Array.from({ length: 2_500 }, (_, i) => ({
   ip: '127.0.0.1',
   userAgent: i === 7 ? odd : null,
   createdAt: new Date(),
+  route: '/row/:n',
 }));
 await app.prisma.requestLog.createMany({ data: rows });
 
@@ -49,7 +50,7 @@ t.test('csv quotes what needs it, and holds no formula', async (t) => {
   t.equal(answer.headers['content-type'], 'text/csv; charset=utf-8');
   t.equal(
     answer.body.replace(/\d{4}-[^,]*Z/, 'TIME'),
-    `id,createdAt,method,path,statusCode,duration,ip,userAgent,apiKeyId\n${rows[7]?.id},TIME,GET,/row/7,200,7,127.0.0.1,"'=1+1,""\n\\é",\n`,
+    `id,createdAt,method,path,statusCode,duration,ip,userAgent,apiKeyId,route\n${rows[7]?.id},TIME,GET,/row/7,200,7,127.0.0.1,"'=1+1,""\n\\é",,/row/:n\n`,
   );
 });
 

@@ -63,6 +63,12 @@ t.test('it can be about some requests only', async (t) => {
   t.equal((await next())?.data.path, '/wanted');
   t.equal((await next())?.data.path, '/wanted');
   close();
+
+  const ofRoute = await listen('?route=/v1/request-logs/:id');
+  const unknown = '/v1/request-logs/019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07';
+  for (const path of ['/v1/request-logs', unknown]) await fetch(url + path);
+  t.match((await ofRoute.next())?.data, { path: unknown, route: '/v1/request-logs/:id' });
+  ofRoute.close();
 });
 
 t.test('who is too slow is told how many requests were missed', async (t) => {

@@ -20,6 +20,7 @@ t.test('an answered request is found by its x-request-id, with what it was', asy
     id: headers['x-request-id'],
     method: 'GET',
     path: '/v1/me',
+    route: '/v1/me',
     statusCode: 200,
     ip: '127.0.0.1',
     userAgent: 'tester/1',
@@ -39,6 +40,9 @@ t.test('every filter keeps what it names and drops the rest', async (t) => {
   t.equal((await list('path=/filtered&statusCode=200')).data.length, 0);
   t.equal((await list('path=/filtered&minDuration=100000')).data.length, 0);
   const { body: me } = await request('GET', '/v1/me');
+  await request('GET', `/v1/api-keys/${me.id}`);
+  t.strictSame(await paths('route=/v1/api-keys/:id'), [`/v1/api-keys/${me.id}`]);
+  t.strictSame(await paths('route=&method=POST'), ['/filtered'], 'those that no route matched');
   const mine = await list(`apiKeyId=${me.id}&limit=500`);
   t.ok(mine.data.length > 0);
   t.ok(mine.data.every((row: { apiKeyId: string }) => row.apiKeyId === me.id));
@@ -84,6 +88,7 @@ t.test('a bad filter is refused by name', async (t) => {
     ['to=2026-13-01T00:00:00Z', 'to'],
     ['method=get', 'method'],
     ['path=%00', 'path'],
+    ['route=%00', 'route'],
     ['statusCode=99', 'statusCode'],
     ['statusCode=2xx', 'statusCode'],
     ['minDuration=-1', 'minDuration'],

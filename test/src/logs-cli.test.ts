@@ -26,6 +26,7 @@ const rows = Array.from({ length: 2_500 }, (_, i) => ({
   id: firstIdAt(at(i)),
   method: i % 2 ? 'GET' : 'POST',
   path: `/row/${i}`,
+  route: '/row/:n',
   statusCode: i % 5 ? 200 : 500,
   duration: i,
   ip: '127.0.0.1',
@@ -92,6 +93,7 @@ t.test('what it writes is what the service answers to the same filters', async (
     [['--format', 'ndjson', '--min-duration', '2490'], 'format=ndjson&minDuration=2490', 10],
     [['--format', 'ndjson', '--method', 'POST'], 'format=ndjson&method=POST', 1_250],
     [['--format', 'ndjson', '--api-key-id', apiKeyId], `format=ndjson&apiKeyId=${apiKeyId}`, 1],
+    [['--format', 'csv', '--route', '/row/:n'], 'format=csv&route=/row/:n', 2_500],
     [['--format', 'csv', '--path', '/nowhere'], 'format=csv&path=/nowhere', 0],
   ] as const) {
     const { body } = await app.inject({ url: `/v1/request-logs/export?${query}`, headers });

@@ -1,6 +1,6 @@
 import { appendFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import t from 'tap';
 import { markRolledBack } from '../../../plugins/database/migrations/index.js';
 import { openDatabase } from '../../../plugins/database/open.js';
@@ -40,7 +40,8 @@ t.test('rows that were there before the log had days are in their day afterwards
   const own = loadConfig(await ownDatabase({ migrated: false })).database;
   const earlier = mkdtempSync(join(tmpdir(), 'musicez-prisma-'));
   t.teardown(() => rmSync(earlier, { recursive: true }));
-  cpSync(options.prismaDir, earlier, { recursive: true, filter: (path) => !/_request_log_days(_apart)?$/.test(path) });
+  const isEarlier = (path: string) => !/^\d{14}_/.test(basename(path)) || basename(path) < '20261123110000';
+  cpSync(options.prismaDir, earlier, { recursive: true, filter: isEarlier });
   const old = openDatabase({ ...own, prismaDir: earlier });
   await old.start(() => {});
   await old.migrate(version);
@@ -56,15 +57,17 @@ t.test('rows that were there before the log had days are in their day afterwards
   await database.start(() => {});
   t.strictSame((await database.migrate(version)).applied, [
     '20261123110000_request_log_days',
+    '20261123130000_request_stats',
     '20261124160000_request_log_days_apart',
+    '20261126180000_request_log_route',
   ]);
   const { rows } = await database.pool.query(
-    `SELECT id, tableoid::regclass::text AS day, path, "apiKeyId" FROM request_logs ORDER BY id`,
+    `SELECT id, tableoid::regclass::text AS day, path, "apiKeyId", route FROM request_logs ORDER BY id`,
   );
   t.strictSame(rows, [
-    { id: ids[0], day: 'request_logs_20260104', path: '/old', apiKeyId: 'k' },
-    { id: ids[1], day: 'request_logs_20261123', path: '/old', apiKeyId: 'k' },
-    { id: ids[2], day: 'request_logs_default', path: '/old', apiKeyId: 'k' },
+    { id: ids[0], day: 'request_logs_20260104', path: '/old', apiKeyId: 'k', route: null },
+    { id: ids[1], day: 'request_logs_20261123', path: '/old', apiKeyId: 'k', route: null },
+    { id: ids[2], day: 'request_logs_default', path: '/old', apiKeyId: 'k', route: null },
   ]);
   await database.close();
 });

@@ -4,26 +4,25 @@ import { nameOf, useKeyNames } from '../key-names.js';
 import { count, share } from '../parts/numbers.js';
 import { Empty } from '../parts/part.js';
 import { type Column, Table } from '../parts/table.js';
-import { goTo } from '../place.js';
+import { type Choice, goTo } from '../place.js';
 
-type Keys = Wire<Stats>['keys'];
-type Key = NonNullable<Keys>[number];
+export type KeyFigures = NonNullable<Wire<Stats>['keys']>[number];
 
 const shown = 8;
 
 interface KeyListProps {
-  /** Null where they are not counted. */
-  keys: Keys;
+  /** The busiest first. */
+  keys: KeyFigures[];
+  /** Of how many requests. */
   total: number;
-  /** Of the range. */
-  lengthMs: number;
+  /** Chooses these requests in the log. */
+  choice: () => Choice;
 }
 
-export function KeyList({ keys, total, lengthMs }: KeyListProps) {
-  const show = (apiKeyId: string) =>
-    goTo('requests', { apiKeyId, from: new Date(Date.now() - lengthMs).toISOString() });
+export function KeyList({ keys, total, choice }: KeyListProps) {
+  const show = (apiKeyId: string) => goTo('requests', { ...choice(), apiKeyId });
   const names = useKeyNames();
-  const columns: Column<Key>[] = [
+  const columns: Column<KeyFigures>[] = [
     {
       title: 'Key',
       kind: 'wide',
@@ -41,21 +40,8 @@ export function KeyList({ keys, total, lengthMs }: KeyListProps) {
       cell: (key) => <span class={key.errors > 0 ? 'bad' : 'soft'}>{share(key.errors, key.count)}</span>,
     },
   ];
+  if (keys.length === 0) return <Empty>Nobody presented a key.</Empty>;
   return (
-    <section class="panel keys-busy">
-      <h2 class="panel-head">Busiest keys</h2>
-      {keys === null ? (
-        <Empty>Keys are not counted by route, method or status.</Empty>
-      ) : keys.length === 0 ? (
-        <Empty>Nobody presented a key.</Empty>
-      ) : (
-        <Table
-          caption="Busiest keys"
-          rows={keys.slice(0, shown)}
-          keyOf={({ apiKeyId }) => apiKeyId}
-          columns={columns}
-        />
-      )}
-    </section>
+    <Table caption="Busiest keys" rows={keys.slice(0, shown)} keyOf={({ apiKeyId }) => apiKeyId} columns={columns} />
   );
 }

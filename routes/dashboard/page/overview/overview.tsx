@@ -3,12 +3,13 @@ import { get } from '../api.js';
 import { Chips } from '../parts/chips.js';
 import { Part } from '../parts/part.js';
 import { momentOf } from '../parts/time.js';
-import { choose, goTo, type Place, usePlace } from '../place.js';
+import { choose, goTo, usePlace } from '../place.js';
 import { usePolled } from '../polled.js';
 import { Charts } from './charts.js';
 import { Figures } from './figures.js';
-import { chipsOf, requestsChoice, statsFilter } from './filter.js';
+import { chipsOf, filterOf } from './filter.js';
 import { KeyList } from './key-list.js';
+import { NewestKeys } from './newest-keys.js';
 import { type RangeName, rangeOf, ranges } from './range.js';
 import { RouteLists } from './route-lists.js';
 import { seriesOf } from './series.js';
@@ -19,8 +20,14 @@ export function OverviewView() {
   const place = usePlace();
   const rangeName = rangeOf(place.chosen.range);
   const { lengthMs, refreshMs, words } = ranges[rangeName];
-  const filter = statsFilter(place);
+  const filter = filterOf(place);
   const loaded = usePolled(JSON.stringify([rangeName, filter]), load, refreshMs);
+
+  /** The same requests in the log. */
+  function choice() {
+    const { route, method, statusCode } = place.chosen;
+    return { route, method, statusCode, from: new Date(Date.now() - lengthMs).toISOString() };
+  }
 
   async function load(signal: AbortSignal) {
     const askedAt = Date.now();
@@ -35,7 +42,9 @@ export function OverviewView() {
         <RangeChoice current={rangeName} />
         <Chips chips={chipsOf(place)} />
         <span class="updated soft">{loaded.data && `As of ${momentOf(new Date(loaded.data.askedAt))}`}</span>
-        <ShowRequests place={place} lengthMs={lengthMs} />
+        <button type="button" onClick={() => goTo('requests', choice())}>
+          Show these requests
+        </button>
       </div>
       <Part
         of={loaded}
@@ -49,21 +58,18 @@ export function OverviewView() {
             <Charts series={series} />
             <RouteLists routes={stats.routes} />
             <StatusMix statuses={stats.statuses} current={filter.statusCode} />
-            <KeyList keys={stats.keys} total={stats.total.count} lengthMs={lengthMs} />
+            <section class="panel keys-busy">
+              <h2 class="panel-head">Busiest keys</h2>
+              {stats.keys ? (
+                <KeyList keys={stats.keys} total={stats.total.count} choice={choice} />
+              ) : (
+                <NewestKeys filter={filter} lengthMs={lengthMs} refreshMs={refreshMs} choice={choice} />
+              )}
+            </section>
           </div>
         )}
       </Part>
     </>
-  );
-}
-
-function ShowRequests({ place, lengthMs }: { place: Place; lengthMs: number }) {
-  const choice = () => requestsChoice(place, new Date(Date.now() - lengthMs));
-  if (choice() === null) return <span class="soft">The log has paths, and no route templates to show these by.</span>;
-  return (
-    <button type="button" onClick={() => goTo('requests', choice() ?? {})}>
-      Show these requests
-    </button>
   );
 }
 

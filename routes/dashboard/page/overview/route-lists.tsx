@@ -3,7 +3,7 @@ import type { Wire } from '../api.js';
 import { count, duration, share } from '../parts/numbers.js';
 import { type Column, Table } from '../parts/table.js';
 import { choose } from '../place.js';
-import { routeChoice, routeTitle } from './filter.js';
+import { chosenRoute, routeTitle } from '../route.js';
 
 type Route = Wire<Stats>['routes'][number];
 
@@ -56,7 +56,7 @@ const name: Column<Route> = {
       type="button"
       class="link"
       title={`Only ${method} ${routeTitle(route)}`}
-      onClick={() => choose(routeChoice(method, route))}
+      onClick={() => choose({ method, route: chosenRoute(route) })}
     >
       <span class="method">{method}</span> {routeTitle(route)}
     </button>

@@ -69,7 +69,7 @@ export function Chart({ title, moments, lines, format, mark = format, atLeast }:
         ...lines.map(({ colour: name, fill, dash }) => ({
           stroke: () => colour(name),
           width: 1.5,
-          points: { show: false },
+          points: { show: false, size: 5, filter: (chart: uPlot, index: number) => loneOf(chart.data[index] ?? []) },
           ...(fill && { fill: () => colour(fill) }),
           ...(dash && { dash }),
         })),
@@ -116,4 +116,12 @@ function summaryOf({ title, lines, format }: Pick<ChartProps, 'title' | 'lines' 
     return `${name}: now ${textOf(known.at(-1), format)}, at most ${format(Math.max(...known))}`;
   });
   return `${title}. ${parts.join('; ')}.`;
+}
+
+/** Where a value has no neighbour that a line could go to, as in the first minute: a point shows it. */
+function loneOf(values: ArrayLike<number | null | undefined>): number[] {
+  const isThere = (index: number) => values[index] !== undefined && values[index] !== null;
+  return Array.from(values, (_, index) => index).filter(
+    (index) => isThere(index) && !isThere(index - 1) && !isThere(index + 1),
+  );
 }

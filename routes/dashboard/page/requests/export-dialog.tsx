@@ -3,7 +3,7 @@ import { Dialog } from '../parts/dialog.js';
 import { bytes } from '../parts/numbers.js';
 import { Failed } from '../parts/part.js';
 import { download } from './download.js';
-import { type Filter, filterNames } from './filter.js';
+import { type Filter, filterNames, queryOf } from './filter.js';
 
 const formats = { ndjson: 'NDJSON, a JSON object a line', csv: 'CSV, for a spreadsheet' };
 type Format = keyof typeof formats;
@@ -27,7 +27,7 @@ export function ExportDialog({ filter, onClose }: { filter: Filter; onClose: () 
       const { signal } = leaving.current;
       await download(
         '/v1/request-logs/export',
-        { ...filter, format },
+        { ...queryOf(filter), format },
         { name: `request-logs.${format}`, signal, onProgress: setSize },
       );
       setOutcome('saved');

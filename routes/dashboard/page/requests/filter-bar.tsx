@@ -31,6 +31,12 @@ export function FilterBar({ filter, keyNames }: { filter: Filter; keyNames: Read
           input={{ type: 'text', maxLength: 1024, placeholder: '/v1/…', spellcheck: false, autocapitalize: 'off' }}
         />
         <Entry
+          name="route"
+          title="Route"
+          value={filter.route}
+          input={{ type: 'text', maxLength: 1024, placeholder: '/v1/…/:id', spellcheck: false, autocapitalize: 'off' }}
+        />
+        <Entry
           name="statusCode"
           title="Status"
           value={filter.statusCode}

@@ -9,6 +9,7 @@ import { statusClass } from '../parts/status.js';
 import { momentOf } from '../parts/time.js';
 import { choose } from '../place.js';
 import { usePolled } from '../polled.js';
+import { chosenRoute, routeTitle } from '../route.js';
 import type { Entry } from './request-list.js';
 
 interface DetailsProps {
@@ -40,6 +41,11 @@ export function RequestDetails({ id, known, keyNames }: DetailsProps) {
             <Field name="Path" only={{ path: entry.path }}>
               <code>{entry.path}</code>
             </Field>
+            {entry.route !== null && (
+              <Field name="Route" only={{ route: chosenRoute(entry.route) }}>
+                {entry.route ? <code>{entry.route}</code> : <span class="soft">{routeTitle(entry.route)}</span>}
+              </Field>
+            )}
             <Field name="Status" only={{ statusCode: String(entry.statusCode) }}>
               <span class={`dot ${statusClass(entry.statusCode)}`} />
               {entry.statusCode}

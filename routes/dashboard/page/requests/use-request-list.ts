@@ -1,7 +1,7 @@
 import { useEffect, useReducer, useRef, useState } from 'preact/hooks';
 import { get } from '../api.js';
 import { usePolled } from '../polled.js';
-import { type Filter, liveQuery } from './filter.js';
+import { type Filter, liveQuery, queryOf } from './filter.js';
 import { type Entry, emptyList, listAfter } from './request-list.js';
 import { useTail } from './tail.js';
 
@@ -40,7 +40,7 @@ export function useRequestList(filter: Filter, isLive: boolean) {
   });
 
   async function read({ cursor, signal }: { cursor?: string | undefined; signal?: AbortSignal }) {
-    const query = { ...filter, limit: pageRows, ...(cursor && { cursor }) };
+    const query = { ...queryOf(filter), limit: pageRows, ...(cursor && { cursor }) };
     const { data, nextCursor } = await get<Page>('/v1/request-logs', query, signal);
     return { rows: data, hasOlder: nextCursor !== null, of: what };
   }
