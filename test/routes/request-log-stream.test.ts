@@ -23,18 +23,17 @@ async function listen(query = '', headers: Record<string, string> = admin) {
   const outgoing = get(`${url}/v1/request-logs/stream${query}`, { headers });
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
   const parts = response.setEncoding('utf8')[Symbol.asyncIterator]();
-  let text = '';
+  let [whole, rest]: [whole: string[], rest: string] = [[], ''];
   const next = async (): Promise<Event | undefined> => {
     for (;;) {
-      const end = text.indexOf('\n\n');
-      if (end === -1) {
+      const lines = whole.shift()?.split('\n');
+      if (lines === undefined) {
         const { value, done } = await parts.next();
         if (done) return undefined;
-        text += value;
+        whole = `${rest}${value}`.split('\n\n');
+        rest = whole.pop() ?? '';
         continue;
       }
-      const lines = text.slice(0, end).split('\n');
-      text = text.slice(end + 2);
       const field = (name: string) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
       const name = field('event');
       if (name) return { name, id: field('id'), data: JSON.parse(field('data') ?? 'null') };
