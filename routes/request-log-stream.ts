@@ -12,7 +12,7 @@ const Filter = Type.Object(liveFilter, { additionalProperties: false });
 
 /** What a client may be behind. */
 const maxRecords = 1_000;
-/** A key that is revoked ends its streams as soon. */
+/** A client that goes away, and a key that is revoked, end their streams as soon. */
 const checkEveryMs = 500;
 /** Proxies close what is silent for a minute. */
 const remarkEveryMs = 15_000;
@@ -72,7 +72,7 @@ export const requestLogStreamRoutes: FastifyPluginAsyncTypebox = async (app) => 
           tails.add(tail);
           yield ': listening\n\n';
           let remarkedAt = performance.now();
-          while (!isClosing && (await app.apiKeys.stillAllows(request, adminScope))) {
+          while (!isClosing && !reply.raw.destroyed && (await app.apiKeys.stillAllows(request, adminScope))) {
             const text = textOf(await tail.next(checkEveryMs));
             const isSilent = text === '' && performance.now() - remarkedAt > remarkEveryMs;
             if (text === '' && !isSilent) continue;

@@ -1,8 +1,7 @@
 import { type FastifyHttpOptions, LogController, type RawServerDefault } from 'fastify';
-import { uuidv7 } from 'uuidv7';
 import { refuseConnection } from '../plugins/problem-details/client-error.js';
 import { sendProblem } from '../plugins/problem-details/index.js';
-import { addRequestId } from '../plugins/request-id.js';
+import { addRequestId, newRequestId } from '../plugins/request-id.js';
 import { PreparedResponse } from '../plugins/security-headers/prepared-response.js';
 import type { Config } from './config/index.js';
 import { buildValidator } from './validator.js';
@@ -19,7 +18,7 @@ export function fastifyOptions({ logLevel, trustProxy, http }: Config) {
     logger: { level: logLevel },
     // Two lines a request cost more than all the rest of the service; `request_logs` has them.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
-    genReqId: () => uuidv7(),
+    genReqId: newRequestId,
     requestIdHeader: false,
     trustProxy,
     // While it drains, a request on a connection that is still open is served; the answer ends the connection.

@@ -42,29 +42,29 @@ function measureRequests(app: FastifyInstance, metrics: Registry) {
     registers: [metrics],
     collect: () => app.requestLog.tellRecords(),
   });
-  // Finding a series by its labels costs more than adding to it.
-  const series = new Map<string, ReturnType<typeof histogram.labels>>();
+  // Finding a series by its labels costs more than adding to it, and so does putting a name for it together.
+  const series = new Map<string, Map<string, Map<number, ReturnType<typeof histogram.labels>>>>();
 
   app.requestLog.onRecords((records) => {
     for (const record of records) seriesOf(record).observe(record.durationMs / 1000);
   });
 
   function seriesOf({ method, statusCode, route }: RequestRecord) {
-    const name = `${method} ${statusCode} ${route}`;
-    let found = series.get(name);
-    if (!found) {
-      found = histogram.labels({
-        http_request_method: method,
-        // TLS is for whatever is in front.
-        url_scheme: 'http',
-        http_response_status_code: statusCode,
-        http_route: route,
-        // An empty label is none.
-        error_type: statusCode >= 500 ? statusCode : '',
-      });
-      series.set(name, found);
-    }
-    return found;
+    const found = series.get(route)?.get(method)?.get(statusCode);
+    if (found) return found;
+    const made = histogram.labels({
+      http_request_method: method,
+      // TLS is for whatever is in front.
+      url_scheme: 'http',
+      http_response_status_code: statusCode,
+      http_route: route,
+      // An empty label is none.
+      error_type: statusCode >= 500 ? statusCode : '',
+    });
+    const ofRoute = series.get(route) ?? new Map();
+    const ofMethod = ofRoute.get(method) ?? new Map();
+    series.set(route, ofRoute.set(method, ofMethod.set(statusCode, made)));
+    return made;
   }
 }
 

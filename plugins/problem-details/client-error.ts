@@ -1,6 +1,6 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { uuidv7 } from 'uuidv7';
+import { newRequestId } from '../request-id.js';
 import { refuseArriving } from '../request-log/unanswered.js';
 import { problemOf } from './index.js';
 import { problemMediaType } from './schema.js';
@@ -22,7 +22,7 @@ export function refuseConnection(error: ConnectionError, socket: Socket) {
   const { _httpMessage: answering } = socket as Socket & { _httpMessage?: ServerResponse };
   if (error.code === 'ECONNRESET' || !socket.writable || answering?.headersSent) return void socket.destroy();
   const answer = answers[error.code ?? ''] ?? malformed;
-  const requestId = refuseArriving(socket, answer.status) ?? uuidv7();
+  const requestId = refuseArriving(socket, answer.status) ?? newRequestId();
   const body = JSON.stringify(problemOf(answer, requestId));
   const head = [
     `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status]}`,

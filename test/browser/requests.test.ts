@@ -115,6 +115,20 @@ t.test('the overview and the requests', { skip: needsBrowser }, async (t) => {
     await page.getByText(/^Saved: /).waitFor();
   });
 
+  t.test('on a phone the filters are behind a button, and do the same', async (t) => {
+    const page = await openDashboard(t, dashboard, '?view=requests', { size: 'phone', colorScheme: 'dark' });
+    await page.getByRole('button', { name: 'GET /v1/me' }).first().waitFor();
+    const status = page.getByLabel('Status', { exact: true });
+    t.notOk(await status.isVisible());
+    await page.getByRole('button', { name: 'Filters' }).click();
+    await status.fill('401');
+    await status.press('Enter');
+    await page.waitForURL(/statusCode=401/);
+    await page.waitForFunction(() => document.querySelectorAll('.opens-row').length === 3);
+    await page.getByRole('button', { name: 'Filters (1)' }).click();
+    t.notOk(await status.isVisible());
+  });
+
   t.test('a click on a route or a status narrows the overview down, in the URL, and a chip undoes it', async (t) => {
     const page = await openDashboard(t, dashboard, '?view=overview&range=15m');
     const total = page.locator('.figures dd.value').first();
