@@ -7,6 +7,7 @@ import type { Progress } from './progress.js';
 import type { ServerName } from './results.js';
 import { createScratch, type Scratch } from './scratch.js';
 import { ServerProcess } from './server-process.js';
+import { service } from './service.js';
 
 /** A server that is up and answers, and what is known about where it writes. */
 export interface Contender {
@@ -28,7 +29,6 @@ export interface Contenders {
 // What costs something and is off by default is on; the limit is one that no load reaches.
 const everythingOn = { CORS_ORIGINS: 'https://app.example.com', RATE_LIMIT_PER_MINUTE: '1000000000' };
 
-const service = fileURLToPath(new URL('../dist/src/server.js', import.meta.url));
 const tsx = import.meta.resolve('tsx');
 const script = (name: string) => ['--import', tsx, fileURLToPath(new URL(`servers/${name}.ts`, import.meta.url))];
 
@@ -45,7 +45,7 @@ export async function startContenders(url: string | undefined, progress: Progres
   progress.begin('musicez starts');
   const own = await createScratch(url, 'service', defer);
   const startedAt = performance.now();
-  const musicez = await start([service], { ...at(own), ...everythingOn, BOOTSTRAP_ADMIN_KEY: key }, own.directory);
+  const musicez = await start(service, { ...at(own), ...everythingOn, BOOTSTRAP_ADMIN_KEY: key }, own.directory);
   await musicez.answers('/readyz', signal);
   const startToReadyMs = Math.round(performance.now() - startedAt);
   const me = await ask(musicez);

@@ -53,16 +53,11 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   await app.register(metrics);
   if (config.corsOrigins.length > 0) {
     await app.register(cors, {
-      origin: config.corsOrigins,
+      // To who is no browser it says nothing, which a twentieth of a request is spent on.
+      origin: (origin, allow) => allow(null, origin !== undefined && config.corsOrigins),
       methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
-      exposedHeaders: [
-        'x-request-id',
-        'www-authenticate',
-        'retry-after',
-        'ratelimit-limit',
-        'ratelimit-remaining',
-        'ratelimit-reset',
-      ],
+      exposedHeaders:
+        'x-request-id, www-authenticate, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset',
       // An OPTIONS that is no preflight is a request like any other.
       strictPreflight: false,
     });

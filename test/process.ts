@@ -3,6 +3,9 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import t from 'tap';
 
+/** Of Node.js, as the service is started; and as tap runs the tests: WebAssembly that works for seconds is not worth optimising. */
+const options = ['--use-largepages=silent', '--single-threaded-gc', '--liftoff-only'];
+
 /**
  * Runs a file of the project as a process of its own; it is killed, if need be, when the test file ends.
  *
@@ -10,11 +13,9 @@ import t from 'tap';
  * @returns what it has written so far, `waitFor` what it will have written, and `exited` with its exit code or signal
  */
 export function run(file: string, args: string[], variables: NodeJS.ProcessEnv) {
-  // As tap runs the tests: WebAssembly that works for seconds is not worth optimising.
-  const node = [process.execPath, '--liftoff-only', ...(file.endsWith('.ts') ? ['--import=tsx'] : []), file, ...args];
+  const node = [process.execPath, ...options, ...(file.endsWith('.ts') ? ['--import=tsx'] : []), file, ...args];
   // Set by a program in between, for tap would add its own loader, which costs half the work of a process again.
-  const options = variables.NODE_OPTIONS ?? '';
-  const child = spawn('env', [`NODE_OPTIONS=${options}`, ...node], {
+  const child = spawn('env', [`NODE_OPTIONS=${variables.NODE_OPTIONS ?? ''}`, ...node], {
     env: { ...process.env, LOG_LEVEL: 'info', ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,12 +1,13 @@
 // Bare Fastify with some of this service's parts, those that BENCH_PARTS names: what each of them costs.
 import closeWithGrace from 'close-with-grace';
 import Fastify from 'fastify';
-import { uuidv7 } from 'uuidv7';
 import apiKeys from '../../plugins/api-keys/index.js';
 import database from '../../plugins/database/index.js';
 import limits from '../../plugins/limits/index.js';
 import prisma from '../../plugins/prisma/index.js';
+import { newRequestId } from '../../plugins/request-id.js';
 import requestLog from '../../plugins/request-log/index.js';
+import { PreparedResponse } from '../../plugins/security-headers/prepared-response.js';
 import { loadConfig } from '../../src/config/index.js';
 import { Me, readMe } from './me.js';
 
@@ -15,8 +16,13 @@ const config = loadConfig(process.env);
 const { bootstrapAdminKey = '', version } = config;
 const me = readMe();
 
-// Only the log needs ids that are more than a number.
-const app = Fastify({ logger: false, ...(parts.includes('log') && { genReqId: () => uuidv7() }) });
+const app = Fastify({
+  logger: false,
+  // Only the log needs ids that are more than a number.
+  ...(parts.includes('log') && { genReqId: newRequestId }),
+  // And only a limit adds fields to an answer.
+  ...(parts.includes('limits') && { http: { ServerResponse: PreparedResponse } }),
+});
 await app.register(database, { version, ...config.database });
 await app.register(prisma);
 await app.register(limits, config.limits);

@@ -1,5 +1,4 @@
 import { cpus } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { version } from '../../src/config/index.js';
@@ -8,6 +7,7 @@ import { withCleanup } from '../defer.js';
 import type { Progress } from '../progress.js';
 import { createScratch, nameOfDatabase } from '../scratch.js';
 import { ServerProcess } from '../server-process.js';
+import { service } from '../service.js';
 import { days, fill } from './fill.js';
 import { type InsertRates, insertRates } from './insert-rate.js';
 import { type Answered, askAll } from './questions.js';
@@ -26,8 +26,6 @@ export interface StorageResults {
   insertRate: InsertRates;
 }
 
-const service = fileURLToPath(new URL('../../dist/src/server.js', import.meta.url));
-
 /**
  * Fills a log with `rows` and asks this service about them. It leaves nothing behind, however it ends.
  *
@@ -41,7 +39,7 @@ export async function measureStorage(rows: number, url: string | undefined, prog
     const start = async (name: string) => {
       const { url: own = '', directory } = await createScratch(url, name, defer);
       const env = { DATABASE_URL: own, DATA_DIR: directory, BOOTSTRAP_ADMIN_KEY: key, LOG_LEVEL: 'error' };
-      const server = await ServerProcess.start([service], env, directory);
+      const server = await ServerProcess.start(service, env, directory);
       defer(() => server.stop());
       await server.answers('/readyz', signal);
       const client = new pg.Client(own);

@@ -27,8 +27,13 @@ function only(keyword: string): string {
 
 t.test('the service is process 1 of the container: no shell and no npm starts it', async (t) => {
   t.strictSame(JSON.parse(only('ENTRYPOINT')), []);
-  t.strictSame(JSON.parse(only('CMD')), ['node', 'dist/src/server.js']);
-  t.equal(manifest.scripts.start, 'node dist/src/server.js');
+  t.strictSame(JSON.parse(only('CMD')), [
+    'node',
+    '--use-largepages=silent',
+    '--single-threaded-gc',
+    'dist/src/server.js',
+  ]);
+  t.equal(manifest.scripts.start, JSON.parse(only('CMD')).join(' '));
 });
 
 t.test('it is a user with a number, who may write to the volume of its data and to nothing else', async (t) => {

@@ -1,0 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const { scripts } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+
+/** This service as `npm start` runs it: what Node.js is told, its script included. */
+export const service: string[] = scripts.start
+  .split(' ')
+  .slice(1)
+  .map((word: string) => (word.startsWith('-') ? word : fileURLToPath(new URL(`../${word}`, import.meta.url))));
