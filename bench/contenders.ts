@@ -31,6 +31,7 @@ const everythingOn = { CORS_ORIGINS: 'https://app.example.com', RATE_LIMIT_PER_M
 
 const tsx = import.meta.resolve('tsx');
 const script = (name: string) => ['--import', tsx, fileURLToPath(new URL(`servers/${name}.ts`, import.meta.url))];
+const alike = (name: string) => [...service.slice(0, -1), ...script(name)];
 
 /**
  * Starts them, one after the other, so that none slows another's start. They stay until the end.
@@ -57,11 +58,12 @@ export async function startContenders(url: string | undefined, progress: Progres
   const straightforward = await start(script('straightforward'), { ...at(theirs), ...known }, theirs.directory);
   await straightforward.answers('/health', signal);
   const bare = await start(script('bare'), known, theirs.directory);
-  await bare.answers('/v1/me', signal);
+  const base = await start(alike('bare'), known, theirs.directory);
+  for (const server of [bare, base]) await server.answers('/v1/me', signal);
   const authentication = await startParts('authentication');
   const limits = await startParts('limits');
   const log = await startParts('log');
-  for (const other of [straightforward, bare, authentication.server, limits.server, log.server]) {
+  for (const other of [straightforward, bare, base, authentication.server, limits.server, log.server]) {
     const answer = await ask(other);
     if (answer !== me) throw new BenchError(`the servers do not answer the same: ${answer} is not ${me}`);
   }
@@ -74,6 +76,7 @@ export async function startContenders(url: string | undefined, progress: Progres
   const all = {
     straightforward: contender('straightforward', straightforward, theirs),
     bare: contender('bare', bare),
+    base: contender('base', base),
     musicez: contender('musicez', musicez, own),
     authentication: contender('authentication', authentication.server),
     limits: contender('limits', limits.server),
@@ -84,7 +87,7 @@ export async function startContenders(url: string | undefined, progress: Progres
   async function startParts(part: ServerName) {
     const scratch = await createScratch(url, part, defer);
     const env = { ...known, BENCH_PARTS: part, BOOTSTRAP_ADMIN_KEY: key };
-    const server = await start(script('parts'), { ...at(scratch), ...env }, scratch.directory);
+    const server = await start(alike('parts'), { ...at(scratch), ...env }, scratch.directory);
     await server.answers('/v1/me', signal, { authorization });
     return { server, scratch };
   }

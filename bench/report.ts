@@ -3,6 +3,7 @@ import type { BenchResults, Difference, ServerName } from './results.js';
 const titles: [ServerName, string][] = [
   ['straightforward', 'straightforward'],
   ['bare', 'bare Fastify'],
+  ['base', 'bare, started as musicez'],
   ['authentication', '+ authentication'],
   ['limits', '+ authentication, limits'],
   ['log', '+ authentication, log'],

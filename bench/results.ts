@@ -1,7 +1,10 @@
 import type { Judgement } from './targets.js';
 
-/** In the order of a round: bare Fastify, the finer measure, stands next to those that are held against it. */
-export const serverNames = ['straightforward', 'musicez', 'bare', 'authentication', 'limits', 'log'] as const;
+/**
+ * In the order of a round: bare Fastify, the finer measure, stands next to those that are held against it. `base` is bare
+ * Fastify too, started by the same command as this service, and so are the parts that are held against it.
+ */
+export const serverNames = ['straightforward', 'musicez', 'bare', 'base', 'authentication', 'limits', 'log'] as const;
 export type ServerName = (typeof serverNames)[number];
 
 /** One round of load on one server. */
@@ -62,7 +65,7 @@ export interface BenchResults {
   load: { generator: 'wrk' | 'autocannon'; version: string; connections: number; secondsPerRound: number };
   servers: Record<ServerName, ServerResult>;
   ratios: { toBare: Ratio; toStraightforward: Ratio };
-  /** Authentication beyond bare Fastify; the request log and limits beyond authentication. */
+  /** Authentication beyond bare Fastify started alike; the request log and limits beyond authentication. */
   costs: { authentication: Difference; log: Difference; limits: Difference };
   /** From starting this service's process to a 200 of `/readyz`, on an empty database. */
   startToReadyMs: number;

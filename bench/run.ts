@@ -47,7 +47,7 @@ export async function run(options: BenchOptions, url: string | undefined, progre
     const written = await countAll(Object.values(all), progress, signal);
 
     const servers = forEach((name) => resultOf(measured[name], written.get(name)));
-    const { bare, straightforward, musicez, authentication, log, limits } = servers;
+    const { bare, base, straightforward, musicez, authentication, log, limits } = servers;
     const [cpu] = cpus();
     const results: Omit<BenchResults, 'targets'> = {
       startedAt,
@@ -67,7 +67,7 @@ export async function run(options: BenchOptions, url: string | undefined, progre
         toStraightforward: ratioOf(musicez.rounds, straightforward.rounds),
       },
       costs: {
-        authentication: costOf(authentication.rounds, bare.rounds),
+        authentication: costOf(authentication.rounds, base.rounds),
         log: costOf(log.rounds, authentication.rounds),
         limits: costOf(limits.rounds, authentication.rounds),
       },

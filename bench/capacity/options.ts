@@ -11,7 +11,7 @@ const inputs = {
   keys: { least: 0, initial: 100, whole: true, about: 'keys that a minute has' },
   'cpu-microseconds': {
     least: 1,
-    initial: 19.6,
+    initial: 51.7,
     about: 'of CPU a request, your routes included; measured without any',
   },
   utilisation: { least: 0.05, most: 1, initial: 0.5, about: 'share of a processor to be used at the busiest time' },
