@@ -81,3 +81,13 @@ t.test('only the configured origins may read answers in a browser', async (t) =>
   });
   t.match(preflight.headers.get('access-control-allow-headers'), 'authorization');
 });
+
+t.test('who is no browser is told nothing of origins, but a cache is', async (t) => {
+  const { headers } = await fetch(url);
+  t.strictSame(
+    [...headers.keys()].filter((name) => name.startsWith('access-control-')),
+    [],
+  );
+  t.match(headers.get('vary'), /origin/i);
+  t.equal((await fetch(`${url}/v1/me`, { method: 'OPTIONS' })).status, 404);
+});
