@@ -1,6 +1,7 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import type { FastifyRequest } from 'fastify';
 import t from 'tap';
 import { Tail } from '../../plugins/request-log/tail.js';
 import { keyHeaders, startApp } from '../app.js';
@@ -133,6 +134,32 @@ t.test('one who goes away before the answer leaves nothing behind', async (t) =>
     await app.inject('/nobody');
     await app.requestLog.flush();
   } while (told.size > 0);
+});
+
+t.test('a silent stream ends with its client, and not when it next has something to say', async (t) => {
+  const checks = new EventEmitter();
+  const { stillAllows } = app.apiKeys;
+  t.intercept(app.apiKeys, 'stillAllows', {
+    value(request: FastifyRequest, scope: string) {
+      checks.emit(String(request.raw.url), request);
+      return stillAllows(request, scope);
+    },
+  });
+  const [left, other] = ['/v1/request-logs/stream?path=/left', '/v1/request-logs/stream?path=/other'];
+  const begun = once(checks, left);
+  const { close } = await listen('?path=/left');
+  const [request] = (await begun) as [FastifyRequest];
+  const gone = once(request.raw.socket, 'close');
+  close();
+  await gone;
+
+  let lingered = 0;
+  checks.on(left, () => lingered++);
+  const { close: closeOther } = await listen('?path=/other');
+  // Each is looked after twice a second.
+  for (let i = 0; i < 3; i++) await once(checks, other);
+  closeOther();
+  t.equal(lingered, 0);
 });
 
 t.test('a HEAD is answered, and does not go on listening', async (t) => {

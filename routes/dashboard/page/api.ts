@@ -12,6 +12,13 @@ export type Wire<T> = T extends Date
 
 export type Query = Record<string, string | number | boolean | string[] | undefined>;
 
+/** A list, as the API gives it. */
+export interface Page<Row> {
+  data: Row[];
+  /** Of the next page; null: there is none. */
+  nextCursor: string | null;
+}
+
 interface Options {
   query?: Query;
   body?: object;

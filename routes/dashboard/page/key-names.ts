@@ -1,15 +1,10 @@
 import type { ApiKey } from '../../api-key-fields.js';
-import { get } from './api.js';
+import { get, type Page } from './api.js';
 import { usePolled } from './polled.js';
-
-interface KeyPage {
-  data: ApiKey[];
-  nextCursor: string | null;
-}
 
 /** @returns names of the newest 500 keys by id, as soon as they are known */
 export function useKeyNames(): ReadonlyMap<string, string> {
-  const keys = usePolled('keys', (signal) => get<KeyPage>('/v1/api-keys', { limit: 500 }, signal), 60_000);
+  const keys = usePolled('keys', (signal) => get<Page<ApiKey>>('/v1/api-keys', { limit: 500 }, signal), 60_000);
   return new Map(keys.data?.data.map(({ id, name }) => [id, name]));
 }
 

@@ -1,17 +1,12 @@
 import { useState } from 'preact/hooks';
 import type { ApiKeyEvent } from '../../../api-key-fields.js';
-import { get, type Wire } from '../api.js';
+import { get, type Page, type Wire } from '../api.js';
 import { nameOf, useKeyNames } from '../key-names.js';
 import { Part } from '../parts/part.js';
 import { momentOf, Time } from '../parts/time.js';
 import { usePolled } from '../polled.js';
 
 type Event = Wire<ApiKeyEvent>;
-interface EventPage {
-  data: ApiKeyEvent[];
-  nextCursor: string | null;
-}
-
 const firstLimit = 20;
 const mostEvents = 500;
 const refreshMs = 15_000;
@@ -24,7 +19,7 @@ export function Events({ keyId, version }: { keyId: string; version: number }) {
   const names = useKeyNames();
   const events = usePolled(
     JSON.stringify([keyId, version, limit]),
-    (signal) => get<EventPage>(`/v1/api-keys/${encodeURIComponent(keyId)}/events`, { limit }, signal),
+    (signal) => get<Page<ApiKeyEvent>>(`/v1/api-keys/${encodeURIComponent(keyId)}/events`, { limit }, signal),
     refreshMs,
   );
   return (

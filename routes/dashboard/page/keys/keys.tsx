@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { ApiKey, CreatedApiKey } from '../../../api-key-fields.js';
-import { get, type Wire } from '../api.js';
+import { get, type Page, type Wire } from '../api.js';
 import { Failed, Part } from '../parts/part.js';
 import { choose, usePlace } from '../place.js';
 import { usePolled } from '../polled.js';
@@ -9,11 +9,6 @@ import { Details } from './details.js';
 import { KeyTable } from './list.js';
 import { NewSecret } from './new-secret.js';
 import { loadUsage } from './usage.js';
-
-interface KeyPage {
-  data: ApiKey[];
-  nextCursor: string | null;
-}
 
 const pageLength = 50;
 const refreshMs = 10_000;
@@ -29,7 +24,7 @@ export function KeysView() {
   const onChanged = () => setVersion((before) => before + 1);
   const loaded = usePolled(
     JSON.stringify([cursor, version]),
-    (signal) => get<KeyPage>('/v1/api-keys', { limit: pageLength, cursor }, signal),
+    (signal) => get<Page<ApiKey>>('/v1/api-keys', { limit: pageLength, cursor }, signal),
     refreshMs,
   );
   const ids = loaded.data?.data.map(({ id }) => id) ?? [];

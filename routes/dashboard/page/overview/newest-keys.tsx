@@ -1,4 +1,4 @@
-import { get } from '../api.js';
+import { get, type Page } from '../api.js';
 import { count } from '../parts/numbers.js';
 import { Part } from '../parts/part.js';
 import type { Choice } from '../place.js';
@@ -23,7 +23,7 @@ export function NewestKeys({ filter, lengthMs, refreshMs, choice }: NewestKeysPr
 
   async function load(signal: AbortSignal) {
     const query = { ...filter, from: new Date(Date.now() - lengthMs).toISOString(), limit: newest };
-    const { data } = await get<{ data: Entry[] }>('/v1/request-logs', query, signal);
+    const { data } = await get<Page<Entry>>('/v1/request-logs', query, signal);
     return { keys: keysOf(data), total: data.length };
   }
 

@@ -1,14 +1,9 @@
 import { useEffect, useReducer, useRef, useState } from 'preact/hooks';
-import { get } from '../api.js';
+import { get, type Page } from '../api.js';
 import { usePolled } from '../polled.js';
 import { type Filter, liveQuery, queryOf } from './filter.js';
 import { type Entry, emptyList, listAfter } from './request-list.js';
 import { useTail } from './tail.js';
-
-interface Page {
-  data: Entry[];
-  nextCursor: string | null;
-}
 
 const pageRows = 50;
 /** The stream tells of this replica's requests; the log has those of all. */
@@ -41,7 +36,7 @@ export function useRequestList(filter: Filter, isLive: boolean) {
 
   async function read({ cursor, signal }: { cursor?: string | undefined; signal?: AbortSignal }) {
     const query = { ...queryOf(filter), limit: pageRows, ...(cursor && { cursor }) };
-    const { data, nextCursor } = await get<Page>('/v1/request-logs', query, signal);
+    const { data, nextCursor } = await get<Page<Entry>>('/v1/request-logs', query, signal);
     return { rows: data, hasOlder: nextCursor !== null, of: what };
   }
 
