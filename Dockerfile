@@ -1,7 +1,7 @@
 # Pin it for a release: --build-arg NODE_IMAGE=node:24-slim@sha256:...
 ARG NODE_IMAGE=node:24-slim
 
-# Neither install runs install scripts: Prisma's would download a binary that nothing here uses.
+# Without install scripts: Prisma's downloads a binary that is not used.
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -11,8 +11,9 @@ COPY prisma/schema.prisma prisma/
 COPY prisma/migrations prisma/migrations
 COPY plugins plugins
 COPY routes routes
+COPY dashboard dashboard
 COPY src src
-# Modes are those of whoever checked out the project: without the last line a strict umask would shut the service out.
+# The last line sets modes, because those of the checkout depend on the umask.
 RUN npm run build \
   && find dist -name '*.map' -delete \
   && chmod -R u=rwX,go=rX LICENSE package.json prisma dist
@@ -20,10 +21,10 @@ RUN npm run build \
 FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-# Prisma's CLI is an optional peer of its client: without the two other omits it comes along, all 200 MB of it.
+# Prisma's CLI, 200 MB, is an optional peer of its client.
 RUN npm ci --omit=dev --omit=optional --omit=peer --ignore-scripts --no-audit --no-fund
-# Not needed: nine of Prisma's ten query compilers, what is for people who work on a package, PGlite's extensions, and npm's
-# note of where it all came from. test/docker/image.test.ts runs what is left.
+# Removes nine of Prisma's ten query compilers, development files of packages, PGlite's extensions, and npm's own lock file.
+# test/docker/image.test.ts runs the result.
 RUN find node_modules/@prisma/client/runtime -name 'query_compiler_*' \
       ! -name 'query_compiler_small_bg.postgresql.*mjs' -delete \
   && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' \) -delete \
@@ -36,22 +37,21 @@ ENV NODE_ENV=production \
 RUN install -d -m 700 -o 1000 -g 1000 /data
 VOLUME /data
 WORKDIR /app
-# Owned by root: the process can change nothing but its data.
+# Owned by root, so that the process can change only its data.
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/LICENSE /app/package.json ./
 COPY --from=build /app/prisma prisma
 COPY --from=build /app/dist dist
-# A number, so that Kubernetes' runAsNonRoot can tell that it is not root.
+# A number, so that Kubernetes' runAsNonRoot can check it.
 USER 1000:1000
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 3000}/readyz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-# Not by way of the base's script: signals reach the service because it is process 1 from the first.
+# Without the entry point of the base image, so that the service is process 1 and receives signals.
 ENTRYPOINT []
-# As package.json's start. Node.js' own code in large pages, where the host lets it, and a garbage collector that wakes no other
-# threads: docs/benchmarks.md has what they save.
+# The same options as `npm start`; docs/benchmarks.md explains them.
 CMD ["node", "--use-largepages=silent", "--single-threaded-gc", "dist/src/server.js"]
-# Told by who builds a release, as image.yml does. Without them, and with the same base, the image is always the same.
+# Set by the release build (image.yml). Without them, builds on the same base image are reproducible.
 ARG SOURCE
 ARG REVISION
 ARG CREATED

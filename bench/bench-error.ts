@@ -1,4 +1,4 @@
-/** The benchmark cannot go on. The message alone tells whoever runs it why. */
+/** The benchmark cannot continue. The message explains why, without a stack trace. */
 export class BenchError extends Error {
   override name = 'BenchError';
 }

@@ -2,7 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { ConfigError, loadConfig } from '../src/config/index.js';
 import { BenchError } from './bench-error.js';
-import { type BenchOptions, readOptions, usage } from './options.js';
+import { judgeKeys, measureKeys, reportKeys } from './keys/index.js';
+import { type BenchOptions, parseOptions, usage } from './options.js';
 import { Progress } from './progress.js';
 import { report } from './report.js';
 import type { BenchResults } from './results.js';
@@ -13,7 +14,7 @@ import { judgeStorage, reportStorage } from './storage/report.js';
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const interrupted = new AbortController();
 let exitCodeOnSignal: number | undefined;
-// Listened to all the time: one more Ctrl-C must not leave databases behind.
+// The handlers are never removed: a second Ctrl-C must not leave databases behind.
 for (const signal of signals) {
   process.on(signal, () => {
     exitCodeOnSignal = 128 + constants.signals[signal];
@@ -31,7 +32,7 @@ try {
 }
 
 async function main() {
-  const options = readOptions(process.argv.slice(2));
+  const options = parseOptions(process.argv.slice(2));
   if (options.help) return void process.stdout.write(usage);
   const { url } = loadConfig(process.env, { dotenv: true }).database;
   if (url === undefined) {
@@ -41,6 +42,12 @@ async function main() {
     const results = await measureStorage(options.rows, url, progress, interrupted.signal);
     await show(options, results, reportStorage(results));
     if (options.check && judgeStorage(results).some(({ isMet }) => isMet === false)) process.exitCode = 1;
+    return;
+  }
+  if (options.keys > 0) {
+    const results = await measureKeys(options.keys, url, progress, interrupted.signal);
+    await show(options, results, reportKeys(results));
+    if (options.check && judgeKeys(results).some(({ isMet }) => isMet === false)) process.exitCode = 1;
     return;
   }
   const results = await run(options, url, progress, interrupted.signal);
@@ -56,14 +63,14 @@ async function show({ json: file }: BenchOptions, results: object, text: string)
   else if (file !== undefined) await writeFile(file, json);
 }
 
-/** Nothing here is known to more than a thousandth. */
+/** Rounds to three decimals, which is more precise than the measurements. */
 function rounded(_name: string, value: unknown) {
   return typeof value === 'number' ? Math.round(value * 1000) / 1000 : value;
 }
 
-/** Rows and answers must be there; the other targets count where somebody asks for them. */
+/** Missing rows and responses always fail the run; other targets only with `--check`. */
 function isFailure({ targets }: BenchResults, check: boolean) {
-  return targets.some(({ outcome, required }) => outcome === 'missed' && (required || check));
+  return targets.some(({ outcome, isRequired }) => outcome === 'missed' && (isRequired || check));
 }
 
 function explain(error: unknown) {

@@ -1,17 +1,17 @@
 import type { Contender } from './contenders.js';
-import type { LoadGenerator } from './load/index.js';
+import type { LoadGenerator } from './load/generator.js';
 import type { Round } from './results.js';
-import { type RecordCounts, settled } from './rows.js';
+import { type RecordCounts, waitUntilWritten } from './rows.js';
 
-const sampleEveryMs = 250;
+const sampleIntervalMs = 250;
 
-/** Puts load on one server and keeps what is seen. */
+/** Puts load on one server and collects the measurements. */
 export class Measurement {
   readonly rounds: Round[] = [];
   answered: number;
   failed = 0;
   residentBytes = 0;
-  /** What the server says of its records since the last load. */
+  /** The server's own count of its records after the last load. */
   records: RecordCounts | undefined;
   readonly contender: Contender;
   private readonly generator: LoadGenerator;
@@ -19,13 +19,13 @@ export class Measurement {
   constructor(contender: Contender, generator: LoadGenerator) {
     this.contender = contender;
     this.generator = generator;
-    this.answered = contender.askedBefore;
+    this.answered = contender.setupRequestCount;
   }
 
   /**
-   * Drives the server for so many seconds. What it then still has to write is part of what a request costs.
+   * Puts load on the server for `seconds`. The CPU time to write the remaining records counts as well.
    *
-   * @returns the round, which is not counted yet
+   * @returns the round, which is not added to `rounds`
    */
   async drive(seconds: number, signal: AbortSignal): Promise<Round> {
     const { server, target, scratch } = this.contender;
@@ -36,7 +36,7 @@ export class Measurement {
       signal.throwIfAborted();
       this.answered += load.answered;
       this.failed += load.failed;
-      if (scratch) this.records = await settled(server, signal);
+      if (scratch) this.records = await waitUntilWritten(server, signal);
       const after = await server.usage();
       const { requestsPerSecond, p50Ms, p99Ms } = load;
       const cpuMicrosecondsPerRequest =
@@ -52,7 +52,7 @@ export class Measurement {
       const { residentBytes } = await this.contender.server.usage();
       this.residentBytes = Math.max(this.residentBytes, residentBytes);
     };
-    // A server that has ended is noticed by whoever drives it.
-    return setInterval(() => void sample().catch(() => {}), sampleEveryMs);
+    // The load generator reports a server that has ended.
+    return setInterval(() => void sample().catch(() => {}), sampleIntervalMs);
   }
 }

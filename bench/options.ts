@@ -3,17 +3,20 @@ import { BenchError } from './bench-error.js';
 
 export const usage = `Usage: npm run bench [-- options]
 
-Drives bare Fastify, some parts of this service on it, a straightforward version and this service with the same load
-and compares them, on the PostgreSQL at DATABASE_URL (in databases of its own, dropped afterwards) or, where that is unset,
-on the embedded database. Load comes from wrk where it is installed, else from autocannon.
+Puts the same load on bare Fastify, bare Fastify with parts of this service, a straightforward implementation and this
+service, and compares them. Uses temporary databases on the PostgreSQL server at DATABASE_URL; without it, the embedded
+database. The load comes from wrk if it is installed, otherwise from autocannon.
 
-  --seconds N    per measured round (2)
+  --seconds N    seconds per measured round (2)
   --rounds N     measured rounds per server (9)
-  --requests N   then drive this service on until it has answered N in all, to see its memory (0: do not)
-  --rows N       instead fill a request log with N rows of 30 days and ask this service about them; the targets are for
-                 20000000, which take 10 minutes and 10 GB; needs DATABASE_URL
-  --json [FILE]  write the results as JSON, too; to standard output without FILE or with "-"
-  --check        a missed target makes the exit code 1; needs wrk and DATABASE_URL, for which the targets are meant
+  --requests N   afterwards, continue the load on this service until it has answered N requests in total, to measure its
+                 memory (0: off)
+  --rows N       in place of the comparison, fill a request log with N rows over 30 days and measure queries; the targets
+                 are for 20000000 rows, which take 10 minutes and 10 GB; requires DATABASE_URL
+  --keys N       in place of the comparison, fill a database with N keys and measure lists, usage and imports. The targets
+                 are for 1000000; requires DATABASE_URL
+  --json [FILE]  also write the results as JSON, to FILE; without FILE or with "-", to standard output
+  --check        exit with code 1 when a target is missed; the comparison then requires wrk and DATABASE_URL
   --help
 
 Example: DATABASE_URL=postgresql://postgres@127.0.0.1:5432/postgres npm run bench -- --seconds 2 --rounds 1
@@ -24,10 +27,12 @@ export interface BenchOptions {
   seconds: number;
   /** Measured rounds per server. */
   rounds: number;
-  /** How many requests this service is to answer in all; 0 for what the rounds make. */
+  /** The total number of requests that this service answers; 0: only those of the rounds. */
   requests: number;
-  /** How many rows to fill a log with, rather than to compare servers; 0: none. */
+  /** How many rows to fill a log with, in place of the comparison; 0: compare servers. */
   rows: number;
+  /** How many keys to fill a database with, in place of the comparison; 0: none. */
+  keys: number;
   /** The file for the JSON, `-` for standard output. */
   json: string | undefined;
   /** Whether a missed target is a failure. */
@@ -39,15 +44,16 @@ export interface BenchOptions {
  * Reads the command line.
  *
  * @param args without node and the script
- * @throws BenchError when it is wrong
+ * @throws BenchError when the arguments are invalid
  */
-export function readOptions(args: readonly string[]): BenchOptions {
+export function parseOptions(args: readonly string[]): BenchOptions {
   const { values } = parse(args);
   return {
     seconds: count('seconds', values.seconds, 1, 600),
     rounds: count('rounds', values.rounds, 1, 100),
     requests: count('requests', values.requests, 0, 1e9),
     rows: count('rows', values.rows, 0, 1e9),
+    keys: count('keys', values.keys, 0, 1e8),
     json: values.json,
     check: values.check,
     help: values.help,
@@ -55,17 +61,18 @@ export function readOptions(args: readonly string[]): BenchOptions {
 }
 
 function parse(args: readonly string[]) {
-  // parseArgs knows no option whose value may be left out.
+  // parseArgs does not support options with an optional value.
   const complete = args.flatMap((arg, i) => (arg === '--json' && isOption(args[i + 1] ?? '--') ? [arg, '-'] : [arg]));
   try {
     return parseArgs({
       args: complete,
       options: {
-        // Many and short: where a machine's speed changes by the second, the median of few is chance.
+        // Many short rounds: a machine's speed changes by the second, so the median of a few rounds would be random.
         seconds: { type: 'string', default: '2' },
         rounds: { type: 'string', default: '9' },
         requests: { type: 'string', default: '0' },
         rows: { type: 'string', default: '0' },
+        keys: { type: 'string', default: '0' },
         json: { type: 'string' },
         check: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
@@ -83,5 +90,5 @@ function isOption(arg: string) {
 function count(name: string, text: string, least: number, most: number) {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-  throw new BenchError(`--${name} takes a whole number from ${least} to ${most}; not "${text}"`);
+  throw new BenchError(`--${name} must be a whole number from ${least} to ${most}; not "${text}"`);
 }

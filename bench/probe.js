@@ -1,4 +1,4 @@
-// Loaded into each measured process with --import: tells the parent what the process has used, when asked.
+// Loaded into each measured process with --import: reports its CPU and memory use to the parent on request.
 import { isMainThread } from 'node:worker_threads';
 
 // --import runs in worker threads as well, and they share the process's figures.
@@ -7,8 +7,8 @@ if (isMainThread && process.send) {
     const { user, system } = process.cpuUsage();
     process.send?.({ cpuMicroseconds: user + system, residentBytes: process.memoryUsage.rss() });
   });
-  // Nothing outlives a benchmark that was killed.
+  // Stops the server when the benchmark was killed.
   process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
-  // The channel alone is no reason to stay.
+  // The channel alone does not keep the process running.
   process.channel?.unref();
 }

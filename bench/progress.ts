@@ -1,14 +1,14 @@
-/** One line at a time on standard error: what is being done, the seconds left in all, then how it came out. */
+/** Shows the progress on standard error, a line for each step: its label, the remaining seconds, and its outcome. */
 export class Progress {
   private readonly isTerminal = process.stderr.isTTY;
-  private ticking: NodeJS.Timeout | undefined;
+  private timer: NodeJS.Timeout | undefined;
   private isOpen = false;
 
   /**
    * Begins a step.
    *
    * @param label what is being done
-   * @param secondsLeft until the whole run ends, as far as one can tell
+   * @param secondsLeft the estimated seconds until the whole run ends
    */
   begin(label: string, secondsLeft?: number): void {
     const endsAt = performance.now() + (secondsLeft ?? 0) * 1000;
@@ -19,8 +19,8 @@ export class Progress {
     };
     show();
     this.isOpen = true;
-    // A log file gets the line once.
-    if (this.isTerminal && secondsLeft !== undefined) this.ticking = setInterval(show, 1000);
+    // A log file has each line once.
+    if (this.isTerminal && secondsLeft !== undefined) this.timer = setInterval(show, 1000);
   }
 
   /** Ends the step with its outcome. */
@@ -28,13 +28,13 @@ export class Progress {
     this.close(`: ${outcome}`);
   }
 
-  /** Gives up on the step; does nothing between steps. */
+  /** Ends the step without an outcome. Does nothing between steps. */
   stop(): void {
     if (this.isOpen) this.close('');
   }
 
   private close(rest: string) {
-    clearInterval(this.ticking);
+    clearInterval(this.timer);
     this.isOpen = false;
     process.stderr.write(`${rest}\n`);
   }

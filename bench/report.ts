@@ -11,7 +11,7 @@ const titles: [ServerName, string][] = [
 ];
 const columns = ['', 'req/s', 'p50 ms', 'p99 ms', 'CPU µs/req', 'rows written', 'of answered', 'MB resident'];
 
-/** @returns the table, the ratios and the targets, for people */
+/** @returns the table, the ratios and the targets as text */
 export function report(results: BenchResults): string {
   const { load, cpu, ratios, costs } = results;
   const { toBare, toStraightforward } = ratios;
@@ -44,7 +44,7 @@ function caveats({ database, load }: BenchResults): string[] {
     );
   }
   if (load.generator === 'autocannon') {
-    lines.push('wrk is not installed: autocannon takes more CPU for itself and sees whole milliseconds only.');
+    lines.push('wrk is not installed: autocannon uses more CPU itself, and measures whole milliseconds only.');
   }
   return lines;
 }

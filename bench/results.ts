@@ -1,8 +1,8 @@
-import type { Judgement } from './targets.js';
+import type { Judgement } from './judgement.js';
 
 /**
- * In the order of a round: bare Fastify, the finer measure, stands next to those that are held against it. `base` is bare
- * Fastify too, started by the same command as this service, and so are the parts that are held against it.
+ * The servers, in the order of a round. Servers that are compared run close to each other, because a machine's speed drifts.
+ * `base` is bare Fastify, started by the same command as this service; so are the parts, which are compared with it.
  */
 export const serverNames = ['straightforward', 'musicez', 'bare', 'base', 'authentication', 'limits', 'log'] as const;
 export type ServerName = (typeof serverNames)[number];
@@ -12,16 +12,16 @@ export interface Round {
   requestsPerSecond: number;
   p50Ms: number;
   p99Ms: number;
-  /** Of the server's process with all its threads; a PostgreSQL server is none of them. */
+  /** CPU of the server's process with all its threads. The CPU of PostgreSQL does not count. */
   cpuMicrosecondsPerRequest: number;
 }
 
-/** The rows of requests that were answered with 200, against the answers that were seen to arrive. */
+/** The rows of requests with status 200, and the responses that the load generator received. */
 export interface Rows {
   answered: number;
-  /** Found in the database at the end. Also those whose answer found the load generator gone. */
+  /** Rows in the database at the end. Includes requests whose response came after the load generator had stopped. */
   written: number;
-  /** Records that the server itself says it gave up. */
+  /** Records that the server reports as dropped. */
   dropped: number;
 }
 
@@ -30,23 +30,23 @@ export interface ServerResult {
   /** The median of each figure over the rounds. */
   median: Round;
   rounds: Round[];
-  /** Requests with a 2xx, the warm-up's and those after the rounds included. */
+  /** Requests with a 2xx response, including those of the warm-up and after the rounds. */
   answered: number;
-  /** Other answers, and errors of sockets. */
+  /** Other responses, and socket errors. */
   failed: number;
-  /** The highest seen, in bytes; asked four times a second under load. */
+  /** The highest resident memory; sampled four times a second under load. */
   residentBytes: number;
-  /** Null for the server that writes none. */
+  /** Null for servers that write no rows. */
   rows: Rows | null;
 }
 
-/** How many times another server's req/s this service reaches, each round against the same round. */
+/** The requests a second of this service divided by those of another server, round by round. */
 export interface Ratio {
   median: number;
   rounds: number[];
 }
 
-/** By how many microseconds of CPU a request is dearer, each round against the same round. */
+/** The additional CPU for each request, in microseconds, round by round. */
 export interface Difference {
   median: number;
   rounds: number[];
@@ -58,14 +58,14 @@ export interface BenchResults {
   startedAt: string;
   musicez: string;
   node: string;
-  /** The processor's name and how many there are. */
+  /** The model and the number of processors. */
   cpu: { model: string; count: number };
   /** `PostgreSQL 15.4`, or `embedded database`. */
   database: string;
   load: { generator: 'wrk' | 'autocannon'; version: string; connections: number; secondsPerRound: number };
   servers: Record<ServerName, ServerResult>;
   ratios: { toBare: Ratio; toStraightforward: Ratio };
-  /** Authentication beyond bare Fastify started alike; the request log and limits beyond authentication. */
+  /** Authentication compared with `base`; the request log and the limits compared with authentication. */
   costs: { authentication: Difference; log: Difference; limits: Difference };
   /** From starting this service's process to a 200 of `/readyz`, on an empty database. */
   startToReadyMs: number;
@@ -82,7 +82,7 @@ export function medianRound(rounds: readonly Round[]): Round {
   };
 }
 
-/** The ratio of req/s, round by round: a machine's speed drifts, and between neighbours it drifts least. */
+/** The ratio of requests a second, round by round: a machine's speed drifts least within a round. */
 export function ratioOf(rounds: readonly Round[], to: readonly Round[]): Ratio {
   const ratios = rounds.map((round, i) => round.requestsPerSecond / (to[i]?.requestsPerSecond ?? Number.NaN));
   return { median: median(ratios), rounds: ratios };

@@ -4,36 +4,39 @@ import { loadConfig } from '../src/config/index.js';
 import type { Scratch } from './scratch.js';
 import type { ServerProcess } from './server-process.js';
 
-/** A server's own count of its records, as `/health` has it. */
+/** A server's own count of its records, from `/health`. */
 export interface RecordCounts {
   accepted: number;
   written: number;
   buffered: number;
+  /** Only of this service. */
+  spooled?: number;
   dropped: number;
 }
 
-// Longer than a record waits for its batch: the last question's own record must not be waiting at the next.
-const pollEveryMs = 250;
+// Longer than the flush interval: the record of one `/health` request must be written before the next request.
+const pollIntervalMs = 250;
 const deadlineMs = 60_000;
 
 /**
- * Waits until no record of a request is on its way to the database.
+ * Waits until all records are written to the database.
  *
  * @throws when some still are after a minute, or when `signal` is aborted
  */
-export async function settled(server: ServerProcess, signal: AbortSignal): Promise<RecordCounts> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
+export async function waitUntilWritten(server: ServerProcess, signal: AbortSignal): Promise<RecordCounts> {
+  const deadlineAt = performance.now() + deadlineMs;
   for (;;) {
-    const response = await server.get('/health', deadline);
+    if (performance.now() > deadlineAt) throw new Error(`records are not written after ${deadlineMs} ms`);
+    const response = await server.get('/health', signal);
     const { checks } = (await response.json()) as { checks: { requestLog: RecordCounts } };
-    if (checks.requestLog.buffered === 0) return checks.requestLog;
-    await sleep(pollEveryMs, undefined, { signal: deadline });
+    if (checks.requestLog.buffered + (checks.requestLog.spooled ?? 0) === 0) return checks.requestLog;
+    await sleep(pollIntervalMs, undefined, { signal });
   }
 }
 
 /**
- * Counts the rows of requests for `/v1/me` that were answered with 200. An embedded database has one owner: its server
- * must have ended.
+ * Counts the rows of requests for `/v1/me` that were answered with 200. The server of an embedded database must have ended:
+ * only one process can open it.
  */
 export async function countRows({ url, directory }: Scratch): Promise<number> {
   const options = loadConfig({}).database;

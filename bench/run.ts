@@ -1,8 +1,8 @@
 import { cpus } from 'node:os';
+import { withCleanup } from '../scripts/cleanup.js';
 import { version } from '../src/config/index.js';
 import { BenchError } from './bench-error.js';
 import { type Contender, startContenders } from './contenders.js';
-import { withCleanup } from './defer.js';
 import { findLoadGenerator } from './load/index.js';
 import { Measurement } from './measurement.js';
 import type { BenchOptions } from './options.js';
@@ -22,31 +22,31 @@ import { judge } from './targets.js';
 
 const connections = 32;
 const warmUpSeconds = 2;
-const longestStretchSeconds = 10;
+const maxStepSeconds = 10;
 
 /**
- * The whole comparison: starts the servers, drives them in turn, counts their rows and judges. It leaves nothing
- * behind, however it ends.
+ * Runs the comparison: starts the servers, puts load on them in turn, counts their rows and evaluates the targets. Cleans
+ * up also after an error.
  *
  * @param url of the PostgreSQL to use; undefined for the embedded database
- * @throws BenchError when `--check` has nothing to check
+ * @throws BenchError when `--check` is set without DATABASE_URL or wrk
  */
 export async function run(options: BenchOptions, url: string | undefined, progress: Progress, signal: AbortSignal) {
   const startedAt = new Date().toISOString();
   const generator = await findLoadGenerator(connections);
   if (options.check && (url === undefined || generator.name !== 'wrk')) {
-    throw new BenchError('--check needs DATABASE_URL and wrk: what it checks is meant for PostgreSQL under wrk');
+    throw new BenchError('--check requires DATABASE_URL and wrk: the targets are for PostgreSQL with load from wrk');
   }
   const database = await nameOfDatabase(url);
 
   return withCleanup(async (defer) => {
     const { all, startToReadyMs } = await startContenders(url, progress, defer, signal);
-    const measured = forEach((name) => new Measurement(all[name], generator));
-    await driveInTurn(Object.values(measured), options, progress, signal);
-    if (options.requests > 0) await driveUpTo(options.requests, measured.musicez, progress, signal);
-    const written = await countAll(Object.values(all), progress, signal);
+    const measured = byServer((name) => new Measurement(all[name], generator));
+    await measureInTurn(Object.values(measured), options, progress, signal);
+    if (options.requests > 0) await continueLoad(options.requests, measured.musicez, progress, signal);
+    const written = await stopAndCountRows(Object.values(all), progress, signal);
 
-    const servers = forEach((name) => resultOf(measured[name], written.get(name)));
+    const servers = byServer((name) => resultOf(measured[name], written.get(name)));
     const { bare, base, straightforward, musicez, authentication, log, limits } = servers;
     const [cpu] = cpus();
     const results: Omit<BenchResults, 'targets'> = {
@@ -77,8 +77,8 @@ export async function run(options: BenchOptions, url: string | undefined, progre
   });
 }
 
-/** Round by round, one after the other: a machine's speed drifts, and so all drift with it. */
-async function driveInTurn(
+/** Runs the servers in turn in each round, so that a drift of the machine's speed affects all alike. */
+async function measureInTurn(
   all: Measurement[],
   { rounds, seconds }: BenchOptions,
   progress: Progress,
@@ -87,7 +87,7 @@ async function driveInTurn(
   let secondsLeft = all.length * (warmUpSeconds + rounds * seconds);
   for (const measurement of all) {
     progress.begin(`warm-up, ${measurement.contender.name}`, secondsLeft);
-    progress.end(perSecond(await measurement.drive(warmUpSeconds, signal)));
+    progress.end(formatRate(await measurement.drive(warmUpSeconds, signal)));
     secondsLeft -= warmUpSeconds;
   }
   for (let round = 1; round <= rounds; round++) {
@@ -95,27 +95,27 @@ async function driveInTurn(
       progress.begin(`round ${round} of ${rounds}, ${measurement.contender.name}`, secondsLeft);
       const result = await measurement.drive(seconds, signal);
       measurement.rounds.push(result);
-      progress.end(perSecond(result));
+      progress.end(formatRate(result));
       secondsLeft -= seconds;
     }
   }
 }
 
-/** Goes on until so many requests have been answered. Memory that leaks shows only then. */
-async function driveUpTo(requests: number, measurement: Measurement, progress: Progress, signal: AbortSignal) {
+/** Continues the load until `requests` are answered, because a memory leak shows only after many requests. */
+async function continueLoad(requests: number, measurement: Measurement, progress: Progress, signal: AbortSignal) {
   let rate = medianRound(measurement.rounds).requestsPerSecond;
   while (measurement.answered < requests && measurement.failed === 0) {
     const secondsLeft = Math.ceil((requests - measurement.answered) / rate);
-    progress.begin(`on to ${requests.toLocaleString('en-US')} requests`, secondsLeft);
-    const round = await measurement.drive(Math.min(secondsLeft, longestStretchSeconds), signal);
-    rate = round.requestsPerSecond;
-    progress.end(`${measurement.answered.toLocaleString('en-US')}, ${perSecond(round)}`);
+    progress.begin(`continuing to ${requests.toLocaleString('en-US')} requests`, secondsLeft);
+    const step = await measurement.drive(Math.min(secondsLeft, maxStepSeconds), signal);
+    rate = step.requestsPerSecond;
+    progress.end(`${measurement.answered.toLocaleString('en-US')}, ${formatRate(step)}`);
   }
 }
 
-async function countAll(all: readonly Contender[], progress: Progress, signal: AbortSignal) {
+async function stopAndCountRows(all: readonly Contender[], progress: Progress, signal: AbortSignal) {
   const written = new Map<ServerName, number>();
-  progress.begin('the servers stop, their rows are counted');
+  progress.begin('stopping the servers and counting rows');
   for (const { name, server, scratch } of all) {
     await server.stop();
     signal.throwIfAborted();
@@ -131,10 +131,10 @@ function resultOf(measurement: Measurement, written: number | undefined): Server
   return { median: medianRound(rounds), rounds, answered, failed, residentBytes, rows };
 }
 
-function forEach<T>(make: (name: ServerName) => T): Record<ServerName, T> {
+function byServer<T>(make: (name: ServerName) => T): Record<ServerName, T> {
   return Object.fromEntries(serverNames.map((name) => [name, make(name)])) as Record<ServerName, T>;
 }
 
-function perSecond({ requestsPerSecond }: { requestsPerSecond: number }) {
+function formatRate({ requestsPerSecond }: { requestsPerSecond: number }) {
   return `${Math.round(requestsPerSecond).toLocaleString('en-US')} req/s`;
 }

@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import type { Defer } from '../scripts/cleanup.js';
 import { BenchError } from './bench-error.js';
-import type { Defer } from './defer.js';
 
-/** A database for one measured process, and a directory that is its own. */
+/** A database and a directory for one measured process. */
 export interface Scratch {
   /** Undefined: the embedded database in `directory`. */
   url: string | undefined;
@@ -14,10 +14,10 @@ export interface Scratch {
 }
 
 /**
- * Makes an empty database beside the one that `url` names, on the same server; without `url` an embedded one comes to
- * be in the directory when first opened. Both are removed at the end.
+ * Creates a temporary directory, and an empty database on the server at `url`. Without `url`, the server that uses the directory
+ * creates its embedded database there. Both are removed at the end.
  *
- * @param name what it is for
+ * @param name a part of the names of the directory and the database
  */
 export async function createScratch(url: string | undefined, name: string, defer: Defer): Promise<Scratch> {
   const directory = await mkdtemp(join(tmpdir(), `musicez-bench-${name}-`));
@@ -30,16 +30,16 @@ export async function createScratch(url: string | undefined, name: string, defer
     try {
       await query(url, `DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
     } catch (error) {
-      throw new BenchError(`the database ${database} is left behind: ${(error as Error).message}`);
+      throw new BenchError(`the database ${database} could not be dropped: ${(error as Error).message}`);
     }
   });
-  const own = new URL(url);
-  own.pathname = `/${database}`;
-  own.searchParams.delete('schema');
-  return { url: own.href, directory };
+  const scratchUrl = new URL(url);
+  scratchUrl.pathname = `/${database}`;
+  scratchUrl.searchParams.delete('schema');
+  return { url: scratchUrl.href, directory };
 }
 
-/** @returns what the figures are for, such as `PostgreSQL 15.4` */
+/** @returns the name of the database for the report, such as `PostgreSQL 15.4` */
 export async function nameOfDatabase(url: string | undefined): Promise<string> {
   if (url === undefined) return 'embedded database';
   const [row] = await query<{ server_version: string }>(url, 'SHOW server_version');
@@ -48,13 +48,13 @@ export async function nameOfDatabase(url: string | undefined): Promise<string> {
 
 async function query<Row extends pg.QueryResultRow>(url: string, sql: string): Promise<Row[]> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
-  // What breaks it is reported to the query.
+  // An error of the connection also rejects the query.
   client.on('error', () => {});
   try {
     await client.connect();
     return (await client.query<Row>(sql)).rows;
   } catch (error) {
-    // Of a host with several addresses the error is one of several, without a message of its own.
+    // The AggregateError for a host with several addresses has no message.
     const { message, code } = error as NodeJS.ErrnoException;
     throw new BenchError(`the PostgreSQL at DATABASE_URL: ${message || code}`);
   } finally {

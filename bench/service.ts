@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 const { scripts } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
-/** This service as `npm start` runs it: what Node.js is told, its script last. */
+/** The arguments of Node.js in `npm start`, with the script last. */
 export const service: string[] = scripts.start
   .split(' ')
   .slice(1)

@@ -1,79 +1,71 @@
+import type { Judgement } from './judgement.js';
 import type { BenchResults, ServerResult } from './results.js';
 
-/** A target and how the run came out against it. */
-export interface Judgement {
-  /** In words, with its figures. */
-  target: string;
-  /** `not judged`: it is meant for PostgreSQL, or for wrk, and this run had another. */
-  outcome: 'met' | 'missed' | 'not judged';
-  /** Whether missing it always makes the run a failure; else `--check` does. */
-  required: boolean;
-}
-
-export const leastOfBare = 0.45;
-export const leastTimesStraightforward = 20;
-/** Beyond bare Fastify, in microseconds of CPU a request. */
-export const mostForAuthentication = 3;
-export const mostResidentBytes = 250e6;
+export const minShareOfBare = 0.45;
+export const minTimesStraightforward = 20;
+/** The additional CPU of authentication for each request. */
+export const maxAuthenticationMicroseconds = 3;
+export const maxResidentBytes = 250e6;
 const manyRequests = 1_000_000;
 
-/** What this service is to reach, each with how this run came out. */
+/** The targets of this service, and whether this run met them. */
 export function judge(results: Omit<BenchResults, 'targets'>): Judgement[] {
   const { servers, ratios, costs, startToReadyMs, load } = results;
   const { musicez } = servers;
-  const onPostgres = results.database !== 'embedded database';
-  const comparable = onPostgres && load.generator === 'wrk';
-  const startLimitMs = onPostgres ? 2_000 : 8_000;
+  const isPostgres = results.database !== 'embedded database';
+  const isComparable = isPostgres && load.generator === 'wrk';
+  const startLimitMs = isPostgres ? 2_000 : 8_000;
   const { toBare, toStraightforward } = ratios;
   const megabytes = Math.round(musicez.residentBytes / 1e6);
-  const enough = musicez.answered >= manyRequests ? '' : `, the target is for ${figure(manyRequests)}: see --requests`;
+  const requestCountNote =
+    musicez.answered >= manyRequests ? '' : `, the target is for ${figure(manyRequests)}: see --requests`;
 
   return [
-    ...Object.entries(servers).flatMap(([name, server]) => allAnswered(name, server)),
-    ...Object.entries(servers).flatMap(([name, server]) => everyRow(name, server)),
-    wanted(
-      `${toBare.median.toFixed(2)} of bare Fastify (at least ${leastOfBare})`,
-      toBare.median >= leastOfBare,
-      comparable,
+    ...Object.entries(servers).flatMap(([name, server]) => failedRequests(name, server)),
+    ...Object.entries(servers).flatMap(([name, server]) => rowsComplete(name, server)),
+    targetResult(
+      `${toBare.median.toFixed(2)} of bare Fastify (at least ${minShareOfBare})`,
+      toBare.median >= minShareOfBare,
+      isComparable,
     ),
-    wanted(
-      `${toStraightforward.median.toFixed(1)} times the straightforward version (at least ${leastTimesStraightforward})`,
-      toStraightforward.median >= leastTimesStraightforward,
-      comparable,
+    targetResult(
+      `${toStraightforward.median.toFixed(1)} times the straightforward version (at least ${minTimesStraightforward})`,
+      toStraightforward.median >= minTimesStraightforward,
+      isComparable,
     ),
-    wanted(
-      `${costs.authentication.median.toFixed(1)} µs of CPU a request for authentication (under ${mostForAuthentication})`,
-      costs.authentication.median < mostForAuthentication,
-      comparable,
+    targetResult(
+      `${costs.authentication.median.toFixed(1)} µs of CPU a request for authentication (under ${maxAuthenticationMicroseconds})`,
+      costs.authentication.median < maxAuthenticationMicroseconds,
+      isComparable,
     ),
-    wanted(
-      `${megabytes} MB resident at most (under ${mostResidentBytes / 1e6}) through ${figure(musicez.answered)} requests${enough}`,
-      musicez.residentBytes < mostResidentBytes,
-      onPostgres,
+    targetResult(
+      `${megabytes} MB resident at most (under ${maxResidentBytes / 1e6}) through ${figure(musicez.answered)} requests${requestCountNote}`,
+      musicez.residentBytes < maxResidentBytes,
+      isPostgres,
     ),
-    wanted(
+    targetResult(
       `ready ${figure(startToReadyMs)} ms after the start on an empty database (under ${figure(startLimitMs)})`,
       startToReadyMs < startLimitMs,
     ),
   ];
 }
 
-function allAnswered(name: string, { failed }: ServerResult): Judgement[] {
+function failedRequests(name: string, { failed }: ServerResult): Judgement[] {
   if (failed === 0) return [];
-  const target = `${name}: ${figure(failed)} requests without a 2xx answer`;
-  return [{ target, outcome: 'missed', required: true }];
+  const target = `${name}: ${figure(failed)} requests without a 2xx response`;
+  return [{ target, outcome: 'missed', isRequired: true }];
 }
 
-function everyRow(name: string, { rows }: ServerResult): Judgement[] {
+function rowsComplete(name: string, { rows }: ServerResult): Judgement[] {
   if (!rows) return [];
   const { answered, written, dropped } = rows;
-  const complete = written >= answered && dropped === 0;
+  const isComplete = written >= answered && dropped === 0;
   const target = `${name}: ${figure(written)} rows for ${figure(answered)} answers, ${figure(dropped)} dropped`;
-  return [{ target, outcome: complete ? 'met' : 'missed', required: true }];
+  return [{ target, outcome: isComplete ? 'met' : 'missed', isRequired: true }];
 }
 
-function wanted(target: string, isMet: boolean, isJudged = true): Judgement {
-  return { target, outcome: isJudged ? (isMet ? 'met' : 'missed') : 'not judged', required: false };
+function targetResult(target: string, isMet: boolean, isJudged = true): Judgement {
+  return { target, outcome: isJudged ? (isMet ? 'met' : 'missed') : 'not judged', isRequired: false };
 }
 
 function figure(value: number) {

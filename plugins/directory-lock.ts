@@ -8,31 +8,31 @@ export class DirectoryLockedError extends Error {
 }
 
 /**
- * Takes a lock that the kernel lets go of with the process, `kill -9` included: whoever listens on the Unix socket holds
- * it. A file with a process id would not do, for in a container every process is number 1.
+ * Acquires a lock that the kernel releases when the process ends, also after `kill -9`: the process that listens on the Unix socket
+ * holds it. A file with a process id would not work: in containers every process has the id 1.
  *
- * @param socketPath the lock, at most 107 bytes
- * @returns the lock; closing it lets go
+ * @param socketPath the path of the socket, at most 107 bytes
+ * @returns the lock; closing it releases it
  * @throws DirectoryLockedError when a live process holds it
  */
 export async function lockDirectory(socketPath: string): Promise<Server> {
   for (;;) {
     const lock = await listen(socketPath);
     if (lock) return lock;
-    if (await answers(socketPath)) throw new DirectoryLockedError(socketPath);
-    await removeDead(socketPath);
+    if (await isListening(socketPath)) throw new DirectoryLockedError(socketPath);
+    await removeStale(socketPath);
   }
 }
 
-/** Moves the socket aside before removing it, so that of two processes that find it dead only one removes it. */
-async function removeDead(socketPath: string) {
-  const aside = `${socketPath}.${randomUUID().slice(0, 8)}`;
-  await rename(socketPath, aside).catch(ignoreMissing);
-  if (await answers(aside)) {
-    await rename(aside, socketPath);
+/** Renames the socket of an ended process before removing it, so that only one of two processes removes it. */
+async function removeStale(socketPath: string) {
+  const stalePath = `${socketPath}.${randomUUID().slice(0, 8)}`;
+  await rename(socketPath, stalePath).catch(ignoreMissing);
+  if (await isListening(stalePath)) {
+    await rename(stalePath, socketPath);
     throw new DirectoryLockedError(socketPath);
   }
-  await rm(aside, { force: true });
+  await rm(stalePath, { force: true });
 }
 
 function listen(path: string): Promise<Server | null> {
@@ -45,7 +45,7 @@ function listen(path: string): Promise<Server | null> {
   });
 }
 
-function answers(path: string): Promise<boolean> {
+function isListening(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
     socket.once('connect', () => resolve(true)).once('error', () => resolve(false));

@@ -9,23 +9,22 @@ declare module 'fastify' {
 }
 
 export interface Drain {
-  /** Whether the service is on its way out: its readiness probe says so, and answers end their connections. */
+  /** Whether the service shuts down: it is unready, and responses close their connections. */
   readonly isDraining: boolean;
   /**
-   * Stops the service without a failed request: readiness goes first, then for `delayMs` all goes on while whoever
-   * routes to it takes notice, then everything closes.
+   * Shuts down gracefully: becomes unready, serves for `delayMs` so that load balancers notice, then closes.
    */
   stop(): Promise<void>;
 }
 
 export interface DrainOptions {
-  /** How long to go on serving once unready, in milliseconds. */
+  /** How long to serve after becoming unready, in milliseconds. */
   delayMs: number;
-  /** How long requests in flight may take once it closes, in milliseconds; then their connections end. */
+  /** How long running requests may take after that, in milliseconds. Then their connections are closed. */
   requestsDeadlineMs: number;
 }
 
-const reapEveryMs = 100;
+const closeIdleIntervalMs = 100;
 
 /** @see https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination */
 export default fp<DrainOptions>(
@@ -38,7 +37,7 @@ export default fp<DrainOptions>(
       },
       async stop() {
         isDraining = true;
-        // Each answer from now on ends its connection, so that the client's next request goes elsewhere.
+        // Close each connection after its response, so that the client's next request reaches another instance.
         app.server.prependListener('request', (_request, response) => {
           response.shouldKeepAlive = false;
         });
@@ -53,14 +52,14 @@ export default fp<DrainOptions>(
       socket.once('close', () => connections.delete(socket));
     });
 
-    // The server does none of this by itself: a connection that turns idle while it closes would hold it for
-    // `keepAliveTimeout`, over a minute; one that has sent nothing, or half a request, for ever.
+    // Node.js closes only connections that are idle now. One that becomes idle later would stay open for `keepAliveTimeout`, over a
+    // minute; one that has sent no complete request, without limit.
     app.addHook('preClose', (done) => {
       isDraining = true;
       const reaper = setInterval(() => {
         app.server.closeIdleConnections();
         for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
-      }, reapEveryMs);
+      }, closeIdleIntervalMs);
       const deadline = setTimeout(() => app.server.closeAllConnections(), requestsDeadlineMs);
       app.server.once('close', () => {
         clearInterval(reaper);

@@ -1,5 +1,6 @@
 import fp from 'fastify-plugin';
 import { withDeadline } from './database/deadline.js';
+import { OutageLog } from './database/outage-log.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -7,30 +8,39 @@ declare module 'fastify' {
   }
 }
 
-/** Whether the database answered, and after how many milliseconds. */
+/** The result of a health check of the database. */
 export interface DatabaseHealth {
+  /** `unhealthy`: it does not answer, or is read-only. */
   status: 'healthy' | 'unhealthy';
   latencyMs: number;
+  /** False on a standby, and while batches of the log fail. */
+  writable: boolean;
+  /** How far its clock is ahead of the host's, in milliseconds; null before the first comparison. */
+  clockOffsetMs: number | null;
 }
 
 export interface Health {
-  /** Whether what the first request would wait for has been done. */
+  /** Whether the work that the first request would wait for is done. */
   readonly isWarm: boolean;
-  /** Whether requests should be sent here: migrated, warm and not on the way out. */
+  /** Whether to send requests to this instance: it is migrated, warm and not shutting down. */
   readonly isReady: boolean;
-  /** Asks the database for its row in `system_health`; those who ask at the same time share the answer. */
+  /** Reads `system_health`. Concurrent calls share one query. */
   checkDatabase(): Promise<DatabaseHealth>;
-  /** Says so, once it has. */
+  /** Makes the instance warm. */
   markWarm(): void;
 }
 
 const databaseDeadlineMs = 1_000;
 
-/** What the probes answer. A database that went away does not make the service unready: known keys are still served. */
+/** The state of the service, for probes. A database that is down does not make the service unready: cached keys are still accepted. */
 export default fp(
   async (app) => {
     let isWarm = false;
     let running: Promise<DatabaseHealth> | undefined;
+    const outage = new OutageLog(app.log);
+    const healthQuery = `
+      SELECT current_setting('transaction_read_only')::bool AS "readOnly"
+      FROM ${app.database.quotedSchema}.system_health ORDER BY "checkedAt" DESC LIMIT 1`;
 
     app.decorate('health', {
       get isWarm() {
@@ -52,21 +62,36 @@ export default fp(
 
     async function check(): Promise<DatabaseHealth> {
       const startedAt = performance.now();
-      const status = await answers();
-      return { status, latencyMs: Math.round((performance.now() - startedAt) * 1000) / 1000 };
+      const writable = await isDatabaseWritable();
+      const { clockOffsetMs } = app.database;
+      return {
+        status: writable ? 'healthy' : 'unhealthy',
+        latencyMs: Math.round((performance.now() - startedAt) * 1000) / 1000,
+        writable,
+        clockOffsetMs: clockOffsetMs === null ? null : Math.round(clockOffsetMs),
+      };
     }
 
-    async function answers(): Promise<DatabaseHealth['status']> {
-      if (!app.database.isReady) return 'unhealthy';
+    /** Reads `system_health` through the pool of authentication. */
+    async function isDatabaseWritable(): Promise<boolean> {
+      const { isReady, keyPool } = app.database;
+      if (!isReady) return false;
       try {
-        const newest = app.prisma.systemHealth.findFirstOrThrow({ orderBy: { checkedAt: 'desc' } });
-        await withDeadline(newest, databaseDeadlineMs);
-        return 'healthy';
+        const { rows } = await withDeadline(keyPool.query<{ readOnly: boolean }>(healthQuery), databaseDeadlineMs);
+        if (rows.length === 0) throw new Error('system_health has no row');
+        const isWritable = rows[0]?.readOnly === false && !app.requestLog.isDatabaseDown;
+        if (isWritable) outage.ended('health check: the database is healthy again');
+        else
+          outage.failed(
+            'health check: the database is read-only or batches fail',
+            new Error('read-only, or batches fail'),
+          );
+        return isWritable;
       } catch (error) {
-        app.log.warn({ err: error }, 'health check: the database does not answer');
-        return 'unhealthy';
+        outage.failed('health check: the database does not answer', error);
+        return false;
       }
     }
   },
-  { name: 'health', dependencies: ['database', 'prisma', 'drain'] },
+  { name: 'health', dependencies: ['database', 'drain', 'request-log'] },
 );

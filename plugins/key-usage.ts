@@ -1,6 +1,9 @@
 import fp from 'fastify-plugin';
 import { LRUCache } from 'lru-cache';
+import { isUse } from './api-keys/judgement.js';
+import { clock } from './clock.js';
 import { withDeadline } from './database/deadline.js';
+import { OutageLog } from './database/outage-log.js';
 import { arrivalOf } from './request-log/record.js';
 
 declare module 'fastify' {
@@ -10,50 +13,54 @@ declare module 'fastify' {
 }
 
 export interface KeyUsage {
-  /** Says that a key is in use, beyond the request that carries it. */
+  /** Marks a key as used, such as one that is verified. */
   note(keyId: string): void;
 }
 
 const minuteMs = 60_000;
-const maxRemembered = 50_000;
+const maxCachedKeys = 50_000;
 const closeDeadlineMs = 1_000;
 
 /**
- * Of several replicas that have seen the same key, the first of a minute writes; a late one never turns it back. Rows are
- * locked in one order, so that two replicas cannot wait for each other.
+ * Writes each key at most once a minute, over all replicas, and never an earlier time. Locks rows in the order of their ids, to
+ * avoid deadlocks.
  */
-const update = `
-  UPDATE api_keys SET "lastUsed" = used.at
+const updateOf = (schema: string) => `
+  UPDATE ${schema}.api_keys SET "lastUsed" = used.at, "lastUsedDay" = used.at::date
   FROM (
-    SELECT api_keys.id, batch.at
+    SELECT keys.id, batch.at
     FROM (
       SELECT id, timestamp 'epoch' + ms * interval '1 millisecond' AS at
       FROM unnest($1::text[], $2::bigint[]) AS given (id, ms)
     ) AS batch
-    JOIN api_keys USING (id)
+    JOIN ${schema}.api_keys AS keys USING (id)
     WHERE "lastUsed" IS NULL OR "lastUsed" <= batch.at - interval '1 minute'
-    ORDER BY id FOR UPDATE OF api_keys
+    ORDER BY id FOR UPDATE OF keys
   ) AS used
   WHERE api_keys.id = used.id`;
 
-/** `lastUsed` of every key, to the minute: it rides with the batches of the request log, never in a request. */
+/** Writes `lastUsed` of each key, to the minute, after the batches of the request log. Requests do not wait for it. */
 export default fp(
   async (app) => {
-    // When each key's use was last written, in milliseconds since 1970.
-    const writtenAt = new LRUCache<string, number>({ max: maxRemembered });
+    const outage = new OutageLog(app.log);
+    // The time of the last write for each key, in milliseconds since 1970.
+    const writtenAt = new LRUCache<string, number>({ max: maxCachedKeys });
     let due = new Map<string, number>();
     let writing: Promise<void> | undefined;
+    const update = updateOf(app.database.quotedSchema);
 
     app.decorate('keyUsage', {
-      note: (keyId: string) => note(keyId, Date.now()),
+      note: (keyId: string) => note(keyId, clock.now()),
     });
     app.requestLog.onBatch((records) => {
-      for (const { apiKeyId, id } of records) if (apiKeyId !== null) note(apiKeyId, arrivalOf(id));
+      // Null in records that an older version has spooled.
+      for (const { apiKeyId, outcome, id } of records)
+        if (apiKeyId !== null && (outcome === null || isUse(outcome))) note(apiKeyId, arrivalOf(id));
       writing ??= writeAll().finally(() => {
         writing = undefined;
       });
     });
-    // The last requests' records are still on their way.
+    // The records of the last requests are not in a batch yet.
     app.addHook('onClose', async () => {
       const last = app.requestLog.flush().then(() => writing);
       await withDeadline(last, closeDeadlineMs).catch(() => {});
@@ -70,9 +77,10 @@ export default fp(
         try {
           await app.database.pool.query(update, [[...batch.keys()], [...batch.values()]]);
           for (const [keyId, at] of batch) writtenAt.set(keyId, at);
+          outage.ended('lastUsed can be written again');
         } catch (error) {
-          // Each key comes again with its next use.
-          app.log.warn({ err: error, keys: batch.size }, 'lastUsed could not be written');
+          // The next use of each key retries.
+          outage.failed('lastUsed cannot be written', error, { keys: batch.size });
         }
       }
     }

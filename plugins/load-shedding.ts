@@ -3,23 +3,23 @@ import underPressure from '@fastify/under-pressure';
 import fp from 'fastify-plugin';
 
 export interface LoadSheddingOptions {
-  /** How late the event loop may be on average, in milliseconds, before requests are turned away; 0 turns none away. */
+  /** The average delay of the event loop above which requests are rejected, in milliseconds; 0: none are. */
   maxEventLoopDelayMs: number;
-  /** Paths that are answered all the same. */
+  /** Paths that are never rejected. */
   exempt: readonly string[];
 }
 
-const Overloaded = createError('OVERLOADED', 'there is more to do than this instance can: try again', 503);
-/** Soon, for another instance may have room, and this one looks again as often. */
+const Overloaded = createError('OVERLOADED', 'this instance is overloaded: try again', 503);
 const sampleIntervalMs = 500;
-/** One stall is no overload: a start, a large answer, a neighbour on the machine. It is over with its sample. */
-const patienceMs = 2 * sampleIntervalMs;
+/** How long the event loop must be late. A single stall is no overload, such as a start or a large response. */
+const minOverloadMs = 2 * sampleIntervalMs;
+/** Short: another instance may have capacity, and this one measures again within that time. */
 const retryAfterSeconds = 1;
-const warningEveryMs = 60_000;
+const warningIntervalMs = 60_000;
 
 /**
- * Turns requests away at once when the event loop is late, rather than letting all of them wait. A draining instance answers
- * what it still gets: there is nothing to be saved any more.
+ * Rejects requests at once while the event loop is late, so that the others do not wait. An instance that shuts down answers all
+ * requests.
  */
 export default fp<LoadSheddingOptions>(
   async (app, { maxEventLoopDelayMs, exempt }) => {
@@ -33,15 +33,15 @@ export default fp<LoadSheddingOptions>(
       sampleInterval: sampleIntervalMs,
       pressureHandler(request, _reply, _type, delayMs) {
         const now = performance.now();
-        if (now - lateUntil > patienceMs) lateSince = now;
+        if (now - lateUntil > minOverloadMs) lateSince = now;
         lateUntil = now;
-        if (now - lateSince < patienceMs) return undefined;
+        if (now - lateSince < minOverloadMs) return undefined;
         if (app.drain.isDraining || exempted.has(request.routeOptions.url ?? '')) return undefined;
-        if (now - warnedAt > warningEveryMs) {
+        if (now - warnedAt > warningIntervalMs) {
           warnedAt = now;
           app.log.warn(
             { eventLoopDelayMs: delayMs },
-            'overloaded: requests are turned away until the event loop keeps up',
+            'overloaded: requests are rejected until the event loop keeps up',
           );
         }
         return Promise.reject(Object.assign(new Overloaded(), { headers: { 'retry-after': `${retryAfterSeconds}` } }));

@@ -9,11 +9,10 @@ export interface OpenApiOptions {
   version: string;
 }
 
-/** A route that needs a key says so in its schema: `security: keySecurity`. */
+/** The `security` of the schema of a route that requires a key. */
 export const keySecurity: readonly Record<string, readonly string[]>[] = [{ bearer: [] }, { apiKeyHeader: [] }];
 
-// Swagger UI sets styles inline. Unlike Helmet's policy this one does not ask for HTTPS, which a page that came by plain
-// HTTP from another host than localhost could not be loaded by.
+// Allows inline styles, which Swagger UI uses. Does not upgrade to HTTPS as Helmet's policy does: that breaks the page on plain HTTP.
 const pagePolicy = {
   'default-src': "'self'",
   'base-uri': "'self'",
@@ -25,49 +24,53 @@ const pagePolicy = {
 
 const seconds = { type: 'integer', minimum: 0 } as const;
 
-/** Header fields that no route sets by itself. Those that are not required are there when there is something to say. */
+/** Headers that plugins set. */
 const headers = {
   RequestId: {
-    description: 'The id of the request: in the request log, in the log of the service and in a problem',
+    description: 'The id of the request in the request log, the log of the service, and problems',
     required: true,
     schema: { type: 'string', format: 'uuid' },
     example: '019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07',
   },
   Challenge: {
-    description: 'That a key is needed; names an error only where one was presented',
+    description: 'A key is required; has an error code when the request had one',
     required: true,
     schema: { type: 'string' },
     example: 'Bearer realm="api", error="invalid_token"',
   },
   ScopeChallenge: {
-    description: 'Which scope the key lacks',
+    description: 'The missing scope',
     schema: { type: 'string' },
     example: 'Bearer realm="api", error="insufficient_scope", scope="admin"',
   },
   RetryAfter: { description: 'Seconds to wait', required: true, schema: seconds, example: 1 },
   RetryAfterForProxies: {
-    description: 'Seconds to wait, where /v1/auth refuses a key over its limit',
+    description: 'Seconds to wait, when /v1/auth denies a key over its limit',
     schema: seconds,
   },
-  RateLimitLimit: { description: 'Requests a minute, for a key with a limit', schema: seconds, example: 60 },
-  RateLimitRemaining: { description: 'How many of them are left', schema: seconds, example: 59 },
-  RateLimitReset: { description: 'Seconds until it begins anew', schema: seconds, example: 42 },
+  RateLimitLimit: { description: 'The limit of the key, in requests a minute', schema: seconds, example: 60 },
+  RateLimitRemaining: { description: 'Remaining requests in the window', schema: seconds, example: 59 },
+  RateLimitReset: { description: 'Seconds until the window ends', schema: seconds, example: 42 },
 } as const;
 
 const refTo = (name: keyof typeof headers) => ({ $ref: `#/components/headers/${name}` });
-const standing = {
+const rateLimitFields = {
   'ratelimit-limit': refTo('RateLimitLimit'),
   'ratelimit-remaining': refTo('RateLimitRemaining'),
   'ratelimit-reset': refTo('RateLimitReset'),
 };
 const problemHeaders: Record<string, object> = {
   401: { 'www-authenticate': refTo('Challenge') },
-  403: { 'www-authenticate': refTo('ScopeChallenge'), 'retry-after': refTo('RetryAfterForProxies'), ...standing },
-  429: { 'retry-after': refTo('RetryAfter'), ...standing },
-  503: { 'retry-after': refTo('RetryAfter'), ...standing },
+  403: {
+    'www-authenticate': refTo('ScopeChallenge'),
+    'retry-after': refTo('RetryAfterForProxies'),
+    ...rateLimitFields,
+  },
+  429: { 'retry-after': refTo('RetryAfter'), ...rateLimitFields },
+  503: { 'retry-after': refTo('RetryAfter'), ...rateLimitFields },
 };
 
-/** OpenAPI 3 at `/documentation/json`, made from the routes' schemas, and a page to read it at `/documentation`. */
+/** OpenAPI 3 at `/documentation/json`, generated from the schemas of the routes, and Swagger UI at `/documentation`. */
 export default fp<OpenApiOptions>(
   async (app, { version }) => {
     await app.register(swagger, {
@@ -77,14 +80,15 @@ export default fp<OpenApiOptions>(
           title: 'musicez',
           version,
           description:
-            'API keys, a request log and probes, in front of your routes. What is not HTTP is refused before it is any of these, with a problem and the end of the connection: 400, 408 or 431. An instance that has more to do than it can answers any route but probes and metrics with a 503 and Retry-After.',
+            'API keys, a request log and probes for your routes. Malformed HTTP is a 400, 408 or 431, and closes the connection. An overloaded instance answers 503 with Retry-After on all routes but probes and metrics.',
           license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
         },
-        servers: [{ url: '/', description: 'The instance that this document is from' }],
+        servers: [{ url: '/', description: 'This instance' }],
         tags: [
-          { name: 'service', description: 'What it is, and how it is' },
-          { name: 'keys', description: 'Who may do what' },
-          { name: 'request log', description: 'What was asked, by whom, and how it went' },
+          { name: 'service', description: 'Information, probes and metrics' },
+          { name: 'keys', description: 'API keys' },
+          { name: 'usage', description: 'Checks of keys, by key and by owner' },
+          { name: 'request log', description: 'Logged requests and statistics' },
         ],
         components: {
           headers,
@@ -94,20 +98,21 @@ export default fp<OpenApiOptions>(
               type: 'apiKey',
               in: 'header',
               name: 'x-api-key',
-              description: 'The same key, as in `X-API-Key: KEY`; either will do',
+              description: 'The key, as in `X-API-Key: KEY`',
             },
           },
         },
       },
       refResolver: { buildLocalReference: (json, _baseUri, _fragment, i) => String(json.$id ?? `def-${i}`) },
-      // A route that asks for no key says so, rather than nothing.
+      // OpenAPI: an empty list means that no key is required.
       transform: ({ schema, url }) => ({ schema: { security: [], ...schema }, url }),
-      transformObject: (made) => completed((made as Extract<typeof made, { openapiObject: unknown }>).openapiObject),
+      transformObject: (generated) =>
+        completed((generated as Extract<typeof generated, { openapiObject: unknown }>).openapiObject),
     });
     await app.register(swaggerUi, {
       routePrefix: '/documentation',
       staticCSP: pagePolicy,
-      // A key that was tried out is forgotten with the page.
+      // Keys that are entered in the page are not stored.
       uiConfig: { persistAuthorization: false, displayRequestDuration: true },
     });
   },
@@ -124,13 +129,13 @@ interface Response {
   headers?: Record<string, unknown>;
 }
 
-/** Adds what no route says of its answers, as it is the same for all: header fields, and each problem once for all routes. */
+/** Adds the common parts to all operations: headers, and references to shared problem responses. */
 function completed(document: Document): Document {
   const problems: Record<string, Response> = {};
   for (const { responses, security } of operationsOf(document)) {
     for (const [status, response] of Object.entries(responses)) {
       const isProblem = response.content !== undefined && problemMediaType in response.content;
-      const common = isProblem ? (problemHeaders[status] ?? standing) : security.length > 0 && standing;
+      const common = isProblem ? (problemHeaders[status] ?? rateLimitFields) : security.length > 0 && rateLimitFields;
       response.headers = { 'x-request-id': refTo('RequestId'), ...common, ...response.headers };
       if (!isProblem) continue;
       const name = `Problem${status}`;

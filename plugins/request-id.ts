@@ -1,10 +1,11 @@
 import { randomFillSync } from 'node:crypto';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { V7Generator } from 'uuidv7';
+import { clock } from './clock.js';
 import { PreparedResponse } from './security-headers/prepared-response.js';
 
-// Many at once: to ask for the few that an id needs costs twice as much as all the rest of it.
+// Random bytes are fetched in bulk: fetching them for each id would double its cost.
 const randomNumbers = new Uint32Array(1_024);
 let used = randomNumbers.length;
 const ids = new V7Generator({
@@ -17,25 +18,53 @@ const ids = new V7Generator({
   },
 });
 
-/** A UUIDv7, higher than any before it. */
+/** Larger than any step back of the clock, so that the generator never resets and ids never decrease. */
+const maxRollbackMs = 2 ** 47;
+
+/** Creates a UUIDv7 that is higher than all before. */
 export function newRequestId(): string {
-  return ids.generate().toString();
+  return ids.generateOrResetCore(clock.now(), maxRollbackMs).toString();
 }
 
-/** Says in `x-request-id` by which id the request is found in the log and in `request_logs`. */
-export default fp(
-  async (app) => {
-    app.addHook('onRequest', (_request, reply, done) => {
+const incomingId = Symbol('incoming request id');
+type WithIncomingId = FastifyRequest & { [incomingId]?: string };
+
+/** The format of an accepted `x-request-id`: long enough for trace ids of all vendors. */
+const acceptable = /^[\w.:+/=@-]{1,128}$/;
+
+/** The `x-request-id` that a trusted proxy sent with a request. */
+export function incomingRequestIdOf(request: FastifyRequest): string | undefined {
+  return (request as WithIncomingId)[incomingId];
+}
+
+export interface RequestIdOptions {
+  /** Whether a peer is a proxy whose `x-request-id` is kept. */
+  isTrusted(address: string): boolean;
+}
+
+/** Sets the response header `x-request-id`, the id of the request in the log and in `request_logs`. */
+export default fp<RequestIdOptions>(
+  async (app, { isTrusted }) => {
+    app.addHook('onRequest', (request, reply, done) => {
       addRequestId(reply);
+      const incoming = request.headers['x-request-id'];
+      if (incoming !== undefined) keepIncoming(request, String(incoming));
       done();
     });
+
+    function keepIncoming(request: FastifyRequest, incoming: string) {
+      if (!acceptable.test(incoming) || !isTrusted(request.raw.socket.remoteAddress ?? '')) return;
+      (request as WithIncomingId)[incomingId] = incoming;
+      request.log = request.log.child({ incomingRequestId: incoming });
+    }
   },
   { name: 'request-id' },
 );
 
-/** For answers that are sent before any hook runs, too. */
+/** Used also for responses that are sent before any hook runs. */
 export function addRequestId(reply: FastifyReply) {
   const { id } = reply.request;
-  if (reply.raw instanceof PreparedResponse) reply.raw.addLines(`x-request-id: ${id}\r\n`);
+  if (reply.raw instanceof PreparedResponse) reply.raw.setRequestId(id);
+  else if (reply.sent) reply.raw.setHeader('x-request-id', id);
   else reply.header('x-request-id', id);
 }

@@ -3,23 +3,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 // sun_path on Linux holds 108 bytes with the terminator; macOS has 104.
-const longestSocketPath = 103;
+const maxSocketPathBytes = 103;
 
-/** A directory as a Unix socket in it can name it. */
+/** A directory, by a path that is short enough for a Unix socket. */
 export interface SocketDirectory {
   readonly path: string;
-  /** To be called when no socket is reached by this path any more. */
+  /** Removes the link, if one was created. Call it when the path is no longer used. */
   remove(): void;
 }
 
 /**
- * A Unix socket's path is short by law. For a directory that is too deep, a link under the temporary directory leads to the
- * same place.
+ * Finds a path for sockets in a directory. When the directory's own path is too long, it creates a link in the temporary directory.
  *
- * @param name the longest name of a socket in it
+ * @param name the longest file name of a socket in the directory
  */
 export function socketDirectory(directory: string, name: string): SocketDirectory {
-  if (Buffer.byteLength(join(directory, name)) <= longestSocketPath) return { path: directory, remove() {} };
+  if (Buffer.byteLength(join(directory, name)) <= maxSocketPathBytes) return { path: directory, remove() {} };
   const shortcut = mkdtempSync(join(tmpdir(), 'musicez-'));
   const path = join(shortcut, 'd');
   symlinkSync(directory, path);

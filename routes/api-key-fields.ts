@@ -1,18 +1,51 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { graceSeconds, highestRateLimit, namePattern, scopePattern } from '../plugins/api-keys/store.js';
+import { maxAllowedIps } from '../plugins/api-keys/allowed-ips.js';
+import {
+  graceSeconds,
+  type Metadata,
+  maxMetadataBytes,
+  maxRateLimitPerMinute,
+  namePattern,
+  ownerIdPattern,
+  prefixPattern,
+} from '../plugins/api-keys/key-fields.js';
+import { minSearchLength } from '../plugins/api-keys/key-list.js';
+import { grantedScopePattern } from '../plugins/api-keys/scopes.js';
 import type { Prisma } from '../plugins/prisma/generated/client.js';
-import { defaulted, GivenTimestamp, Id, listOf, nullable, Timestamp } from './fields.js';
+import { defaulted, Id, lineOfText, listOf, nullable, Page, Timestamp, TimestampInput } from './fields.js';
 
 const Name = Type.String({ pattern: namePattern, description: '1 to 100 characters' });
-const Scopes = Type.Array(Type.String({ pattern: scopePattern }), {
+const Scopes = Type.Array(Type.String({ pattern: grantedScopePattern }), {
   maxItems: 32,
   uniqueItems: true,
-  description: 'What the key may do; admin opens everything',
+  description: 'The scopes of the key. `admin` includes all; `orders:*` includes those that begin with `orders:`',
 });
-const ExpiresAt = nullable(GivenTimestamp, { description: 'Null: never' });
-const RateLimit = nullable(Type.Integer({ minimum: 1, maximum: highestRateLimit }), {
+const ExpiresAt = nullable(TimestampInput, { description: 'Null: never' });
+const RateLimit = nullable(Type.Integer({ minimum: 1, maximum: maxRateLimitPerMinute }), {
   description: 'Requests a minute; null: the default of the service',
 });
+const OwnerId = Type.String({
+  pattern: ownerIdPattern,
+  description: 'The customer that the key belongs to, by its id in your system: 1 to 200 printable characters',
+  examples: ['customer-4711'],
+});
+const MetadataInput = Type.Unsafe<Metadata | null>({
+  type: ['object', 'null'],
+  additionalProperties: true,
+  description: `A JSON object of your own, up to ${maxMetadataBytes} bytes`,
+});
+const AllowedIps = Type.Array(Type.String({ maxLength: 64 }), {
+  maxItems: maxAllowedIps,
+  description:
+    'IPv4 and IPv6 addresses and networks of the clients that may use the key, such as 10.0.0.0/8. Empty: all',
+});
+/** In a response. */
+export const KeyMetadata = Type.Unsafe<Readonly<Metadata> | null>({
+  type: ['object', 'null'],
+  additionalProperties: true,
+  description: 'The JSON object that was stored with the key',
+});
+export const KeyOwnerId = nullable(Type.String(), { description: 'The customer that the key belongs to' });
 
 const record = {
   id: Id,
@@ -22,8 +55,11 @@ const record = {
   active: Type.Boolean(),
   expiresAt: nullable(Timestamp),
   rateLimitPerMinute: nullable(Type.Integer()),
-  replaces: nullable(Id, { description: 'The key that it was rotated from' }),
-  replacedBy: nullable(Id, { description: 'The key that it was rotated to' }),
+  ownerId: KeyOwnerId,
+  metadata: KeyMetadata,
+  allowedIps: Type.Array(Type.String(), { description: 'Addresses and networks that may use the key. Empty: all' }),
+  replaces: nullable(Id, { description: 'The key that this one was rotated from' }),
+  replacedBy: nullable(Id, { description: 'The key that this one was rotated to' }),
   createdAt: Timestamp,
   updatedAt: Timestamp,
   lastUsed: nullable(Timestamp),
@@ -36,6 +72,9 @@ const example = {
   active: true,
   expiresAt: null,
   rateLimitPerMinute: 600,
+  ownerId: 'customer-4711',
+  metadata: { plan: 'pro' },
+  allowedIps: ['203.0.113.0/24'],
   replaces: null,
   replacedBy: null,
   createdAt: '2026-01-31T09:30:00.000Z',
@@ -45,10 +84,12 @@ const example = {
 export const ApiKey = Type.Object(record, { description: 'The key', examples: [example] });
 export type ApiKey = Static<typeof ApiKey>;
 export const CreatedApiKey = Type.Object(
-  { ...record, key: Type.String({ description: 'The key itself, told this once' }) },
+  { ...record, key: Type.String({ description: 'The full key; this response is the only one that has it' }) },
   {
     description: 'The new key',
-    headers: { location: Type.String({ description: 'Where it is', example: `/v1/api-keys/${example.id}` }) },
+    headers: {
+      location: Type.String({ description: 'The path of the new key', example: `/v1/api-keys/${example.id}` }),
+    },
     examples: [{ ...example, key: 'mez_0123456789ABCDEFGHIJKLMNOPQRSTUV1QktVJ' }],
   },
 );
@@ -59,15 +100,16 @@ const ApiKeyEvent = Type.Object({
   id: Id,
   apiKeyId: Id,
   action: Type.String({ description: 'created, updated, disabled, enabled, rotated or deleted' }),
-  actor: Type.String({ description: 'api-key, cli, service, or sql for a change made in the database itself' }),
-  actorKeyId: nullable(Id, { description: 'The acting key' }),
+  actor: Type.String({ description: 'api-key, cli, service, or sql for a change in the database itself' }),
+  actorKeyId: nullable(Id, { description: 'The key that made the change' }),
   ip: nullable(Type.String()),
   changes: Type.Unsafe<Prisma.JsonValue>({
     type: 'object',
     additionalProperties: { type: 'object', properties: { from: {}, to: {} } },
-    description: 'By field, what it was and what it became',
+    description: 'The old and new value of each changed field',
   }),
   createdAt: Timestamp,
+  ownerId: nullable(Type.String(), { description: 'The owner of the key after the change' }),
 });
 export type ApiKeyEvent = Static<typeof ApiKeyEvent>;
 export const ApiKeyEvents = listOf(ApiKeyEvent, {
@@ -79,6 +121,7 @@ export const ApiKeyEvents = listOf(ApiKeyEvent, {
   ip: null,
   changes: { active: { from: true, to: false } },
   createdAt: '2026-02-01T12:00:00.000Z',
+  ownerId: 'customer-4711',
 });
 
 export const NewApiKey = Type.Object(
@@ -87,8 +130,20 @@ export const NewApiKey = Type.Object(
     scopes: Type.Optional(Scopes),
     expiresAt: Type.Optional(ExpiresAt),
     rateLimitPerMinute: Type.Optional(RateLimit),
+    ownerId: Type.Optional(nullable(OwnerId)),
+    metadata: Type.Optional(MetadataInput),
+    allowedIps: Type.Optional(AllowedIps),
+    prefix: Type.Optional(
+      Type.String({
+        pattern: prefixPattern,
+        description: 'The prefix of the key, such as `test`; default: API_KEY_PREFIX',
+      }),
+    ),
   },
-  { additionalProperties: false, examples: [{ name: 'ci', scopes: ['orders:read'], rateLimitPerMinute: 600 }] },
+  {
+    additionalProperties: false,
+    examples: [{ name: 'ci', scopes: ['orders:read'], rateLimitPerMinute: 600, ownerId: 'customer-4711' }],
+  },
 );
 export type NewApiKey = Static<typeof NewApiKey>;
 export const ApiKeyChange = Type.Object(
@@ -98,10 +153,38 @@ export const ApiKeyChange = Type.Object(
     active: Type.Optional(Type.Boolean()),
     expiresAt: Type.Optional(ExpiresAt),
     rateLimitPerMinute: Type.Optional(RateLimit),
+    ownerId: Type.Optional(nullable(OwnerId)),
+    metadata: Type.Optional(MetadataInput),
+    allowedIps: Type.Optional(AllowedIps),
   },
   { additionalProperties: false, minProperties: 1, examples: [{ active: false }] },
 );
 export type ApiKeyChange = Static<typeof ApiKeyChange>;
+/** The query of a list of keys. A key must match all filters. */
+export const ApiKeyFilter = Type.Object(
+  {
+    ...Page.properties,
+    ownerId: Type.Optional(OwnerId),
+    q: Type.Optional(
+      Type.String({
+        pattern: lineOfText.replace('*', `{${minSearchLength},100}`),
+        description: `A part of the name or of the start, in any case, of at least ${minSearchLength} characters`,
+        examples: ['mobile'],
+      }),
+    ),
+    scope: Type.Optional(
+      Type.String({ pattern: grantedScopePattern, description: 'One of the scopes, exactly', examples: ['admin'] }),
+    ),
+    active: Type.Optional(Type.Boolean()),
+    expiresBefore: Type.Optional({ ...TimestampInput, description: 'Expires, or has expired, before this time' }),
+    expiresAfter: Type.Optional({ ...TimestampInput, description: 'Expires, or has expired, at this time or later' }),
+    lastUsedBefore: Type.Optional({
+      ...TimestampInput,
+      description: 'Last used before this time, or never used and created before it',
+    }),
+  },
+  { additionalProperties: false },
+);
 export const Rotation = Type.Object(
   {
     graceSeconds: defaulted(
@@ -109,13 +192,13 @@ export const Rotation = Type.Object(
         minimum: 0,
         maximum: graceSeconds.max,
         default: graceSeconds.default,
-        description: 'How long the old key goes on working; never beyond its own expiry',
+        description: 'The grace period of the old key; its own expiry can end it earlier',
       }),
     ),
   },
   { additionalProperties: false, examples: [{ graceSeconds: 3600 }] },
 );
 export const Force = Type.Object(
-  { force: defaulted(Type.Boolean({ default: false, description: 'Also when it is the last active admin key' })) },
+  { force: defaulted(Type.Boolean({ default: false, description: 'Allow it for the last active admin key' })) },
   { additionalProperties: false },
 );

@@ -1,31 +1,71 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
-import { scopePattern } from '../plugins/api-keys/store.js';
+import { scopePattern, verifyScope } from '../plugins/api-keys/scopes.js';
+import { canonicalAddress } from '../plugins/client-address.js';
 import { keySecurity } from '../plugins/openapi.js';
+import { badField } from '../plugins/problem-details/bad-field.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { Id, nullable, oneOf, Timestamp } from './fields.js';
+import { pathOf, type VerifiedClient } from '../plugins/request-log/record.js';
+import { KeyMetadata, KeyOwnerId } from './api-key-fields.js';
+import { Id, lineOfText, nullable, oneOf, Timestamp } from './fields.js';
 
-const Question = Type.Object(
+const VerificationRequest = Type.Object(
   {
     key: Type.String({ minLength: 1, maxLength: 1_024, description: 'The whole key' }),
-    scope: Type.Optional(Type.String({ pattern: scopePattern, description: 'What it must be allowed to do' })),
+    scope: Type.Optional(Type.String({ pattern: scopePattern, description: 'The required scope' })),
+    ip: Type.Optional(
+      Type.String({
+        maxLength: 64,
+        description: 'The address of your client, for the request log and for `allowedIps` of the key',
+      }),
+    ),
+    method: Type.Optional(Type.String({ pattern: '^[A-Z-]{1,32}$', description: 'The method of its request' })),
+    path: Type.Optional(
+      Type.String({
+        pattern: `^/${lineOfText.slice(1)}`,
+        maxLength: 1_024,
+        description: 'The path of its request; the query string is removed',
+      }),
+    ),
+    tags: Type.Optional(
+      Type.Array(Type.String({ pattern: lineOfText.replace('*', '{1,50}') }), {
+        maxItems: 5,
+        description: 'Up to five texts of your own, of 1 to 50 characters',
+      }),
+    ),
   },
   {
     additionalProperties: false,
-    examples: [{ key: 'mez_0123456789ABCDEFGHIJKLMNOPQRSTUV1QktVJ', scope: 'orders:read' }],
+    examples: [
+      {
+        key: 'mez_0123456789ABCDEFGHIJKLMNOPQRSTUV1QktVJ',
+        scope: 'orders:read',
+        ip: '203.0.113.7',
+        method: 'GET',
+        path: '/orders/17',
+        tags: ['eu-west'],
+      },
+    ],
   },
 );
-const Answer = Type.Object(
+const VerificationResult = Type.Object(
   {
     valid: Type.Boolean(),
-    code: oneOf('VALID', 'NOT_FOUND', 'DISABLED', 'EXPIRED', 'INSUFFICIENT_SCOPE', 'RATE_LIMITED'),
+    code: oneOf('VALID', 'NOT_FOUND', 'DISABLED', 'EXPIRED', 'IP_NOT_ALLOWED', 'INSUFFICIENT_SCOPE', 'RATE_LIMITED'),
     id: Type.Optional(Id),
     name: Type.Optional(Type.String()),
     scopes: Type.Optional(Type.Array(Type.String())),
     expiresAt: Type.Optional(nullable(Timestamp)),
+    ownerId: Type.Optional(KeyOwnerId),
+    metadata: Type.Optional(KeyMetadata),
+    ipChecked: Type.Optional(
+      Type.Boolean({
+        description: 'Only for a key with `allowedIps`: whether `ip` was given, so that its addresses were checked',
+      }),
+    ),
   },
   {
-    description: 'The verdict',
+    description: 'The result',
     examples: [
       {
         valid: true,
@@ -34,6 +74,8 @@ const Answer = Type.Object(
         name: 'ci',
         scopes: ['orders:read'],
         expiresAt: null,
+        ownerId: 'customer-4711',
+        metadata: { plan: 'pro' },
       },
     ],
   },
@@ -43,23 +85,46 @@ export const apiKeyVerificationRoutes: FastifyPluginAsyncTypebox = async (app) =
   app.post(
     '/v1/api-keys/verify',
     {
-      onRequest: app.requireApiKey('verify'),
+      onRequest: app.requireApiKey(verifyScope),
       schema: {
         tags: ['keys'],
         operationId: 'verifyApiKey',
-        summary: 'Whether a key that was presented elsewhere is good',
-        description: 'Counts as a use of that key, if it is good. Nothing is told of a key but to who has all of it.',
+        summary: 'Verify a key',
+        description:
+          'Counts for the rate limit of a valid key, and for the usage of a key that exists. The response has fields of the key only when it exists. `ip`, `method`, `path` and `tags` describe the request that the key came with; the row of the request log has them.',
         security: keySecurity,
-        body: Question,
-        response: { 200: Answer, ...problems(400, 401, 403, 413, 415, 429, 500, 503) },
+        body: VerificationRequest,
+        response: { 200: VerificationResult, ...problems(400, 401, 403, 413, 415, 429, 500, 503) },
       },
     },
     async (request) => {
-      const { code, key } = await app.apiKeys.verify(request.body.key, request.body.scope);
+      const { key: presented, scope, ...described } = request.body;
+      const client = clientOf(described);
+      const { code, key } = await app.apiKeys.verify(presented, scope, client.ip);
+      app.requestLog.overrideLogged(request, {
+        verification: { apiKeyId: key?.id ?? null, ownerId: key?.ownerId ?? null, outcome: code, client },
+      });
       if (key === null) return { valid: false, code };
-      const { id, name, scopes, expiresAt } = key;
+      const { id, name, scopes, expiresAt, ownerId, metadata, allowedIps } = key;
       if (code === 'VALID') app.keyUsage.note(id);
-      return { valid: code === 'VALID', code, id, name, scopes: [...scopes], expiresAt };
+      return {
+        valid: code === 'VALID',
+        code,
+        id,
+        name,
+        scopes: [...scopes],
+        expiresAt,
+        ownerId,
+        metadata,
+        ...(allowedIps && { ipChecked: client.ip !== undefined }),
+      };
     },
   );
 };
+
+/** @throws BadFieldError when the address is none */
+function clientOf({ ip, path, ...rest }: VerifiedClient): VerifiedClient {
+  const address = ip === undefined ? undefined : canonicalAddress(ip);
+  if (ip !== undefined && address === undefined) throw badField('/body/ip', 'must be an IPv4 or IPv6 address');
+  return { ...(address && { ip: address }), ...(path && { path: pathOf(path) }), ...rest };
+}

@@ -1,13 +1,16 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { actorOf } from '../plugins/api-keys/actor.js';
-import { adminScope } from '../plugins/api-keys/index.js';
+import { keysRead, keysWrite } from '../plugins/api-keys/index.js';
+import type { Metadata } from '../plugins/api-keys/key-fields.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { badField } from '../plugins/problem-details/bad-field.js';
 import { problems } from '../plugins/problem-details/schema.js';
+import { checkFields } from './api-key-checks.js';
 import {
   ApiKey,
   ApiKeyChange,
   ApiKeyEvents,
+  ApiKeyFilter,
   ApiKeys,
   CreatedApiKey,
   Force,
@@ -17,26 +20,30 @@ import {
 import { Deleted, IdParams, Page, pageOf } from './fields.js';
 
 export const apiKeyRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  app.addHook('onRequest', app.requireApiKey(adminScope));
   const schema = { tags: ['keys'], security: keySecurity };
-  const refusals = problems(400, 401, 403, 429, 500, 503);
+  const reading = { onRequest: app.requireApiKey(keysRead) };
+  const writing = { onRequest: app.requireApiKey(keysWrite) };
+  const errorResponses = problems(400, 401, 403, 429, 500, 503);
 
   app.post(
     '/v1/api-keys',
     {
+      ...writing,
       schema: {
         ...schema,
         operationId: 'createApiKey',
-        summary: 'Make a key',
+        summary: 'Create a key',
         body: NewApiKey,
-        response: { 201: CreatedApiKey, ...refusals, ...problems(413, 415) },
+        response: { 201: CreatedApiKey, ...errorResponses, ...problems(413, 415) },
       },
     },
     async (request, reply) => {
-      const { expiresAt, ...fields } = request.body;
-      const expiry = dateOf(expiresAt);
-      if (expiry && expiry.getTime() <= Date.now()) throw badField('/body/expiresAt', 'must be in the future');
-      const created = await app.apiKeys.create({ ...fields, expiresAt: expiry }, actorOf(request));
+      const { expiresAt, ...fields } = checkedBody(request.body);
+      const created = await app.apiKeys
+        .create({ ...fields, expiresAt: dateOf(expiresAt) }, actorOf(request))
+        .catch((error) => {
+          throw error.code === 'EXPIRY_PASSED' ? badField('/body/expiresAt', 'must be in the future') : error;
+        });
       reply.code(201).header('location', `/v1/api-keys/${created.id}`);
       return created;
     },
@@ -45,32 +52,39 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/v1/api-keys',
     {
+      ...reading,
       schema: {
         ...schema,
         operationId: 'listApiKeys',
         summary: 'List keys, newest first',
-        querystring: Page,
+        querystring: ApiKeyFilter,
         response: {
           200: ApiKeys,
-          ...refusals,
+          ...errorResponses,
         },
       },
     },
     async (request) => {
-      const { limit, cursor } = request.query;
-      return pageOf(await app.apiKeys.list(limit + 1, cursor), limit);
+      const { limit, expiresBefore, expiresAfter, lastUsedBefore, ...filter } = request.query;
+      const times = {
+        expiresBefore: timeOf(expiresBefore),
+        expiresAfter: timeOf(expiresAfter),
+        lastUsedBefore: timeOf(lastUsedBefore),
+      };
+      return app.apiKeys.list({ ...filter, ...times, limit });
     },
   );
 
   app.get(
     '/v1/api-keys/:id',
     {
+      ...reading,
       schema: {
         ...schema,
         operationId: 'getApiKey',
-        summary: 'One key',
+        summary: 'Get a key',
         params: IdParams,
-        response: { 200: ApiKey, ...refusals, ...problems(404, 414) },
+        response: { 200: ApiKey, ...errorResponses, ...problems(404, 414) },
       },
     },
     (request) => app.apiKeys.get(request.params.id),
@@ -79,6 +93,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.patch(
     '/v1/api-keys/:id',
     {
+      ...writing,
       schema: {
         ...schema,
         operationId: 'updateApiKey',
@@ -86,11 +101,11 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox = async (app) => {
         params: IdParams,
         querystring: Force,
         body: ApiKeyChange,
-        response: { 200: ApiKey, ...refusals, ...problems(404, 409, 413, 414, 415) },
+        response: { 200: ApiKey, ...errorResponses, ...problems(404, 409, 413, 414, 415) },
       },
     },
     async (request) => {
-      const { expiresAt, ...fields } = request.body;
+      const { expiresAt, ...fields } = checkedBody(request.body);
       const change = expiresAt === undefined ? fields : { ...fields, expiresAt: dateOf(expiresAt) };
       return app.apiKeys.update(request.params.id, change, actorOf(request), request.query);
     },
@@ -99,13 +114,14 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.delete(
     '/v1/api-keys/:id',
     {
+      ...writing,
       schema: {
         ...schema,
         operationId: 'deleteApiKey',
         summary: 'Delete a key',
         params: IdParams,
         querystring: Force,
-        response: { 204: Deleted, ...refusals, ...problems(404, 409, 413, 414, 415) },
+        response: { 204: Deleted, ...errorResponses, ...problems(404, 409, 413, 414, 415) },
       },
     },
     async (request, reply) => {
@@ -117,14 +133,15 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '/v1/api-keys/:id/rotate',
     {
+      ...writing,
       schema: {
         ...schema,
         operationId: 'rotateApiKey',
-        summary: 'Make a key that takes the place of another',
-        description: 'The new key has the name, scopes, limit and expiry of the old one, which goes on for a while.',
+        summary: 'Rotate a key',
+        description: 'The new key has the fields and the prefix of the old one, which expires after the grace period.',
         params: IdParams,
         body: Rotation,
-        response: { 201: CreatedApiKey, ...refusals, ...problems(404, 409, 413, 414, 415) },
+        response: { 201: CreatedApiKey, ...errorResponses, ...problems(404, 409, 413, 414, 415) },
       },
     },
     async (request, reply) => {
@@ -137,15 +154,16 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/v1/api-keys/:id/events',
     {
+      ...reading,
       schema: {
         ...schema,
         operationId: 'listApiKeyEvents',
-        summary: 'What happened to a key, newest first',
+        summary: 'List the events of a key, newest first',
         params: IdParams,
         querystring: Page,
         response: {
           200: ApiKeyEvents,
-          ...refusals,
+          ...errorResponses,
           ...problems(404, 414),
         },
       },
@@ -156,6 +174,17 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
   );
 };
+
+/** @throws BadFieldError for metadata that cannot be stored, and for an invalid address */
+function checkedBody<Body extends { metadata?: Metadata | null; allowedIps?: string[] }>(body: Body): Body {
+  const checked = checkFields(body);
+  if ('path' in checked) throw badField(`/body${checked.path as `/${string}`}`, checked.message);
+  return checked.fields;
+}
+
+function timeOf(text: string | undefined): Date | undefined {
+  return text === undefined ? undefined : new Date(text);
+}
 
 function dateOf(text: string | null | undefined): Date | null {
   return text ? new Date(text) : null;

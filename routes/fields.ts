@@ -1,14 +1,14 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 
-/** A moment, in an answer: a Date that leaves as ISO 8601 in UTC. */
+/** A time in a response: a Date, sent as ISO 8601 in UTC. */
 export const Timestamp = Type.Unsafe<Date>({
   type: 'string',
   format: 'date-time',
   examples: ['2026-01-31T09:30:00.000Z'],
 });
 
-/** A moment, in a request: RFC 3339 with its offset, in years that PostgreSQL and JavaScript agree on. */
-export const GivenTimestamp = Type.String({
+/** A time in a request: RFC 3339 with an offset, in years that PostgreSQL and JavaScript both accept. */
+export const TimestampInput = Type.String({
   format: 'date-time',
   pattern: '^(19[789]|2\\d\\d)\\d-\\d\\d-\\d\\dT[0-2]\\d:[0-5]\\d:[0-5]\\d(\\.\\d{1,9})?(Z|[+-]\\d\\d:\\d\\d)$',
   examples: ['2026-01-31T09:30:00Z'],
@@ -23,43 +23,45 @@ export const Id = Type.String({
 
 export const IdParams = Type.Object({ id: Id });
 
-/** A field that a client may leave out, and that is there all the same: its schema has a default. */
+/** An optional field of a request that always has a value, because its schema has a default. */
 export const defaulted = <Schema extends TSchema>(schema: Schema) => Type.Optional(schema) as unknown as Schema;
 
-/** That, or null. Not as a union: Ajv would have to choose from it for each value that is serialised. */
+/** The type or null. Not a union: serialization would validate each value against its members. */
 export const nullable = <Schema extends TSchema>(schema: Schema, options: { description?: string } = {}) =>
   Type.Unsafe<Static<Schema> | null>({ ...schema, ...options, type: [schema.type, 'null'] });
 
-/** One of a few words. */
+/** One of several strings. */
 export const oneOf = <const Words extends string[]>(...words: Words) =>
   Type.Unsafe<Words[number]>({ type: 'string', enum: words });
 
-/** There is nothing more to be told. */
-export const Deleted = Type.Null({ description: 'It is gone' });
+/** The empty body of a 204. */
+export const Deleted = Type.Null({ description: 'Deleted' });
 
-/** Which part of a list: so many, after the last id of the part before. */
+/** The query of a page of a list. */
 export const Page = Type.Object(
   {
-    limit: defaulted(Type.Integer({ minimum: 1, maximum: 500, default: 50, description: 'How many at most' })),
-    cursor: Type.Optional({ ...Id, description: '`nextCursor` of the page before' }),
+    limit: defaulted(
+      Type.Integer({ minimum: 1, maximum: 500, default: 50, description: 'The largest number of entries' }),
+    ),
+    cursor: Type.Optional({ ...Id, description: '`nextCursor` of the previous page' }),
   },
   { additionalProperties: false },
 );
 
-/** The answer to a question for a page of a list. */
+/** The response with a page of a list. */
 export const listOf = <Entry extends TSchema>(entry: Entry, ...examples: object[]) =>
   Type.Object(
-    { data: Type.Array(entry), nextCursor: nullable(Id, { description: 'Null: there are no more' }) },
+    { data: Type.Array(entry), nextCursor: nullable(Id, { description: 'Null on the last page' }) },
     { description: 'A page of the list', examples: [{ data: examples, nextCursor: null }] },
   );
 
-/** One line of text without control characters or halves of characters, neither of which PostgreSQL stores. */
+/** A pattern for one line of text, without control characters and lone surrogates, which PostgreSQL does not store. */
 export const lineOfText = '^[^\\u0000-\\u001f\\u007f\\ud800-\\udfff]*$';
 
 /**
- * Cuts a list that was read one longer than asked.
+ * Creates a page from rows that were read with `limit + 1`.
  *
- * @returns `limit` rows at most, and the cursor of the next page if there is one
+ * @returns up to `limit` rows, and the cursor of the next page, if there is one
  */
 export function pageOf<Row extends { id: string }>(rows: Row[], limit: number) {
   const data = rows.slice(0, limit);

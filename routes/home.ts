@@ -21,7 +21,7 @@ export const homeRoutes: FastifyPluginAsyncTypebox<{ version: string }> = async 
       schema: {
         tags: ['service'],
         operationId: 'getHome',
-        summary: 'What this is',
+        summary: 'Name, version and links',
         response: { 200: Home, ...problems(400, 500) },
       },
     },

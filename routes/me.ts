@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from '@sinclair/typebox';
 import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
+import { KeyMetadata, KeyOwnerId } from './api-key-fields.js';
 import { Id, nullable, Timestamp } from './fields.js';
 
 const Me = Type.Object(
@@ -11,6 +12,8 @@ const Me = Type.Object(
     start: Type.String({ description: 'The first characters of the key' }),
     scopes: Type.Array(Type.String()),
     expiresAt: nullable(Timestamp),
+    ownerId: KeyOwnerId,
+    metadata: KeyMetadata,
   },
   {
     description: 'The key',
@@ -21,6 +24,8 @@ const Me = Type.Object(
         start: 'mez_01234567',
         scopes: ['orders:read'],
         expiresAt: null,
+        ownerId: 'customer-4711',
+        metadata: { plan: 'pro' },
       },
     ],
   },
@@ -36,14 +41,14 @@ export const meRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['keys'],
         operationId: 'getMe',
-        summary: 'The calling key',
+        summary: 'Get the calling key',
         security: keySecurity,
         response: { 200: Me, ...problems(400, 401, 429, 500, 503) },
       },
     },
     async (request) => {
-      const { id, name, start, scopes, expiresAt } = request.apiKey;
-      return { id, name, start, scopes: [...scopes], expiresAt };
+      const { id, name, start, scopes, expiresAt, ownerId, metadata } = request.apiKey;
+      return { id, name, start, scopes: [...scopes], expiresAt, ownerId, metadata };
     },
   );
 };

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from '@sinclair/typebox';
 import { problems } from '../plugins/problem-details/schema.js';
-import { oneOf, Timestamp } from './fields.js';
+import { nullable, oneOf, Timestamp } from './fields.js';
 
 const Status = oneOf('healthy', 'unhealthy');
 
@@ -12,7 +12,14 @@ const Health = Type.Object(
     uptimeSeconds: Type.Number(),
     timestamp: Timestamp,
     checks: Type.Object({
-      database: Type.Object({ status: Status, latencyMs: Type.Number() }),
+      database: Type.Object({
+        status: Status,
+        latencyMs: Type.Number(),
+        writable: Type.Boolean({ description: 'False on a standby, and while batches of the request log fail' }),
+        clockOffsetMs: nullable(Type.Number(), {
+          description: "How far its clock, which decides about expiry, is ahead of this host's",
+        }),
+      }),
       requestLog: Type.Object(
         {
           accepted: Type.Integer(),
@@ -25,23 +32,28 @@ const Health = Type.Object(
       ),
       keyCache: Type.Object({
         entries: Type.Integer(),
-        hearsChanges: Type.Boolean({ description: 'Whether changes made elsewhere apply at once' }),
+        hearsChanges: Type.Boolean({
+          description: 'Whether change notifications arrive, so that changes made elsewhere apply at once',
+        }),
       }),
     }),
   },
-  { description: 'The database answers', examples: [healthOf('healthy')] },
+  { description: 'The database answers and is writable', examples: [healthOf('healthy')] },
 );
 
 export type Health = Static<typeof Health>;
 
-const Live = Type.Object({ status: oneOf('live') }, { description: 'It turns', examples: [{ status: 'live' }] });
+const Live = Type.Object(
+  { status: oneOf('live') },
+  { description: 'The event loop runs', examples: [{ status: 'live' }] },
+);
 
 const Ready = Type.Object(
   {
     status: oneOf('ready', 'not ready'),
     checks: Type.Optional(Type.Object({ migrated: Type.Boolean(), warm: Type.Boolean(), draining: Type.Boolean() })),
   },
-  { description: 'They should', examples: [{ status: 'ready' }] },
+  { description: 'Ready', examples: [{ status: 'ready' }] },
 );
 
 /** @see https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/ */
@@ -52,23 +64,32 @@ export const probeRoutes: FastifyPluginAsyncTypebox<{ version: string }> = async
       schema: {
         tags: ['service'],
         operationId: 'getHealth',
-        summary: 'How the service is',
+        summary: 'State of the service',
         response: {
           200: Health,
-          503: { ...Health, description: 'The database does not answer', examples: [healthOf('unhealthy')] },
+          503: {
+            ...Health,
+            description: 'The database does not answer, or is read-only',
+            examples: [healthOf('unhealthy')],
+          },
           ...problems(400, 500),
         },
       },
     },
     async (_request, reply) => {
       const database = await app.health.checkDatabase();
+      const { cache } = app.apiKeys;
       reply.code(database.status === 'healthy' ? 200 : 503);
       return {
         status: database.status,
         version,
         uptimeSeconds: process.uptime(),
         timestamp: new Date(),
-        checks: { database, requestLog: app.requestLog.counts, keyCache: app.apiKeys.cache },
+        checks: {
+          database,
+          requestLog: app.requestLog.counts,
+          keyCache: { entries: cache.entries, hearsChanges: cache.receivesChanges },
+        },
       };
     },
   );
@@ -79,7 +100,7 @@ export const probeRoutes: FastifyPluginAsyncTypebox<{ version: string }> = async
       schema: {
         tags: ['service'],
         operationId: 'getLiveness',
-        summary: 'Whether the event loop turns',
+        summary: 'Liveness: whether the event loop runs',
         response: { 200: Live, ...problems(400, 500) },
       },
     },
@@ -92,11 +113,13 @@ export const probeRoutes: FastifyPluginAsyncTypebox<{ version: string }> = async
       schema: {
         tags: ['service'],
         operationId: 'getReadiness',
-        summary: 'Whether requests should be sent here',
-        querystring: Type.Object({ verbose: Type.Optional(Type.String({ description: 'Anything: say why' })) }),
+        summary: 'Readiness: whether to send requests to this instance',
+        querystring: Type.Object({
+          verbose: Type.Optional(Type.String({ description: 'With any value, the response lists the checks' })),
+        }),
         response: {
           200: Ready,
-          503: { ...Ready, description: 'It is starting or stopping', examples: [{ status: 'not ready' }] },
+          503: { ...Ready, description: 'Starting or shutting down', examples: [{ status: 'not ready' }] },
           ...problems(400, 500),
         },
       },
@@ -120,7 +143,7 @@ function healthOf(status: 'healthy' | 'unhealthy') {
     uptimeSeconds: 3600.5,
     timestamp: '2026-01-31T09:30:00.000Z',
     checks: {
-      database: { status, latencyMs: 0.8 },
+      database: { status, latencyMs: 0.8, writable: status === 'healthy', clockOffsetMs: 1 },
       requestLog: { accepted: 1200, written: 1190, buffered: 10, spooled: 0, dropped: 0 },
       keyCache: { entries: 12, hearsChanges: status === 'healthy' },
     },

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
-import { adminScope } from '../plugins/api-keys/index.js';
+import { logsRead } from '../plugins/api-keys/index.js';
+import { streamWhileAllowed } from '../plugins/api-keys/stream-while-allowed.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
 import { type ExportFormat, exportFormats, pagesOf, textOf } from '../plugins/request-log/export.js';
@@ -15,16 +16,16 @@ export const requestLogExportRoutes: FastifyPluginAsyncTypebox = async (app) => 
   app.get(
     '/v1/request-logs/export',
     {
-      onRequest: app.requireApiKey(adminScope),
+      onRequest: app.requireApiKey(logsRead),
       schema: {
         tags: ['request log'],
         operationId: 'exportRequestLogs',
-        summary: 'All requests that fit, as a file, oldest first',
+        summary: 'Export logged requests as a file, oldest first',
         security: keySecurity,
         querystring: RequestLogExport,
         response: {
           200: {
-            description: 'A line each',
+            description: 'One line for each request',
             headers: {
               'content-disposition': {
                 type: 'string',
@@ -41,13 +42,14 @@ export const requestLogExportRoutes: FastifyPluginAsyncTypebox = async (app) => 
     async (request, reply) => {
       const { format, ...filter } = request.query;
       const pages = pagesOf(app.prisma, conditionsOf(filter));
-      // Read before the answer begins, so that a database that is away is a 503 rather than half a file.
+      // The first page is read before the response begins, so that a database that is down causes a 503.
       const first = await pages.next();
 
       reply
         .type(exportFormats[format].type)
         .header('content-disposition', `attachment; filename="request-logs.${format}"`);
-      return Readable.from(request.method === 'HEAD' ? [] : textOf(format, allPages()));
+      if (request.method === 'HEAD') return Readable.from([]);
+      return streamWhileAllowed(app, request, logsRead, textOf(format, allPages()));
 
       async function* allPages() {
         if (first.value) yield first.value;

@@ -1,7 +1,10 @@
 import { type Static, Type } from '@sinclair/typebox';
+import { ownerIdPattern } from '../plugins/api-keys/key-fields.js';
+import { canonicalAddress } from '../plugins/client-address.js';
+import type { Prisma } from '../plugins/prisma/generated/client.js';
 import { type ExportFormat, exportFormats } from '../plugins/request-log/export.js';
 import { firstIdAt } from '../plugins/request-log/record.js';
-import { GivenTimestamp, Id, lineOfText, listOf, nullable, Timestamp } from './fields.js';
+import { Id, lineOfText, listOf, nullable, Timestamp, TimestampInput } from './fields.js';
 
 const example = {
   id: '019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07',
@@ -14,23 +17,36 @@ const example = {
   apiKeyId: '019b8a11-5d20-7b0c-a1c4-0e8f7d6b5a49',
   createdAt: '2026-01-31T09:30:00.000Z',
   route: '/v1/me',
+  outcome: 'VALID',
+  ownerId: 'customer-4711',
+  verifiedApiKeyId: null,
+  verification: null,
 };
 
-/** A row, as an answer has it. */
+/** A row of the request log, in a response. */
 export const RequestLogEntry = Type.Object(
   {
-    id: Type.String({ description: 'The x-request-id of the answer' }),
+    id: Type.String({ description: 'The x-request-id of the response' }),
     method: Type.String(),
     path: Type.String({ description: 'Without the query string' }),
-    statusCode: Type.Integer({ description: '499: the client went away before the answer' }),
+    statusCode: Type.Integer({ description: '499: the client disconnected before the response' }),
     duration: Type.Integer({ description: 'Milliseconds' }),
     ip: Type.String(),
     userAgent: nullable(Type.String()),
-    apiKeyId: nullable(Type.String(), { description: 'The calling key' }),
+    apiKeyId: nullable(Type.String(), { description: 'The key of the request, if it exists' }),
     createdAt: Timestamp,
     route: nullable(Type.String(), {
-      description:
-        'The template of the path; empty where no route matched, null if logged by a version that did not keep it',
+      description: 'The template of the path; empty when no route matched, null in rows of older versions',
+    }),
+    outcome: nullable(Type.String(), {
+      description: 'The result of the check of the key; of the verified key in rows of verifications',
+    }),
+    ownerId: nullable(Type.String(), { description: 'The owner of that key at the time of the request' }),
+    verifiedApiKeyId: nullable(Type.String(), { description: 'The key that the request verified' }),
+    verification: Type.Unsafe<Prisma.JsonValue>({
+      type: ['object', 'null'],
+      additionalProperties: true,
+      description: 'What the caller of a verification knew of its client: `ip`, `method`, `path`, `tags`',
     }),
   },
   { description: 'The request', examples: [example] },
@@ -38,16 +54,16 @@ export const RequestLogEntry = Type.Object(
 export type RequestLogEntry = Static<typeof RequestLogEntry>;
 export const RequestLogEntries = listOf(RequestLogEntry, example);
 
-/** A file of one entry, to show what one looks like. */
+/** An example of a file, with one entry. */
 export function exampleFile(format: ExportFormat): string {
   const { head, linesOf } = exportFormats[format];
   return head + linesOf([{ ...example, createdAt: new Date(example.createdAt) }]);
 }
 
-/** Which requests: those that fit all of what is given. */
+/** The filters of the request log. A request must match all of them. */
 export const requestLogFilter = {
-  from: Type.Optional({ ...GivenTimestamp, description: 'Arrived then or later' }),
-  to: Type.Optional({ ...GivenTimestamp, description: 'Arrived before' }),
+  from: Type.Optional({ ...TimestampInput, description: 'Arrived at this time or later' }),
+  to: Type.Optional({ ...TimestampInput, description: 'Arrived before this time' }),
   method: Type.Optional(Type.String({ pattern: '^[A-Z-]{1,32}$', examples: ['GET'] })),
   path: Type.Optional(
     Type.String({
@@ -61,20 +77,48 @@ export const requestLogFilter = {
     Type.String({
       maxLength: 1024,
       pattern: lineOfText,
-      description: 'The template of the path, empty for requests that no route matched',
+      description: 'The template of the path; empty for requests that no route matched',
       examples: ['/v1/api-keys/:id'],
     }),
   ),
   statusCode: Type.Optional(Type.Integer({ minimum: 100, maximum: 599, examples: [500] })),
   minDuration: Type.Optional(
-    Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1, description: 'Milliseconds, at least', examples: [1_000] }),
+    Type.Integer({
+      minimum: 0,
+      maximum: 2 ** 31 - 1,
+      description: 'Took at least this long, in milliseconds',
+      examples: [1_000],
+    }),
   ),
-  apiKeyId: Type.Optional({ ...Id, description: 'The calling key' }),
+  apiKeyId: Type.Optional({ ...Id, description: 'The key of the request' }),
+  verifiedApiKeyId: Type.Optional({ ...Id, description: 'The key that the request verified' }),
+  ownerId: Type.Optional(
+    Type.String({
+      pattern: ownerIdPattern,
+      description: 'The owner of the checked key at the time of the request',
+      examples: ['customer-4711'],
+    }),
+  ),
+  ip: Type.Optional(
+    Type.String({
+      pattern: '^[0-9A-Fa-f:.]{2,45}$',
+      description: 'The address of the client',
+      examples: ['203.0.113.7'],
+    }),
+  ),
+  userAgent: Type.Optional(
+    Type.String({
+      pattern: lineOfText.replace('*', '{3,200}'),
+      description:
+        'A part of the user agent, at least 3 characters, case-insensitive. Use it with `from` or `to`: it reads all rows of the range',
+      examples: ['okhttp'],
+    }),
+  ),
 };
 const Filter = Type.Object(requestLogFilter);
 export type RequestLogFilter = Static<typeof Filter>;
 
-/** Which requests as a file, and of which kind. */
+/** The query of an export. */
 export const RequestLogExport = Type.Object(
   {
     format: Type.Unsafe<ExportFormat>({ type: 'string', enum: Object.keys(exportFormats) }),
@@ -85,13 +129,14 @@ export const RequestLogExport = Type.Object(
 export type RequestLogExport = Static<typeof RequestLogExport>;
 
 /**
- * What to ask the database. Ids begin with the time, so a range of time is a range of the primary key: `from` counts, `to`
- * does not.
+ * Creates the Prisma condition of a filter. Ids start with the time, so a range of time is a range of the primary key: `from` is
+ * inclusive, `to` exclusive.
  *
- * @param before only ids lower than this one
+ * @param before only rows with lower ids
  */
 export function conditionsOf(filter: RequestLogFilter, before?: string) {
-  const { from, to, method, path, route, statusCode, minDuration, apiKeyId } = filter;
+  const { from, to, method, path, route, statusCode, minDuration, apiKeyId, verifiedApiKeyId, ownerId, ip, userAgent } =
+    filter;
   const end = [before, to && firstIdAt(new Date(to))].filter((id) => id !== undefined).sort()[0];
   return {
     id: { ...(from && { gte: firstIdAt(new Date(from)) }), ...(end && { lt: end }) },
@@ -101,5 +146,14 @@ export function conditionsOf(filter: RequestLogFilter, before?: string) {
     ...(statusCode && { statusCode }),
     ...(minDuration && { duration: { gte: minDuration } }),
     ...(apiKeyId && { apiKeyId }),
+    ...(verifiedApiKeyId && { verifiedApiKeyId }),
+    ...(ownerId && { ownerId }),
+    ...(ip && { ip: canonicalAddress(ip) ?? ip }),
+    ...(userAgent && { userAgent: { contains: escapedPattern(userAgent), mode: 'insensitive' as const } }),
   };
+}
+
+/** Escapes `%`, `_` and the backslash, which Prisma passes to LIKE. */
+function escapedPattern(text: string): string {
+  return text.replace(/[\\%_]/g, '\\$&');
 }

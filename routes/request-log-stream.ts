@@ -1,32 +1,33 @@
 import { Readable } from 'node:stream';
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox';
-import { adminScope } from '../plugins/api-keys/index.js';
+import { logsRead } from '../plugins/api-keys/index.js';
+import { streamWhileAllowed } from '../plugins/api-keys/stream-while-allowed.js';
+import { canonicalAddress } from '../plugins/client-address.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { arrivalOf, type RequestRecord } from '../plugins/request-log/record.js';
-import { type News, Tail } from '../plugins/request-log/tail.js';
+import { arrivalOf, checkedKeyOf, type RequestRecord } from '../plugins/request-log/record.js';
+import { Tail, type TailChunk } from '../plugins/request-log/tail.js';
 import { requestLogFilter } from './request-log-fields.js';
 
 const { from: _, to: __, ...liveFilter } = requestLogFilter;
 const Filter = Type.Object(liveFilter, { additionalProperties: false });
 
-/** What a client may be behind. */
+/** How many events are queued for a slow client. */
 const maxRecords = 1_000;
-/** A client that goes away, and a key that is revoked, end their streams as soon. */
-const checkEveryMs = 500;
-/** Proxies close what is silent for a minute. */
-const remarkEveryMs = 15_000;
+const waitMs = 500;
+/** Proxies close connections that are silent for a minute. */
+const keepAliveIntervalMs = 15_000;
 
 /**
- * Requests as they are answered, as server-sent events: `request` with an entry of the log, and `missed` with how many a
- * client was too slow for.
+ * Streams requests of this replica as server-sent events: `request` has an entry of the log, `missed` the number of events that did not
+ * fit into the queue of a slow client.
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
 export const requestLogStreamRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const tails = new Set<Tail>();
   let isClosing = false;
-  app.requestLog.onRecords((records) => {
+  app.requestLog.onRecord((records) => {
     for (const tail of tails) tail.push(records);
   });
   app.addHook('preClose', async () => {
@@ -36,18 +37,18 @@ export const requestLogStreamRoutes: FastifyPluginAsyncTypebox = async (app) => 
   app.get(
     '/v1/request-logs/stream',
     {
-      onRequest: app.requireApiKey(adminScope),
+      onRequest: app.requireApiKey(logsRead),
       schema: {
         tags: ['request log'],
         operationId: 'streamRequestLogs',
-        summary: 'Requests as they are answered by this replica',
+        summary: 'Stream the requests of this replica',
         description:
-          'Server-sent events: `request`, its data an entry of the log; `missed`, its data `{"count": N}`, when the client is more than a thousand behind. Ends when the key is no longer good, and when the service stops.',
+          'Server-sent events: `request`, its data an entry of the log; `missed`, its data `{"count": N}`, when the client is more than a thousand events behind. Ends when the key is no longer valid, and when the service stops.',
         security: keySecurity,
         querystring: Filter,
         response: {
           200: {
-            description: 'Events, for as long as the client likes',
+            description: 'Events, until the client disconnects',
             content: {
               'text/event-stream': {
                 schema: Type.Unsafe<Readable>({ type: 'string' }),
@@ -61,22 +62,22 @@ export const requestLogStreamRoutes: FastifyPluginAsyncTypebox = async (app) => 
     },
     async (request, reply) => {
       reply.type('text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no');
-      // Nobody would read them, nor go away.
+      // A HEAD request has no body, so it would never end.
       if (request.method === 'HEAD') return Readable.from([]);
       const tail = new Tail(acceptorOf(request.query), maxRecords);
-      return Readable.from(events());
+      return streamWhileAllowed(app, request, logsRead, events(), { isKeyCheckedBySource: true });
 
       async function* events() {
         try {
-          // Here, for what is never read never gets to its end.
+          // Unsubscribes here: a generator that is never read does not run its finally block.
           tails.add(tail);
           yield ': listening\n\n';
-          let remarkedAt = performance.now();
-          while (!isClosing && !reply.raw.destroyed && (await app.apiKeys.stillAllows(request, adminScope))) {
-            const text = textOf(await tail.next(checkEveryMs));
-            const isSilent = text === '' && performance.now() - remarkedAt > remarkEveryMs;
+          let keepAliveSentAt = performance.now();
+          while (!isClosing && !reply.raw.destroyed && !(await app.apiKeys.recheckKey(request, logsRead))) {
+            const text = textOf(await tail.next(waitMs));
+            const isSilent = text === '' && performance.now() - keepAliveSentAt > keepAliveIntervalMs;
             if (text === '' && !isSilent) continue;
-            remarkedAt = performance.now();
+            keepAliveSentAt = performance.now();
             yield text || ': nothing yet\n\n';
           }
         } finally {
@@ -87,17 +88,24 @@ export const requestLogStreamRoutes: FastifyPluginAsyncTypebox = async (app) => 
   );
 };
 
-function acceptorOf({ method, path, route, statusCode, minDuration, apiKeyId }: typeof Filter.static) {
+function acceptorOf(filter: typeof Filter.static) {
+  const { method, path, route, statusCode, minDuration, apiKeyId, verifiedApiKeyId, ownerId } = filter;
+  const ip = filter.ip && (canonicalAddress(filter.ip) ?? filter.ip);
+  const userAgent = filter.userAgent?.toLowerCase();
   return (record: RequestRecord) =>
     (method === undefined || record.method === method) &&
     (path === undefined || record.path === path) &&
     (route === undefined || record.route === route) &&
     (statusCode === undefined || record.statusCode === statusCode) &&
     (minDuration === undefined || Math.round(record.durationMs) >= minDuration) &&
-    (apiKeyId === undefined || record.apiKeyId === apiKeyId);
+    (apiKeyId === undefined || record.apiKeyId === apiKeyId) &&
+    (verifiedApiKeyId === undefined || record.verification?.apiKeyId === verifiedApiKeyId) &&
+    (ownerId === undefined || checkedKeyOf(record).ownerId === ownerId) &&
+    (ip === undefined || record.ip === ip) &&
+    (userAgent === undefined || (record.userAgent ?? '').toLowerCase().includes(userAgent));
 }
 
-function textOf({ records, missed }: News): string {
+function textOf({ records, missed }: TailChunk): string {
   const events = records.map((record) => eventOf('request', entryOf(record), record.id));
   if (missed > 0) events.push(eventOf('missed', { count: missed }));
   return events.join('');
@@ -107,8 +115,10 @@ function eventOf(event: string, data: object, id?: string) {
   return `event: ${event}\n${id ? `id: ${id}\n` : ''}data: ${JSON.stringify(data)}\n\n`;
 }
 
-/** As its row will be. */
-function entryOf({ id, method, path, route, statusCode, durationMs, ip, userAgent, apiKeyId }: RequestRecord) {
-  const createdAt = new Date(arrivalOf(id));
-  return { id, method, path, statusCode, duration: Math.round(durationMs), ip, userAgent, apiKeyId, createdAt, route };
+/** The entry of a record, as its row will have it. */
+function entryOf(record: RequestRecord) {
+  const { id, method, path, route, statusCode, durationMs, ip, userAgent, apiKeyId } = record;
+  const [createdAt, duration] = [new Date(arrivalOf(id)), Math.round(durationMs)];
+  const checked = checkedKeyOf(record);
+  return { id, method, path, statusCode, duration, ip, userAgent, apiKeyId, createdAt, route, ...checked };
 }

@@ -1,6 +1,6 @@
 import createError from '@fastify/error';
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox';
-import { adminScope } from '../plugins/api-keys/index.js';
+import { logsRead } from '../plugins/api-keys/index.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
 import { IdParams, Page, pageOf } from './fields.js';
@@ -8,12 +8,12 @@ import { conditionsOf, RequestLogEntries, RequestLogEntry, requestLogFilter } fr
 
 const Filter = Type.Object({ ...Page.properties, ...requestLogFilter }, { additionalProperties: false });
 
-const NoSuchEntry = createError('REQUEST_LOG_NOT_FOUND', 'there is no logged request with this id', 404);
+const NoSuchEntry = createError('REQUEST_LOG_NOT_FOUND', 'no logged request has this id', 404);
 
 export const requestLogRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  app.addHook('onRequest', app.requireApiKey(adminScope));
+  app.addHook('onRequest', app.requireApiKey(logsRead));
   const schema = { tags: ['request log'], security: keySecurity };
-  const refusals = problems(400, 401, 403, 429, 500, 503);
+  const errorResponses = problems(400, 401, 403, 429, 500, 503);
 
   app.get(
     '/v1/request-logs',
@@ -21,11 +21,11 @@ export const requestLogRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         ...schema,
         operationId: 'listRequestLogs',
-        summary: 'List requests, newest first',
+        summary: 'List logged requests, newest first',
         querystring: Filter,
         response: {
           200: RequestLogEntries,
-          ...refusals,
+          ...errorResponses,
         },
       },
     },
@@ -46,9 +46,9 @@ export const requestLogRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         ...schema,
         operationId: 'getRequestLog',
-        summary: 'One request',
+        summary: 'Get a logged request',
         params: IdParams,
-        response: { 200: RequestLogEntry, ...refusals, ...problems(404, 414) },
+        response: { 200: RequestLogEntry, ...errorResponses, ...problems(404, 414) },
       },
     },
     async (request) => {

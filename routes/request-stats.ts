@@ -1,44 +1,26 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from '@sinclair/typebox';
-import { adminScope } from '../plugins/api-keys/index.js';
+import { logsRead } from '../plugins/api-keys/index.js';
 import { keySecurity } from '../plugins/openapi.js';
-import { badField } from '../plugins/problem-details/bad-field.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { keyStatsOf, mostKeys } from '../plugins/request-log/key-stats.js';
+import { keyStatsOf, maxKeys } from '../plugins/request-log/key-stats.js';
 import { statsOf } from '../plugins/request-log/stats.js';
-import { hour, type StatsRange } from '../plugins/request-log/stats-range.js';
-import { GivenTimestamp, Id, nullable, Timestamp } from './fields.js';
+import { Id, nullable, Timestamp } from './fields.js';
+import { intervals, statsRange, statsRangeOf } from './stats-range.js';
 
-const dayMs = 86_400_000;
-const minuteMs = 60_000;
-
-/** No answer has more intervals: of all requests, and of each of a hundred keys. */
-const longestSeries = 1_500;
-const longestKeySeries = 200;
+/** The largest number of intervals in a response, for all requests and for a hundred keys. */
+const maxStatsIntervals = 1_500;
+const maxKeyStatsIntervals = 200;
 
 const apiKeyId = '019b8a11-5d20-7b0c-a1c4-0e8f7d6b5a49';
 
-const range = {
-  from: Type.Optional({ ...GivenTimestamp, description: 'A day before `to`, if not given' }),
-  to: Type.Optional({ ...GivenTimestamp, description: 'Now, if not given' }),
-  interval: Type.Optional(
-    Type.Integer({
-      minimum: 60,
-      maximum: 31 * 86_400,
-      multipleOf: 60,
-      description:
-        'Seconds, in whole minutes, or in whole hours for what is older than the rows are kept; if not given, what makes up to a hundred intervals: of hours beyond six hours, of days beyond two weeks',
-    }),
-  ),
-};
-
-const Question = Type.Object(
+const StatsQuerystring = Type.Object(
   {
-    ...range,
+    ...statsRange,
     route: Type.Optional(
       Type.String({
         maxLength: 1024,
-        description: 'A template such as /v1/api-keys/:id; empty: where none matched',
+        description: 'A template such as /v1/api-keys/:id; empty: requests that no route matched',
         examples: ['/v1/api-keys/:id'],
       }),
     ),
@@ -48,17 +30,17 @@ const Question = Type.Object(
   { additionalProperties: false },
 );
 
-const KeyQuestion = Type.Object(
+const KeyStatsQuerystring = Type.Object(
   {
-    ...range,
+    ...statsRange,
     apiKeyId: Type.Optional(
-      // An example within a parameter would not become one of OpenAPI.
+      // @fastify/swagger does not convert examples inside of array items.
       Type.Array(
         { ...Id, examples: undefined },
         {
-          maxItems: mostKeys,
+          maxItems: maxKeys,
           examples: [[apiKeyId]],
-          description: 'Of which keys, as often as wanted; of the busiest, if not given',
+          description: 'The ids of keys, repeated; default: the busiest keys',
         },
       ),
     ),
@@ -67,15 +49,9 @@ const KeyQuestion = Type.Object(
 );
 
 const Count = Type.Integer({ description: 'Requests' });
-const Errors = Type.Integer({ description: 'Those answered with 500 or more' });
-const Percentile = nullable(Type.Number(), { description: 'Milliseconds, to within 20 %' });
+const Errors = Type.Integer({ description: 'Responses with a status of 500 or more' });
+const Percentile = nullable(Type.Number(), { description: 'Milliseconds, with an error of up to 20 %' });
 const figures = { count: Count, errors: Errors, p50: Percentile, p95: Percentile, p99: Percentile };
-
-const intervals = {
-  from: { ...Timestamp, description: 'The beginning of the first interval' },
-  to: { ...Timestamp, description: 'The end of the last interval' },
-  interval: Type.Integer({ description: 'Seconds' }),
-};
 
 const exampleCounts = { count: 120, errors: 1 };
 const exampleFigures = { ...exampleCounts, p50: 1.2, p95: 4.8, p99: 12.1 };
@@ -86,14 +62,14 @@ const Stats = Type.Object(
   {
     ...intervals,
     total: Type.Object(figures),
-    series: Type.Array(Type.Object({ start: Timestamp, ...figures }), { description: 'Intervals that had requests' }),
+    series: Type.Array(Type.Object({ start: Timestamp, ...figures }), { description: 'Intervals with requests' }),
     routes: Type.Array(Type.Object({ method: Type.String(), route: Type.String(), ...figures }), {
-      description: 'The busiest first',
+      description: 'Busiest first',
     }),
     statuses: Type.Array(Type.Object({ statusCode: Type.Integer(), count: Count })),
     keys: nullable(Type.Array(Type.Object({ apiKeyId: Type.String(), count: Count, errors: Errors })), {
       description:
-        'The hundred busiest; null where a route, method or status was asked for, which keys are not counted by',
+        'The hundred busiest keys; null when the query has a route, method or status, which the statistics of keys do not have',
     }),
   },
   {
@@ -124,10 +100,10 @@ const KeyStats = Type.Object(
         count: Count,
         errors: Errors,
         series: Type.Array(Type.Object({ start: Timestamp, count: Count, errors: Errors }), {
-          description: 'Intervals that had requests',
+          description: 'Intervals with requests',
         }),
       }),
-      { description: 'The busiest first, at most a hundred; keys without requests are left out' },
+      { description: 'Busiest first, at most a hundred; keys without requests are left out' },
     ),
   },
   {
@@ -142,64 +118,41 @@ export const requestStatsRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/v1/request-logs/stats',
     {
-      onRequest: app.requireApiKey(adminScope),
+      onRequest: app.requireApiKey(logsRead),
       schema: {
         tags: ['request log'],
         operationId: 'getRequestStats',
-        summary: 'How many requests, how many errors, how long they took',
+        summary: 'Requests, errors and durations over time',
         description:
-          'From statistics by minute or, where the interval is whole hours or days, by hour or day. They are as exact as the rows. The percentiles of several routes leave out exports and streams of the log, which last as long as their clients like.',
+          'Reads statistics by minute, or by hour or day when the interval is whole hours or days. Counts are exact. Percentiles over several routes exclude exports and streams of the log, whose duration depends on the client.',
         security: keySecurity,
-        querystring: Question,
+        querystring: StatsQuerystring,
         response: { 200: Stats, ...problems(400, 401, 403, 429, 500, 503) },
       },
     },
     async (request) => {
       const { from, to, interval, ...filter } = request.query;
-      return statsOf(app.database.pool, { ...filter, ...rangeOf({ from, to, interval }, longestSeries) });
+      return statsOf(app.database, { ...filter, ...statsRangeOf(app, { from, to, interval }, maxStatsIntervals) });
     },
   );
 
   app.get(
     '/v1/request-logs/stats/keys',
     {
-      onRequest: app.requireApiKey(adminScope),
+      onRequest: app.requireApiKey(logsRead),
       schema: {
         tags: ['request log'],
         operationId: 'getKeyStats',
-        summary: 'How many requests each key made over time',
-        description:
-          'From the same statistics: by minute or, where the interval is whole hours or days, by hour or day.',
+        summary: 'Requests of each key over time',
+        description: 'Reads statistics by minute, or by hour or day when the interval is whole hours or days.',
         security: keySecurity,
-        querystring: KeyQuestion,
+        querystring: KeyStatsQuerystring,
         response: { 200: KeyStats, ...problems(400, 401, 403, 429, 500, 503) },
       },
     },
     async (request) => {
       const { apiKeyId: apiKeyIds, ...range } = request.query;
-      return keyStatsOf(app.database.pool, { apiKeyIds, ...rangeOf(range, longestKeySeries) });
+      return keyStatsOf(app.database, { apiKeyIds, ...statsRangeOf(app, range, maxKeyStatsIntervals) });
     },
   );
-
-  /** @throws BadFieldError when it is empty, has more intervals than `mostIntervals`, or shorter ones than there are */
-  function rangeOf({ from, to, interval }: GivenRange, mostIntervals: number): StatsRange {
-    const { minutesSince } = app.requestLog;
-    const end = to === undefined ? new Date() : new Date(to);
-    const start = from === undefined ? new Date(end.getTime() - dayMs) : new Date(from);
-    const lengthMs = end.getTime() - start.getTime();
-    if (!(lengthMs > 0)) throw badField('/querystring/from', 'must be before /querystring/to');
-    if (interval !== undefined) {
-      const least = Math.ceil(lengthMs / mostIntervals / minuteMs) * 60;
-      if (interval < least) throw badField('/querystring/interval', `must be at least ${least} for this range`);
-      if (start < minutesSince && interval % hour !== 0)
-        throw badField('/querystring/interval', `must be whole hours before ${minutesSince.toISOString()}`);
-    }
-    return { from: start, to: end, interval, minutesSince };
-  }
 };
-
-interface GivenRange {
-  from?: string | undefined;
-  to?: string | undefined;
-  interval?: number | undefined;
-}

@@ -1,20 +1,23 @@
-import { DatabaseStartError } from '../plugins/database/errors.js';
+import { StartError } from '../plugins/start-error.js';
 import { CommandError } from './cli/command-line.js';
 import { runKeysCommand } from './cli/keys.js';
 import { runLogsCommand } from './cli/logs.js';
-import { ConfigError, takeConfig } from './config/index.js';
+import { runMigrateCommand } from './cli/migrate.js';
+import { ConfigError, loadProcessConfig, version } from './config/index.js';
 
 const usage = `Usage: node dist/src/cli.js COMMAND
 
-  keys  make, list, rotate and revoke keys
-  logs  write the request log into a file
+  keys       create, list, update, rotate and revoke keys
+  logs       write the request log into a file
+  migrate    apply pending migrations
+  --version  print the version
 
-Each tells more with --help. In a checkout they are npm run keys and npm run logs.
+Each command has --help. In a checkout they are npm run keys, npm run logs and npm run prisma:migrate.
 
 Example: node dist/src/cli.js keys create --name ci --scope admin
 `;
 
-const commands = { keys: runKeysCommand, logs: runLogsCommand };
+const commands = { keys: runKeysCommand, logs: runLogsCommand, migrate: runMigrateCommand };
 const [command = 'help', ...args] = process.argv.slice(2);
 
 try {
@@ -25,16 +28,21 @@ try {
   process.exitCode = 1;
 }
 
-// After migrations the engine leaves a timer of ten seconds behind, which nobody should wait for.
+// Abandoned connection attempts can keep timers.
 process.exit();
 
 async function run() {
   if (['help', '--help', '-h'].includes(command)) return void process.stdout.write(usage);
+  if (['version', '--version', '-v'].includes(command)) return void process.stdout.write(`${version}\n`);
   if (!Object.hasOwn(commands, command))
-    throw new CommandError(`unknown command "${command}": try "keys --help" or "logs --help"`);
-  await commands[command as keyof typeof commands](args, takeConfig());
+    throw new CommandError(
+      `unknown command "${command}": try ${Object.keys(commands)
+        .map((name) => `"${name} --help"`)
+        .join(', ')}`,
+    );
+  await commands[command as keyof typeof commands](args, loadProcessConfig());
 }
 
 function isExplained(error: unknown): error is Error {
-  return [CommandError, ConfigError, DatabaseStartError].some((kind) => error instanceof kind);
+  return [CommandError, ConfigError, StartError].some((kind) => error instanceof kind);
 }

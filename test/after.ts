@@ -1,3 +1,3 @@
-import { administer, onPostgres, postgresTemplate } from './database.js';
+import { onPostgres, postgresTemplate, runAdminSql } from './database.js';
 
-if (onPostgres) await administer(`DROP DATABASE IF EXISTS ${postgresTemplate}`);
+if (onPostgres) await runAdminSql(`DROP DATABASE IF EXISTS ${postgresTemplate}`);

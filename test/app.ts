@@ -3,7 +3,7 @@ import t from 'tap';
 import { buildApp } from '../src/app.js';
 import { loadConfig } from '../src/config/index.js';
 
-/** The service as the process builds it, in this process. Closed when the test file ends. */
+/** Builds the service in this process. It is closed when the test file ends. */
 export async function startApp(variables: NodeJS.ProcessEnv): Promise<FastifyInstance> {
   const app = await buildApp(loadConfig({ LOG_LEVEL: 'silent', ...variables }));
   t.teardown(() => app.close());
@@ -12,13 +12,13 @@ export async function startApp(variables: NodeJS.ProcessEnv): Promise<FastifyIns
   return app;
 }
 
-/** Makes a key and returns the headers that present it. */
+/** Creates a key. @returns its Authorization header */
 export async function keyHeaders(app: FastifyInstance, ...scopes: string[]): Promise<{ authorization: string }> {
   const { key } = await app.apiKeys.create({ name: `test ${scopes}`, scopes });
   return { authorization: `Bearer ${key}` };
 }
 
-/** Sends requests with the same headers, bodies as JSON, and returns the parsed answer. */
+/** Creates a function that sends requests with these headers and JSON bodies, and parses the responses. */
 export function clientOf(app: FastifyInstance, headers: Record<string, string | undefined>) {
   return async (method: NonNullable<InjectOptions['method']>, url: string, payload?: object) => {
     const response = await app.inject({ method, url, headers, ...(payload && { payload }) });

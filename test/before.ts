@@ -1,16 +1,27 @@
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { openDatabase } from '../plugins/database/open.js';
 import { loadConfig } from '../src/config/index.js';
-import { administer, embeddedTemplate, onPostgres, postgresTemplate, urlOf } from './database.js';
+import {
+  embeddedTemplate,
+  emptyEmbeddedTemplate,
+  onPostgres,
+  postgresTemplate,
+  runAdminSql,
+  urlOf,
+} from './database.js';
 import { root } from './root.js';
 
-// To migrate a database takes a second, the first start of an embedded one more; a copy of one takes nothing.
+// Migrating a database takes a second, and creating an embedded one takes longer, so tests copy these templates.
 if (onPostgres) {
-  await administer(`DROP DATABASE IF EXISTS ${postgresTemplate}`);
-  await administer(`CREATE DATABASE ${postgresTemplate}`);
+  await runAdminSql(`DROP DATABASE IF EXISTS ${postgresTemplate}`);
+  await runAdminSql(`CREATE DATABASE ${postgresTemplate}`);
   await migrate({ DATA_DIR: embeddedTemplate, DATABASE_URL: urlOf(postgresTemplate) });
 } else if (!isCurrent()) {
-  rmSync(embeddedTemplate, { recursive: true, force: true });
+  for (const template of [embeddedTemplate, emptyEmbeddedTemplate]) rmSync(template, { recursive: true, force: true });
+  const empty = openDatabase(loadConfig({ DATA_DIR: emptyEmbeddedTemplate }).database);
+  await empty.start(() => {});
+  await empty.close();
+  cpSync(emptyEmbeddedTemplate, embeddedTemplate, { recursive: true });
   await migrate({ DATA_DIR: embeddedTemplate });
 }
 
@@ -19,16 +30,16 @@ async function migrate(variables: NodeJS.ProcessEnv) {
   const database = openDatabase(options);
   await database.start(() => {});
   await database.migrate(version);
-  // What the service would do at each start anew.
+  // Create the daily partitions here; otherwise each start of the service would create them.
   await database.pool.query(`SELECT request_logs_add_days(0, (now() AT TIME ZONE 'UTC')::date)`);
   await database.close();
 }
 
 function isCurrent() {
   if (!existsSync(`${embeddedTemplate}/pglite`)) return false;
-  const madeAt = statSync(embeddedTemplate).mtimeMs;
+  const createdAt = statSync(embeddedTemplate).mtimeMs;
   const migrations = `${root}/prisma/migrations`;
   return readdirSync(migrations, { recursive: true }).every(
-    (file) => statSync(`${migrations}/${file}`).mtimeMs < madeAt,
+    (file) => statSync(`${migrations}/${file}`).mtimeMs < createdAt,
   );
 }

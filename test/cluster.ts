@@ -1,21 +1,22 @@
 import { execFile } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
+import { temporaryDirectory } from './temporary-directory.js';
 
 const run = promisify(execFile);
 const programs = await findPrograms();
 
-/** For tests that start, stop and restart a PostgreSQL: `{ skip: needsCluster }`. In CI a missing program is a failure. */
+/** For tests that start and stop a PostgreSQL server: `{ skip: needsCluster }`. In CI a missing program is a failure. */
 export const needsCluster =
   !programs && !process.env.CI && 'needs PostgreSQL: psql, initdb and pg_ctl are not all installed';
 
 export type Cluster = Awaited<ReturnType<typeof startCluster>>;
 
 /**
- * A PostgreSQL of this test's own, reached by a socket in a temporary directory; gone when the test ends.
+ * Starts a PostgreSQL server for one test, reached through a Unix socket. It is removed when the test ends.
  *
  * @param settings as in postgresql.conf
  */
@@ -23,8 +24,7 @@ export async function startCluster(t: Test, settings: Record<string, string | nu
   if (!programs) throw new Error('psql, initdb or pg_ctl is not installed');
   const { psql, initdb, pgCtl } = programs;
   const server = await serverUser();
-  const directory = mkdtempSync(join(tmpdir(), 'musicez-pg-'));
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   if (server.uid !== undefined && server.gid !== undefined) chownSync(directory, server.uid, server.gid);
   const data = join(directory, 'data');
   await run(
@@ -33,7 +33,7 @@ export async function startCluster(t: Test, settings: Record<string, string | nu
     server,
   );
 
-  // No TCP unless asked for, so that no port is taken.
+  // Listens on TCP only if the settings enable it, so that no port is used.
   const all = { unix_socket_directories: directory, port: 5432, listen_addresses: '', fsync: 'off', ...settings };
   const options = Object.entries(all).map(([name, value]) => `-c ${name}='${value}'`);
   const log = join(directory, 'log');
@@ -42,7 +42,7 @@ export async function startCluster(t: Test, settings: Record<string, string | nu
   await start();
   t.teardown(() => stop('immediate').catch(() => {}));
 
-  const ask = (database: string, ...args: string[]) =>
+  const runPsql = (database: string, ...args: string[]) =>
     run(psql, ['-X', '-w', '-d', database, '-v', 'ON_ERROR_STOP=1', ...args], {
       env: { PATH: process.env.PATH, PGHOST: directory, PGPORT: `${all.port}`, PGUSER: 'postgres' },
     });
@@ -50,15 +50,15 @@ export async function startCluster(t: Test, settings: Record<string, string | nu
     url: `postgresql://postgres@${encodeURIComponent(directory)}:${all.port}/postgres`,
     start,
     stop,
-    /** What it has logged so far. */
+    /** Returns the server log so far. */
     log: () => readFileSync(log, 'utf8'),
     /** Rejects unless psql exits with 0. */
-    runScript: (database: string, file: string) => ask(database, '-f', file),
-    query: async (database: string, sql: string) => (await ask(database, '-Atqc', sql)).stdout.trim(),
+    runScript: (database: string, file: string) => runPsql(database, '-f', file),
+    query: async (database: string, sql: string) => (await runPsql(database, '-Atqc', sql)).stdout.trim(),
   };
 }
 
-/** PostgreSQL refuses to run as root. Its locale is C, its working directory one that everybody may enter. */
+/** PostgreSQL does not run as root: root runs it as `postgres`. Locale C, in a directory that any user can enter. */
 async function serverUser(): Promise<{ cwd: string; env: NodeJS.ProcessEnv; uid?: number; gid?: number }> {
   const common = { cwd: tmpdir(), env: { PATH: process.env.PATH, LC_ALL: 'C' } };
   if (process.getuid?.() !== 0) return common;
@@ -68,7 +68,7 @@ async function serverUser(): Promise<{ cwd: string; env: NodeJS.ProcessEnv; uid?
 
 async function findPrograms() {
   const pgConfig = await run('pg_config', ['--bindir']).catch(() => undefined);
-  // Debian keeps the server's programs away from PATH, one directory a version.
+  // Debian installs the server's programs outside of PATH, in a directory for each version.
   const debian = existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql').sort().reverse() : [];
   const directories = [
     ...(pgConfig ? [pgConfig.stdout.trim()] : []),

@@ -1,59 +1,59 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import t from 'tap';
 import { root } from './root.js';
+import { temporaryDirectory } from './temporary-directory.js';
 
-/** Whether this run is the one on PostgreSQL (`npm run test:postgres`). */
+/** Whether the tests run on PostgreSQL (`npm run test:postgres`). */
 export const onPostgres = process.env.TEST_ON === 'postgres';
 
-/** For tests of what only a server does: `{ skip: needsPostgres }`. */
+/** For tests that need a server: `{ skip: needsPostgres }`. */
 export const needsPostgres = onPostgres ? false : 'needs PostgreSQL: npm run test:postgres';
 
 /**
- * Ends the file here, visibly, unless this is the run on PostgreSQL: for tests whose result no database can change, and
- * which take long. To be called before anything else.
+ * Skips the file, visibly, unless the tests run on PostgreSQL: for slow tests that do not depend on the database. Call it first.
  */
-export function onceIsEnough(): void {
-  if (!sameEverywhere) return;
-  t.plan(0, sameEverywhere);
+export function skipFileOnEmbedded(): void {
+  if (!skipOnEmbedded) return;
+  t.plan(0, skipOnEmbedded);
   process.exit();
 }
 
-/** For single tests like that: `{ skip: sameEverywhere }`. */
-export const sameEverywhere = onPostgres ? false : 'no database makes a difference to it: npm run test:postgres';
+/** The same for single tests: `{ skip: skipOnEmbedded }`. */
+export const skipOnEmbedded = onPostgres ? false : 'does not depend on the database: npm run test:postgres';
 
-/** Made by test/before.ts: an embedded database with every migration, to be copied. */
+/** Templates of embedded databases, which test/before.ts creates: with every migration, and without any. */
 export const embeddedTemplate = join(root, '.tap', 'embedded-template');
+export const emptyEmbeddedTemplate = join(root, '.tap', 'embedded-empty');
 
-/** The same on PostgreSQL: this checkout's own, for another may have other migrations. */
+/** The migrated template on PostgreSQL. Its name depends on the checkout, because another checkout can have other migrations. */
 export const postgresTemplate = `musicez_test_template_${createHash('sha256').update(root).digest('hex').slice(0, 8)}`;
 
-/** Variables that point the service at a database of this test file's own, gone when the file ends. */
-export async function ownDatabase({ migrated = true } = {}): Promise<{ DATA_DIR: string; DATABASE_URL?: string }> {
-  const DATA_DIR = mkdtempSync(join(tmpdir(), 'musicez-test-'));
-  t.teardown(() => rmSync(DATA_DIR, { recursive: true, force: true }));
+/** Creates a database for the test file, removed when the file ends. @returns the variables for the service */
+export async function createTestDatabase({
+  migrated = true,
+} = {}): Promise<{ DATA_DIR: string; DATABASE_URL?: string }> {
+  const DATA_DIR = temporaryDirectory();
   if (onPostgres) return { DATA_DIR, DATABASE_URL: await createDatabase(migrated ? postgresTemplate : 'template1') };
-  if (migrated) copyTemplate(DATA_DIR);
+  copyTemplate(DATA_DIR, migrated ? embeddedTemplate : emptyEmbeddedTemplate);
   return { DATA_DIR };
 }
 
-/** Its thousand files are copied by a program in half the time that Node.js takes. */
-export function copyTemplate(directory: string): void {
-  execFileSync('cp', ['-R', `${embeddedTemplate}/.`, directory]);
+/** Copies with `cp`, which takes half the time of Node.js for a thousand files. */
+export function copyTemplate(directory: string, template = embeddedTemplate): void {
+  execFileSync('cp', ['-R', `${template}/.`, directory]);
 }
 
 async function createDatabase(template: string): Promise<string> {
   const name = `musicez_test_${randomUUID().slice(0, 8)}`;
-  await administer(`CREATE DATABASE ${name} TEMPLATE ${template}`);
-  t.teardown(() => administer(`DROP DATABASE ${name} WITH (FORCE)`));
+  await runAdminSql(`CREATE DATABASE ${name} TEMPLATE ${template}`);
+  t.teardown(() => runAdminSql(`DROP DATABASE ${name} WITH (FORCE)`));
   return urlOf(name);
 }
 
-/** A database on the server of the tests. */
+/** Returns the URL of a database on the test server. */
 export function urlOf(name: string): string {
   const url = new URL(serverUrl());
   url.pathname = `/${name}`;
@@ -69,8 +69,8 @@ function serverUrl(): string {
   return url;
 }
 
-/** Says a statement where it is about databases. */
-export async function administer(sql: string) {
+/** Runs an administrative statement on the test server, such as CREATE DATABASE. */
+export async function runAdminSql(sql: string) {
   const client = new pg.Client(serverUrl());
   await client.connect();
   try {

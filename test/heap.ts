@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** Bytes of the heap that something still refers to, once what was under way has ended. */
+/** Returns the heap bytes still in use after pending callbacks have run and garbage has been collected. */
 export async function heapUsed(): Promise<number> {
   for (let i = 0; i < 3; i++) await new Promise((resolve) => setTimeout(resolve));
   collectGarbage();

@@ -1,17 +1,20 @@
-// JavaScript, for node --import: what a test's process has before anything else.
+// Loaded with `node --import` before each test file, so it is JavaScript.
 import module from 'node:module';
 
-// tap has a loader report each file that a test imports, in a thread of its own: almost half of what a test costs, and
-// nobody asks for the report. The coverage does without.
+// tap registers a loader that reports imported files from a thread. It takes almost half of a test's time, and coverage
+// does not need it.
 const { register } = module;
 module.register = (...call) => {
   if (!String(call[0]).includes('@tapjs/processinfo')) Reflect.apply(register, module, call);
 };
 
-// To count what runs halves its speed, so the busiest do without; what they run is covered by others.
-const busiest = /\/(fuzz\/openapi|million-keys|delivery|kill|restarts|soak)\.test\.js$/;
-if (busiest.test(process.argv[1] ?? '')) process.env._TAPJS_PROCESSINFO_COVERAGE_ = '0';
+// Coverage slows a test down, so only the tests of modules collect it, without the busiest of them.
+const isCovered = /\/test\/(plugins|routes|scripts|src)\//;
+const isBusy = /\/(million-keys|delivery|kill|coherence|outage)\.test\.js$/;
+const path = process.argv[1] ?? '';
+if (path.endsWith('.test.js') && (!isCovered.test(path) || isBusy.test(path)))
+  process.env._TAPJS_PROCESSINFO_COVERAGE_ = '0';
 
-// What a test starts elsewhere has these options too, and would look for this file from there.
+// Processes that tests start in other directories inherit the option, so the path must be absolute.
 const { NODE_OPTIONS = '' } = process.env;
 process.env.NODE_OPTIONS = NODE_OPTIONS.replace('./test/preload.js', import.meta.url);

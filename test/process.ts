@@ -3,18 +3,18 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import t from 'tap';
 
-/** Of Node.js, as the service is started; and as tap runs the tests: WebAssembly that works for seconds is not worth optimising. */
+/** The options of `npm start`, plus `--liftoff-only`: optimizing WebAssembly does not pay off in a few seconds. */
 const options = ['--use-largepages=silent', '--single-threaded-gc', '--liftoff-only'];
 
 /**
- * Runs a file of the project as a process of its own; it is killed, if need be, when the test file ends.
+ * Runs a file of the project as a process, which is killed when the test file ends.
  *
- * @param file the service's own as they are deployed, in dist; those of the tests in TypeScript
- * @returns what it has written so far, `waitFor` what it will have written, and `exited` with its exit code or signal
+ * @param file in dist, or a TypeScript file
+ * @returns its output so far, `waitFor` for later output, and `exited` with its exit code or signal
  */
 export function run(file: string, args: string[], variables: NodeJS.ProcessEnv) {
   const node = [process.execPath, ...options, ...(file.endsWith('.ts') ? ['--import=tsx'] : []), file, ...args];
-  // Set by a program in between, for tap would add its own loader, which costs half the work of a process again.
+  // Set NODE_OPTIONS through `env`. Otherwise tap adds its loader, which takes a third of the time of a process.
   const child = spawn('env', [`NODE_OPTIONS=${variables.NODE_OPTIONS ?? ''}`, ...node], {
     env: { ...process.env, LOG_LEVEL: 'info', ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -39,7 +39,7 @@ export function run(file: string, args: string[], variables: NodeJS.ProcessEnv) 
   return { child, exited, stdout: () => output.stdout, stderr: () => output.stderr, waitFor };
 }
 
-/** Starts the service on a free port and waits until it listens; with `ready`, until it is ready as well. */
+/** Starts the service on a free port, and waits until it listens, and with `ready` until it is ready. */
 export async function startService(variables: NodeJS.ProcessEnv, { ready = true } = {}) {
   const service = run('dist/src/server.js', [], { PORT: '0', HOST: '127.0.0.1', ...variables });
   const [, url = ''] = await service.waitFor(/listening at (http:[^"]+)/);
@@ -47,7 +47,7 @@ export async function startService(variables: NodeJS.ProcessEnv, { ready = true 
   return { url, ...service };
 }
 
-/** Asks until the answer has this status. The test's own time-out is the limit. */
+/** Repeats a request until the response has this status. The timeout of the test is the limit. */
 export async function untilStatus(url: string, status: number, init: RequestInit = {}): Promise<Response> {
   for (;;) {
     const response = await fetch(url, init).catch(() => undefined);
@@ -57,7 +57,7 @@ export async function untilStatus(url: string, status: number, init: RequestInit
   }
 }
 
-/** A port that was free a moment ago, for programs that take no other. */
+/** Returns a free port, for programs that cannot choose one themselves. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -67,8 +67,8 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Whether somebody listens there. */
-export function accepts(port: number): Promise<boolean> {
+/** Whether a server listens on the port. */
+export function acceptsConnections(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     socket.once('connect', () => resolve(true)).once('error', () => resolve(false));

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Where package.json is, wherever the tests have been compiled to. */
+/** The directory of package.json, independent of the directory of the compiled tests. */
 export const root = dirname(fileURLToPath(import.meta.resolve('#package.json')));

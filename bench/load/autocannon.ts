@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
-import type { LoadGenerator } from './index.js';
+import type { LoadGenerator } from './generator.js';
 
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
 
-/** What of autocannon's report is read; latencies in whole milliseconds. */
+/** The fields of autocannon's report that are used. Latencies are whole milliseconds. */
 interface Report {
   /** Seconds. */
   duration: number;
@@ -24,8 +24,8 @@ export function autocannon(connections: number): LoadGenerator {
     name: 'autocannon',
     version,
     async run({ url, authorization }, seconds, signal) {
-      const plan = ['--json', '-c', `${connections}`, '-d', `${seconds}`, '-H', `authorization=${authorization}`];
-      const { stdout } = await run(process.execPath, [require.resolve('autocannon'), ...plan, url], { signal });
+      const args = ['--json', '-c', `${connections}`, '-d', `${seconds}`, '-H', `authorization=${authorization}`];
+      const { stdout } = await run(process.execPath, [require.resolve('autocannon'), ...args, url], { signal });
       const report = JSON.parse(stdout) as Report;
       return {
         requestsPerSecond: report['2xx'] / report.duration,

@@ -1,4 +1,4 @@
-// What Fastify itself costs: one route that answers the same JSON and does nothing for it.
+// Bare Fastify: one route that responds with the same JSON and does no work.
 import closeWithGrace from 'close-with-grace';
 import Fastify from 'fastify';
 import { Me, readMe } from './me.js';

@@ -1,16 +1,18 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { Id, Timestamp } from '../../routes/fields.js';
 
-/** What `/v1/me` answers, as `routes/me.ts` has it; the benchmark checks that all say the same, byte by byte. */
+/** The response of `/v1/me`, as in `routes/me.ts`. The benchmark checks that all servers send the same bytes. */
 export const Me = Type.Object({
   id: Id,
   name: Type.String(),
   start: Type.String(),
   scopes: Type.Array(Type.String()),
   expiresAt: Type.Union([Timestamp, Type.Null()]),
+  ownerId: Type.Union([Type.String(), Type.Null()]),
+  metadata: Type.Null(),
 });
 
-/** The calling key in this run: what this service answered. */
+/** The key of this run, as this service returned it. */
 export function readMe(): Static<typeof Me> {
   return JSON.parse(process.env.BENCH_ME ?? '') as Static<typeof Me>;
 }

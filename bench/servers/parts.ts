@@ -1,4 +1,4 @@
-// Bare Fastify with some of this service's parts, those that BENCH_PARTS names: what each of them costs.
+// Bare Fastify with the parts of this service that BENCH_PARTS lists, to measure what each part costs.
 import closeWithGrace from 'close-with-grace';
 import Fastify from 'fastify';
 import apiKeys from '../../plugins/api-keys/index.js';
@@ -18,13 +18,15 @@ const me = readMe();
 
 const app = Fastify({
   logger: false,
-  // Only the log needs ids that are more than a number.
+  // Only the log needs UUIDs as request ids.
   ...(parts.includes('log') && { genReqId: newRequestId }),
-  // And only a limit adds fields to an answer.
+  // Only limits add headers to a response.
   ...(parts.includes('limits') && { http: { ServerResponse: PreparedResponse } }),
 });
 await app.register(database, { version, ...config.database });
 await app.register(prisma);
+// Security headers are not measured.
+app.decorate('forbidCaching', () => {});
 await app.register(limits, config.limits);
 await app.register(apiKeys, { ...config.apiKeys, ratePerMinute: parts.includes('limits') ? 1e9 : undefined });
 if (parts.includes('log')) {

@@ -1,4 +1,4 @@
-// The same as one writes it at first: every request asks Prisma for the key, notes its use and creates its row.
+// A straightforward implementation: each request reads the key with Prisma, updates its `lastUsed`, and creates a row.
 import { setTimeout as sleep } from 'node:timers/promises';
 import helmet from '@fastify/helmet';
 import { PrismaPg } from '@prisma/adapter-pg';
@@ -16,7 +16,9 @@ const database = openDatabase(config.database);
 await database.start(() => {});
 await database.migrate(config.version);
 const prisma = new PrismaClient({ adapter: new PrismaPg(database.pool) });
-await prisma.apiKey.create({ data: { ...readMe(), key: digestOf(process.env.BENCH_KEY ?? '') } });
+// Without metadata: Prisma would store null as the JSON value.
+const { metadata: _, ...me } = readMe();
+await prisma.apiKey.create({ data: { ...me, key: digestOf(process.env.BENCH_KEY ?? '') } });
 
 const rows = { accepted: 0, written: 0, buffered: 0, dropped: 0 };
 const app = Fastify({ logger: false });

@@ -1,20 +1,21 @@
 import pg from 'pg';
-import { foldKeyStats, foldStats } from '../../plugins/request-log/fold-stats.js';
+import { rollUpStatements } from '../../plugins/request-log/roll-up-stats.js';
 import type { Progress } from '../progress.js';
 
 export const days = 30;
-/** The ids of keys are told apart by their last digits. */
+/** Ids of keys that differ in their last digits. */
 export const idOfKey = (number: number) => `00000000-0000-7000-8000-${String(number).padStart(12, '0')}`;
 export const busyKey = idOfKey(1);
 export const rareKey = idOfKey(0);
-const rareRowsADay = 3;
-/** As many days at once. */
+/** Rows of each rare kind. They are chosen by row number: in a small log, chance could leave out some kinds. */
+const rareRowsPerDay = 3;
+const isRare = (kind: number) => `i % ($2::int / ${rareRowsPerDay} + 1) = ${kind}`;
+/** How many days are filled at the same time. */
 const connections = 2;
 
 /**
- * The rows of one day, as evenly over the day as `generate_series` makes them: ten routes, of which some have many paths;
- * few errors; keys of which each has half as many requests as one before it. `OFFSET 0`, for else each use of a number would
- * work out its hash anew.
+ * Inserts the rows of one day at equal intervals: ten routes, some of them with many paths; few errors; keys, each with about a
+ * fifth fewer requests than the one before. `OFFSET 0` keeps PostgreSQL from computing the hash again for each use.
  */
 const rowsOf = (table: string) => `
   INSERT INTO ${table} (id, method, path, "statusCode", duration, ip, "userAgent", "apiKeyId", "createdAt", route)
@@ -22,11 +23,11 @@ const rowsOf = (table: string) => `
       || substr(hash, 7, 12),
     CASE WHEN route < 8 THEN 'GET' ELSE 'POST' END,
     resource || CASE WHEN route IN (2, 3, 4) THEN '/' || (chance * 10000)::int ELSE '' END,
-    CASE WHEN chance < 0.00002 THEN 503 WHEN chance < 0.005 THEN 500 WHEN chance < 0.03 THEN 404
+    CASE WHEN ${isRare(1)} THEN 503 WHEN chance < 0.005 THEN 500 WHEN chance < 0.03 THEN 404
       WHEN route >= 8 THEN 201 ELSE 200 END,
-    round(exp(luck * 6) + CASE WHEN chance > 0.9995 THEN chance * 2000 ELSE 0 END), '10.0.0.' || (i % 250),
+    round(exp(luck * 6) + CASE WHEN chance > 0.9995 OR ${isRare(2)} THEN 2000 ELSE 0 END), '10.0.0.' || (i % 250),
     (ARRAY['curl/8.5.0', 'undici', 'python-requests/2.32', 'Go-http-client/1.1', 'okhttp/4.12'])[i % 5 + 1],
-    '00000000-0000-7000-8000-' || lpad(CASE WHEN i % ($2::int / ${rareRowsADay} + 1) = 0 THEN '0'
+    '00000000-0000-7000-8000-' || lpad(CASE WHEN ${isRare(0)} THEN '0'
       ELSE least(floor(-ln(1 - luck * 0.9999) * 4)::int + 1, 40)::text END, 12, '0'),
     $1::timestamp + at * interval '1 millisecond',
     resource || CASE WHEN route IN (2, 3, 4) THEN '/:id' ELSE '' END
@@ -38,10 +39,10 @@ const rowsOf = (table: string) => `
   LATERAL (SELECT ('x' || substr(hash, 19, 1))::bit(4)::int * 10 / 16 AS route,
     ('x' || substr(hash, 20, 6))::bit(24)::int / 16777216.0::float8 AS chance,
     ('x' || substr(hash, 26, 6))::bit(24)::int / 16777216.0::float8 AS luck OFFSET 0) AS dice,
-  LATERAL (SELECT '/v1/' || CASE WHEN route = 9 AND chance < 0.0001 THEN 'refunds' ELSE (ARRAY['me', 'orders', 'orders',
+  LATERAL (SELECT '/v1/' || CASE WHEN ${isRare(3)} THEN 'refunds' ELSE (ARRAY['me', 'orders', 'orders',
     'customers', 'products', 'search', 'prices', 'stock', 'orders', 'payments'])[route + 1] END AS resource) AS named`;
 
-/** Each replica adds to a share of the statistics of its own. */
+/** Each replica writes to its own shard of the statistics. */
 const replicas = 3;
 const shard = `ascii(right(id, 1)) % ${replicas} AS shard`;
 
@@ -73,15 +74,15 @@ const keyStatsOf = (table: string) => `
   UNION ALL SELECT 86400, date_trunc('day', start), "apiKeyId", shard, sum(n), sum(errors) FROM keys GROUP BY 2, 3, 4`;
 
 /**
- * Fills the log with rows of the last 30 days, and the statistics with what they add up to, as three replicas would. Each
- * day's table gets its rows first and its indexes after.
+ * Fills the log with rows of the last 30 days, and the statistics with their sums, as three replicas would write them. The
+ * indexes of a partition are built after its rows are inserted.
  */
 export async function fill(url: string, rows: number, progress: Progress, signal: AbortSignal): Promise<void> {
   const left = Array.from({ length: days }, (_, age) => age);
   const startedAt = performance.now();
   let done = 0;
-  progress.begin(`filling in ${rows.toLocaleString('en-US')} rows`);
-  progress.end('begun');
+  progress.begin(`inserting ${rows.toLocaleString('en-US')} rows`);
+  progress.end('started');
   const workers = Array.from({ length: connections }, async () => {
     const client = await connect(url);
     try {
@@ -99,8 +100,8 @@ export async function fill(url: string, rows: number, progress: Progress, signal
   });
   await Promise.all(workers);
   const client = await connect(url);
-  // As the service does hourly.
-  for (const fold of [foldStats, foldKeyStats]) await client.query(fold, [days + 1]);
+  // The service does this once an hour.
+  for (const statement of rollUpStatements('public')) await client.query(statement, [days + 1]);
   await client.query('ANALYZE request_logs');
   await client.query('VACUUM ANALYZE request_stats');
   await client.query('VACUUM ANALYZE request_stats_by_key');
@@ -114,7 +115,7 @@ async function fillDay(client: pg.Client, age: number, rows: number) {
     [age],
   );
   const { day, name, first, end } = found[0] as (typeof found)[number];
-  // Some days are there already, with a few rows of what the service has just answered.
+  // Some partitions exist already, with the rows of a few requests to the service.
   await client.query(`CREATE TABLE ${name}_filled (LIKE request_logs INCLUDING DEFAULTS)`);
   await client.query(rowsOf(`${name}_filled`), [day, rows]);
   await client.query(statsOf(`${name}_filled`));

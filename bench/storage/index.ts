@@ -1,16 +1,18 @@
 import { cpus } from 'node:os';
 import pg from 'pg';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
+import { withCleanup } from '../../scripts/cleanup.js';
 import { version } from '../../src/config/index.js';
 import { BenchError } from '../bench-error.js';
-import { withCleanup } from '../defer.js';
 import type { Progress } from '../progress.js';
+import { type Answered, measureQueries } from '../queries.js';
 import { createScratch, nameOfDatabase } from '../scratch.js';
 import { ServerProcess } from '../server-process.js';
 import { service } from '../service.js';
 import { days, fill } from './fill.js';
+import { type IndexBuild, measureIndexBuild } from './index-build.js';
 import { type InsertRates, insertRates } from './insert-rate.js';
-import { type Answered, askAll } from './questions.js';
+import { logQueries } from './queries.js';
 
 export interface StorageResults {
   musicez: string;
@@ -24,58 +26,66 @@ export interface StorageResults {
   answered: Answered[];
   dropDayMs: number;
   insertRate: InsertRates;
+  indexBuild: IndexBuild;
 }
 
 /**
- * Fills a log with `rows` and asks this service about them. It leaves nothing behind, however it ends.
+ * Fills a log with `rows` and measures queries of this service. Cleans up also after an error.
  *
- * @throws BenchError without a PostgreSQL
+ * @throws BenchError without `url`
  */
 export async function measureStorage(rows: number, url: string | undefined, progress: Progress, signal: AbortSignal) {
-  if (url === undefined) throw new BenchError('--rows needs DATABASE_URL');
+  if (url === undefined) throw new BenchError('--rows requires DATABASE_URL');
   const database = await nameOfDatabase(url);
   return withCleanup(async (defer): Promise<StorageResults> => {
     const key = generateKey('mez');
     const start = async (name: string) => {
-      const { url: own = '', directory } = await createScratch(url, name, defer);
-      const env = { DATABASE_URL: own, DATA_DIR: directory, BOOTSTRAP_ADMIN_KEY: key, LOG_LEVEL: 'error' };
+      const { url: scratchUrl = '', directory } = await createScratch(url, name, defer);
+      const env = { DATABASE_URL: scratchUrl, DATA_DIR: directory, BOOTSTRAP_ADMIN_KEY: key, LOG_LEVEL: 'error' };
       const server = await ServerProcess.start(service, env, directory);
       defer(() => server.stop());
-      await server.answers('/readyz', signal);
-      const client = new pg.Client(own);
+      await server.waitForOk('/readyz', signal);
+      const client = new pg.Client(scratchUrl);
       await client.connect();
       defer(() => client.end());
-      const ask = async <T>(sql: string) => (await client.query<{ value: T }>(sql)).rows[0]?.value as T;
-      await untilThereAreDays(ask);
-      return { url: own, server, ask };
+      const queryValue = async <T>(sql: string) => (await client.query<{ value: T }>(sql)).rows[0]?.value as T;
+      await waitForPartitions(queryValue);
+      return { url: scratchUrl, server, queryValue };
     };
     const empty = await start('empty');
     const full = await start('full');
-    const { server, ask } = full;
+    const { server, queryValue } = full;
 
     const filledAt = performance.now();
     await fill(full.url, rows, progress, signal);
     const fillSeconds = (performance.now() - filledAt) / 1000;
-    const bytes = await ask<string>(`SELECT pg_database_size(current_database()) AS value`);
+    const bytes = await queryValue<string>(`SELECT pg_database_size(current_database()) AS value`);
 
-    progress.begin('questions');
-    const middle = await ask<string>(
+    progress.begin('queries');
+    const middle = await queryValue<string>(
       `SELECT request_logs_first_id((now() AT TIME ZONE 'UTC')::date - ${days / 2}) AS value`,
     );
-    const answered = await askAll(server, key, middle, signal);
-    progress.end('answered');
+    const pathOfMany = await queryValue<string>(
+      `SELECT path AS value FROM request_logs WHERE id >= '${middle}' AND route = '/v1/orders/:id' ORDER BY id LIMIT 1`,
+    );
+    const answered = await measureQueries(server, key, logQueries({ middle, pathOfMany }), signal);
+    progress.end('done');
 
     progress.begin('insert rates');
     const insertRate = await insertRates({ empty: empty.url, full: full.url }, signal);
     progress.end(`${perSecond(insertRate.empty)} empty, ${perSecond(insertRate.full)} full`);
 
-    progress.begin('dropping a day');
+    progress.begin('building an index');
+    const indexBuild = await measureIndexBuild(full.url, signal);
+    progress.end(`${indexBuild.seconds.toFixed(1)} s, ${perSecond(indexBuild.insertRate)} inserted during the build`);
+
+    progress.begin('dropping a partition');
     const droppedAt = performance.now();
-    const isDropped = await ask<boolean>(
+    const isDropped = await queryValue<boolean>(
       `SELECT request_logs_drop_day((now() AT TIME ZONE 'UTC')::date - ${days - 1}) AS value`,
     );
     const dropDayMs = performance.now() - droppedAt;
-    if (!isDropped) throw new BenchError('there was no day to drop');
+    if (!isDropped) throw new BenchError('there was no partition to drop');
     progress.end(`${Math.round(dropDayMs)} ms`);
 
     return {
@@ -89,14 +99,17 @@ export async function measureStorage(rows: number, url: string | undefined, prog
       answered,
       dropDayMs,
       insertRate,
+      indexBuild,
     };
   });
 }
 
-/** The service makes them just after it is ready. */
-async function untilThereAreDays(ask: <T>(sql: string) => Promise<T>) {
+/** Waits until the service has created the daily partitions, which it does after it is ready. */
+async function waitForPartitions(queryValue: <T>(sql: string) => Promise<T>) {
   while (
-    (await ask<number>(`SELECT count(*)::int AS value FROM pg_inherits WHERE inhparent = 'request_logs'::regclass`)) < 9
+    (await queryValue<number>(
+      `SELECT count(*)::int AS value FROM pg_inherits WHERE inhparent = 'request_logs'::regclass`,
+    )) < 9
   );
 }
 

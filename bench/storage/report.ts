@@ -1,38 +1,46 @@
+import { formatMs } from '../queries.js';
 import type { StorageResults } from './index.js';
 
-const mostMs = { page: 50, stats: 100 };
-const mostToDropMs = 1_000;
-const leastInsertRatio = 0.8;
-/** What the targets are for. */
+const maxMs = { page: 50, stats: 100 };
+const maxDropMs = 1_000;
+const minInsertRatio = 0.8;
+/** A slower batch would fill the buffer of a busy replica. */
+const maxBatchMs = 2_000;
+/** The number of rows that the targets are for. */
 const manyRows = 20_000_000;
 
-/** In words, and whether it is so; undefined where there were too few rows to tell. */
+/** A target in words, and whether the run met it; undefined with too few rows. */
 interface Judgement {
   target: string;
   isMet: boolean | undefined;
 }
 
-export function judgeStorage({ rows, answered, dropDayMs, insertRate }: StorageResults): Judgement[] {
+export function judgeStorage({ rows, answered, dropDayMs, insertRate, indexBuild }: StorageResults): Judgement[] {
   const ratio = insertRate.full / insertRate.empty;
-  const slowest = (kind: keyof typeof mostMs) =>
+  const slowest = (kind: keyof typeof maxMs) =>
     Math.max(...answered.filter((answer) => answer.kind === kind).map(({ p95 }) => p95));
   const judged = (target: string, isMet: boolean) => ({ target, isMet: rows >= manyRows ? isMet : undefined });
   return [
-    judged(`every page within ${ms(slowest('page'))} at p95 (under ${mostMs.page} ms)`, slowest('page') < mostMs.page),
     judged(
-      `statistics within ${ms(slowest('stats'))} at p95 (under ${mostMs.stats} ms)`,
-      slowest('stats') < mostMs.stats,
+      `every page within ${formatMs(slowest('page'))} at p95 (under ${maxMs.page} ms)`,
+      slowest('page') < maxMs.page,
     ),
-    judged(`a day dropped in ${ms(dropDayMs)} (under ${mostToDropMs} ms)`, dropDayMs < mostToDropMs),
     judged(
-      `${ratio.toFixed(2)} of the empty log's insert rate (at least ${leastInsertRatio})`,
-      ratio >= leastInsertRatio,
+      `statistics within ${formatMs(slowest('stats'))} at p95 (under ${maxMs.stats} ms)`,
+      slowest('stats') < maxMs.stats,
+    ),
+    judged(`a day dropped in ${formatMs(dropDayMs)} (under ${maxDropMs} ms)`, dropDayMs < maxDropMs),
+    judged(`${ratio.toFixed(2)} of the empty log's insert rate (at least ${minInsertRatio})`, ratio >= minInsertRatio),
+    judged(
+      `no batch waited longer than ${formatMs(indexBuild.longestBatchMs)} while an index was built (under ${maxBatchMs} ms)`,
+      indexBuild.longestBatchMs < maxBatchMs,
     ),
   ];
 }
 
 export function reportStorage(results: StorageResults): string {
-  const { musicez, node, database, cpu, rows, gigabytes, fillSeconds, answered, dropDayMs, insertRate } = results;
+  const { musicez, node, database, cpu, rows, gigabytes, fillSeconds, answered, dropDayMs, insertRate, indexBuild } =
+    results;
   const line = (name: string, ...cells: string[]) =>
     `${name.padEnd(34)}${cells.map((cell) => cell.padStart(10)).join('')}`;
   const outcome = { true: 'met', false: 'missed', undefined: 'not judged' };
@@ -42,17 +50,15 @@ export function reportStorage(results: StorageResults): string {
     `${count(rows)} rows over 30 days, ${gigabytes.toFixed(1)} GB, filled in ${Math.round(fillSeconds)} s`,
     '',
     line('', 'p50', 'p95'),
-    ...answered.map(({ question, p50, p95 }) => line(question, ms(p50), ms(p95))),
-    line('dropping a day', ms(dropDayMs)),
+    ...answered.map(({ question, p50, p95 }) => line(question, formatMs(p50), formatMs(p95))),
+    line('dropping a day', formatMs(dropDayMs)),
+    line(`an index, built in ${indexBuild.seconds.toFixed(1)} s`),
+    line('  rows a second meanwhile', count(indexBuild.insertRate)),
     line('rows a second, empty and full', count(insertRate.empty), count(insertRate.full)),
     '',
     ...judgeStorage(results).map(({ target, isMet }) => `${outcome[`${isMet}`].padEnd(12)}${target}`),
     '',
   ].join('\n');
-}
-
-function ms(value: number) {
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
 }
 
 function count(value: number) {

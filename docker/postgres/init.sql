@@ -1,4 +1,4 @@
--- Runs in the postgres image on its first start, where POSTGRES_DB has made musicez_dev already, and may be run again.
+-- Runs at the first start of the postgres image, where POSTGRES_DB has created musicez_dev already. It can be run again.
 -- PostgreSQL has no CREATE DATABASE IF NOT EXISTS: psql's \gexec runs what a query returns, here a statement or nothing.
 
 -- Create development database

@@ -1,15 +1,17 @@
 import type { FastifyRequest } from 'fastify';
 
-/** Who changes a key, as its events tell it. */
+/** Who changes a key, as recorded in its events. */
 export interface Actor {
-  /** An API key, somebody at the command line, or the service itself. */
+  /** A request with an API key, the command line, or the service itself. */
   actor: 'api-key' | 'cli' | 'service';
-  /** The acting key. */
+  /** The id of the key that made the change. */
   keyId?: string;
   ip?: string;
+  /** The scopes of that key, which bound what it may grant and change. Undefined: all. */
+  scopes?: readonly string[];
 }
 
-/** The key that a request came with, and from where. */
+/** The key and address of a request. */
 export function actorOf({ apiKey, ip }: FastifyRequest): Actor {
-  return { actor: 'api-key', keyId: apiKey.id, ip };
+  return { actor: 'api-key', keyId: apiKey.id, ip, scopes: apiKey.scopes };
 }

@@ -4,53 +4,60 @@ import type pg from 'pg';
 import { backoff } from '../database/backoff.js';
 import { withDeadline } from '../database/deadline.js';
 
-/** Where the trigger on `api_keys` says the digest of each key that changes. */
+/** The channel on which the trigger on `api_keys` publishes the digest of each changed key. */
 const channel = 'musicez_api_keys';
 
-/** What it says when all keys are gone at once. */
+/** The payload after all keys were changed at once, as by TRUNCATE. */
 const allKeys = '*';
 
 export interface ChangeListenerOptions {
-  /** A new connection, not yet connected, for the listener alone. */
+  /** Creates a dedicated client. The listener connects it. */
   createClient(): pg.Client;
   /**
-   * Where the heartbeat is sent: another connection. On its own it would hear itself even behind a pooler that passes no
-   * notification on.
+   * The pool that sends heartbeats. A heartbeat on the listener's own connection would arrive even behind a pooler that does not
+   * forward notifications.
    */
   pool: pg.Pool;
-  /** How often it proves itself, in milliseconds. */
-  beatEveryMs: number;
+  heartbeatIntervalMs: number;
   onChange(digest: string): void;
   onAllChanged(): void;
   /**
-   * Told with each heartbeat that arrived.
+   * Called after each heartbeat that arrived. Times are of the monotonic clock, in milliseconds.
    *
-   * @param from when it began to listen, of the monotonic clock
-   * @param until when the heartbeat was sent: all that changed before has been heard of
+   * @param from when the listener subscribed
+   * @param until when the heartbeat was sent: all earlier changes have been received
    */
-  onHeard(from: number, until: number): void;
-  /** Told when it begins to hear, and when it no longer does: with the reason, once. */
-  onTurn(hears: boolean, reason?: Error): void;
+  onHeartbeat(from: number, until: number): void;
+  /**
+   * Called after each heartbeat that was sent, whether or not it arrives.
+   *
+   * @param databaseMs the database's clock, in milliseconds since 1970
+   * @param queriedAt before the query, by the monotonic clock
+   * @param respondedAt after the query, by the monotonic clock
+   */
+  onClock(databaseMs: number, queriedAt: number, respondedAt: number): void;
+  /** Called when notifications begin to arrive, and with the reason when they stop. */
+  onStateChange(isReceiving: boolean, reason?: Error): void;
 }
 
-/** What a heartbeat starts with, and no digest. */
-const beatPrefix = 'beat:';
+/** No digest starts with it. */
+const heartbeatPrefix = 'beat:';
 
 const connectDeadlineMs = 5_000;
-const beatDeadlineMs = 2_000;
+const heartbeatDeadlineMs = 2_000;
 
 /**
- * Hears of every change of a key, whoever makes it, over a connection of its own. It counts as hearing for as long as it
- * hears its own heartbeat; else it connects anew, with backoff.
+ * Subscribes to the changes of keys, on a dedicated connection. Sends itself heartbeats, and reconnects with backoff when one does
+ * not arrive.
  *
  * @see https://www.postgresql.org/docs/current/sql-notify.html
  */
 export class ChangeListener {
-  /** Undefined before the first time it is known whether it hears. */
-  private hearsNow: boolean | undefined;
+  /** Undefined until the first heartbeat arrives or the first connection fails. */
+  private state: boolean | undefined;
   private readonly options: ChangeListenerOptions;
   private readonly stopped = new AbortController();
-  private giveUp = (_reason: Error) => {};
+  private failConnection = (_reason: Error) => {};
   private running: Promise<void> = Promise.resolve();
   private failures = 0;
 
@@ -58,8 +65,9 @@ export class ChangeListener {
     this.options = options;
   }
 
-  get hears(): boolean {
-    return this.hearsNow ?? false;
+  /** Whether notifications arrive. */
+  get isReceiving(): boolean {
+    return this.state ?? false;
   }
 
   start(): void {
@@ -68,7 +76,7 @@ export class ChangeListener {
 
   async stop(): Promise<void> {
     this.stopped.abort();
-    this.giveUp(new Error('stopped'));
+    this.failConnection(new Error('stopped'));
     await this.running;
   }
 
@@ -79,18 +87,18 @@ export class ChangeListener {
       try {
         await this.listen(client);
       } catch (error) {
-        if (!signal.aborted) this.turn(false, error as Error);
+        if (!signal.aborted) this.setState(false, error as Error);
       } finally {
-        await withDeadline(client.end(), beatDeadlineMs).catch(() => {});
+        await withDeadline(client.end(), heartbeatDeadlineMs).catch(() => {});
       }
       await backoff(++this.failures, signal).catch(() => {});
     }
   }
 
-  /** Listens until the connection is lost, a heartbeat is, or it is stopped. */
+  /** Listens until the connection or a heartbeat is lost, or the listener is stopped. */
   private async listen(client: pg.Client) {
     const lost = new Promise<never>((_, reject) => {
-      this.giveUp = reject;
+      this.failConnection = reject;
       client.on('error', reject);
       client.on('end', () => reject(new Error('the connection has ended')));
     });
@@ -98,10 +106,10 @@ export class ChangeListener {
     const orLost = <T>(work: Promise<T>) => Promise.race([work, lost]);
 
     await orLost(withDeadline(client.connect(), connectDeadlineMs));
-    let arrived = (_payload: string) => {};
+    let onHeartbeat = (_payload: string) => {};
     client.on('notification', ({ payload = '' }) => {
       if (payload === allKeys) this.options.onAllChanged();
-      else if (payload.startsWith(beatPrefix)) arrived(payload);
+      else if (payload.startsWith(heartbeatPrefix)) onHeartbeat(payload);
       else this.options.onChange(payload);
     });
     await orLost(withDeadline(client.query(`LISTEN ${channel}`), connectDeadlineMs));
@@ -109,22 +117,31 @@ export class ChangeListener {
     const from = performance.now();
     for (;;) {
       const sentAt = performance.now();
-      const beat = beatPrefix + randomUUID();
-      const heard = new Promise<void>((resolve) => {
-        arrived = (payload) => payload === beat && resolve();
+      const heartbeat = heartbeatPrefix + randomUUID();
+      const arrived = new Promise<void>((resolve) => {
+        onHeartbeat = (payload) => payload === heartbeat && resolve();
       });
-      const sent = this.options.pool.query('SELECT pg_notify($1, $2)', [channel, beat]);
-      await orLost(withDeadline(Promise.all([sent, heard]), beatDeadlineMs));
-      this.options.onHeard(from, sentAt);
+      await orLost(withDeadline(Promise.all([this.send(heartbeat), arrived]), heartbeatDeadlineMs));
+      this.options.onHeartbeat(from, sentAt);
       this.failures = 0;
-      this.turn(true);
-      await orLost(sleep(this.options.beatEveryMs, undefined, { ref: false }));
+      this.setState(true);
+      await orLost(sleep(this.options.heartbeatIntervalMs, undefined, { ref: false }));
     }
   }
 
-  private turn(hears: boolean, reason?: Error) {
-    if (hears === this.hearsNow) return;
-    this.hearsNow = hears;
-    this.options.onTurn(hears, reason);
+  /** Sends a heartbeat; the response has the database's clock. */
+  private async send(heartbeat: string) {
+    const queriedAt = performance.now();
+    const { rows } = await this.options.pool.query<{ nowMs: number }>(
+      `SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS "nowMs", pg_notify($1, $2)`,
+      [channel, heartbeat],
+    );
+    if (rows[0]) this.options.onClock(rows[0].nowMs, queriedAt, performance.now());
+  }
+
+  private setState(isReceiving: boolean, reason?: Error) {
+    if (isReceiving === this.state) return;
+    this.state = isReceiving;
+    this.options.onStateChange(isReceiving, reason);
   }
 }

@@ -5,8 +5,8 @@ const last = Symbol('the last key of this connection');
 type Connection = Socket & { [last]?: { key: string; digest: string } };
 
 /**
- * The digest of a key that came by a connection. A client sends the same one with each of its requests, so it is worked
- * out once; the key itself is remembered for as long as the connection lasts, and no longer.
+ * The digest of a key that was sent on a connection. Clients send the same key with each request, so key and digest are cached on
+ * the socket until it closes.
  */
 export function digestOn(connection: Socket, key: string): string {
   const known = (connection as Connection)[last];

@@ -1,67 +1,78 @@
 import createError from '@fastify/error';
 import type { FastifyError } from 'fastify';
-import { fieldsOf, type Standing } from '../limits/standing.js';
+import { type RateLimitState, rateLimitHeaders } from '../limits/rate-limit-state.js';
 import type { Verdict } from './verdict.js';
 
-// RFC 6750: the challenge names an error only where a credential was presented.
+// RFC 6750: the challenge has an error code only when the request had credentials.
 const challenge = 'Bearer realm="api"';
-const refused = { 'www-authenticate': `${challenge}, error="invalid_token"` };
+const invalidToken = { 'www-authenticate': `${challenge}, error="invalid_token"` };
 
 const KeyMissing = createError(
   'API_KEY_MISSING',
-  'an API key is needed: Authorization: Bearer KEY, or X-API-Key: KEY',
+  'an API key is required: Authorization: Bearer KEY, or X-API-Key: KEY',
   401,
 );
-const KeyUnknown = createError('API_KEY_UNKNOWN', 'there is no such API key', 401);
+const KeyUnknown = createError('API_KEY_UNKNOWN', 'this API key does not exist', 401);
 const KeyDisabled = createError('API_KEY_DISABLED', 'this API key is disabled', 401);
 const KeyExpired = createError('API_KEY_EXPIRED', 'this API key has expired', 401);
 const KeysDiffer = createError('API_KEYS_DIFFER', 'the request carries two different API keys', 400);
+const IpNotAllowed = createError('IP_NOT_ALLOWED', 'this API key may not be used from this address', 403);
+const ScopeExceeded = createError(
+  'INSUFFICIENT_SCOPE',
+  'this API key cannot manage keys with the scope "%s", which it does not have itself',
+  403,
+);
 const ScopeMissing = createError('INSUFFICIENT_SCOPE', 'this API key lacks the scope "%s"', 403);
 const LookupFailed = createError(
   'DATABASE_UNAVAILABLE',
-  'this API key cannot be checked just now: the database does not answer',
+  'this API key cannot be checked: the database is not available',
   503,
 );
-const KeyLimited = createError('RATE_LIMITED', 'this API key may make %s requests a minute', 429);
-const GuessesLimited = createError('TOO_MANY_BAD_KEYS', 'too many unknown API keys have come from this address', 429);
-const KeyNotFound = createError('API_KEY_NOT_FOUND', 'there is no API key with this id', 404);
-const KeyDead = createError('API_KEY_DEAD', 'a key that is disabled or has expired cannot be rotated', 409);
-const KeyReplaced = createError('API_KEY_REPLACED', 'this key has been rotated already: %s takes its place', 409);
+const KeyLimited = createError('RATE_LIMITED', 'this API key is limited to %s requests a minute', 429);
+const InvalidKeysLimited = createError('TOO_MANY_BAD_KEYS', 'too many unknown API keys from this address', 429);
+const KeyNotFound = createError('API_KEY_NOT_FOUND', 'no API key has this id', 404);
+const ExpiryPassed = createError('EXPIRY_PASSED', 'expiresAt must be in the future', 400);
+const KeyUnusable = createError('API_KEY_DEAD', 'a key that is disabled or has expired cannot be rotated', 409);
+const KeyReplaced = createError('API_KEY_REPLACED', 'this key was rotated before: its successor is %s', 409);
 const LastAdminKey = createError(
   'LAST_ADMIN_KEY',
-  'this is the last active admin key: nobody could manage keys any more. Say force to do it all the same',
+  'this is the last active admin key, or the one that expires last: nobody could manage keys afterwards. Use force (?force=true, --force) to do it anyway',
   409,
 );
 
 export const keyMissing = () => withHeaders(new KeyMissing(), { 'www-authenticate': challenge });
 export const keysDiffer = () => new KeysDiffer();
 
-const refusals = {
-  NOT_FOUND: () => withHeaders(new KeyUnknown(), refused),
-  DISABLED: () => withHeaders(new KeyDisabled(), refused),
-  EXPIRED: () => withHeaders(new KeyExpired(), refused),
+const deniedErrors = {
+  NOT_FOUND: () => withHeaders(new KeyUnknown(), invalidToken),
+  DISABLED: () => withHeaders(new KeyDisabled(), invalidToken),
+  EXPIRED: () => withHeaders(new KeyExpired(), invalidToken),
+  IP_NOT_ALLOWED: () => new IpNotAllowed(),
   INSUFFICIENT_SCOPE: (scope: string) =>
     withHeaders(new ScopeMissing(scope), {
       'www-authenticate': `${challenge}, error="insufficient_scope", scope="${scope}"`,
     }),
 } satisfies Record<Exclude<Verdict, 'VALID'>, (scope: string) => FastifyError>;
 
-/** The answer to a request whose key does not open it. */
-export const refusalOf = (verdict: keyof typeof refusals, scope = '') => refusals[verdict](scope);
+/** The error for a key that was denied. */
+export const keyDenied = (verdict: keyof typeof deniedErrors, scope = '') => deniedErrors[verdict](scope);
 
 export const lookupFailed = (cause: unknown) =>
   withHeaders(Object.assign(new LookupFailed(), { cause }), { 'retry-after': '1' });
 
-export const keyLimited = (standing: Standing) => withHeaders(new KeyLimited(standing.limit), limitedFields(standing));
-export const guessesLimited = (standing: Standing) => withHeaders(new GuessesLimited(), limitedFields(standing));
+export const keyLimited = (state: RateLimitState) => withHeaders(new KeyLimited(state.limit), headersOfLimited(state));
+export const invalidKeysLimited = (state: RateLimitState) =>
+  withHeaders(new InvalidKeysLimited(), headersOfLimited(state));
 
-function limitedFields(standing: Standing) {
-  return { ...fieldsOf(standing), 'retry-after': String(standing.resetSeconds) };
+function headersOfLimited(state: RateLimitState) {
+  return { ...rateLimitHeaders(state), 'retry-after': String(state.resetSeconds) };
 }
 
 export const keyNotFound = () => new KeyNotFound();
-export const keyDead = () => new KeyDead();
+export const scopeExceeded = (scope: string) => new ScopeExceeded(scope);
+export const keyUnusable = () => new KeyUnusable();
 export const keyReplaced = (by: string) => new KeyReplaced(by);
+export const expiryPassed = () => new ExpiryPassed();
 export const lastAdminKey = () => new LastAdminKey();
 
 function withHeaders(error: FastifyError, headers: Record<string, string>): FastifyError {

@@ -1,44 +1,54 @@
 import { LRUCache } from 'lru-cache';
 import { withDeadline } from '../database/deadline.js';
+import type { AddressList } from './allowed-ips.js';
+import type { Metadata } from './key-fields.js';
 
-/** What a request needs to know of its key. */
-export interface CallingKey {
+/** The fields of a key that requests need. */
+export interface AuthenticatedKey {
   id: string;
   name: string;
   /** The key's first characters. */
   start: string;
   scopes: readonly string[];
   active: boolean;
-  /** Null: never. */
+  /** Null: never. For display: `monotonicExpiryMs` decides. */
   expiresAt: Date | null;
+  /** The expiry on this process's monotonic clock, computed from the database's clock. Infinity: never. */
+  monotonicExpiryMs: number;
   /** Null: the service's default. */
   rateLimitPerMinute: number | null;
+  /** The customer that the key belongs to, by its id in the system of the caller. */
+  ownerId: string | null;
+  /** A JSON object of the caller. */
+  metadata: Readonly<Metadata> | null;
+  /** The addresses of the clients that may use the key; null: all. */
+  allowedIps: AddressList | null;
 }
 
 /** Reads a key from the database by its digest; null when there is none. */
-export type FindKey = (digest: string) => Promise<CallingKey | null>;
+export type FindKey = (digest: string) => Promise<AuthenticatedKey | null>;
 
 export interface KeyCacheOptions {
-  /** How long an answer is used without asking again, in milliseconds since it was last known to be true. */
+  /** How long an entry is fresh, in milliseconds since it was last confirmed. */
   ttlMs: number;
-  /** How long it is used while the database does not answer, in milliseconds since it was last known to be true. */
+  /** How long an entry is used while the database is down, in milliseconds since it was last confirmed. */
   maxStaleMs: number;
-  /** How many keys it holds; those used longest ago go first. */
+  /** The size of the cache; the least recently used entry is evicted first. */
   maxEntries: number;
 }
 
 interface Entry {
-  key: CallingKey | null;
-  /** When the database said so. All times here are of the monotonic clock. */
-  trueAt: number;
-  /** The database is away, and is not asked again before. */
+  key: AuthenticatedKey | null;
+  /** When the database was queried. All times here are of the monotonic clock. */
+  confirmedAt: number;
+  /** Until when the entry is used without another query, after a query has failed. */
   servedUntil: number;
 }
 
 interface Lookup {
-  /** The key changed after the question was asked, so the answer may not be kept. */
-  overtaken: boolean;
-  answer: Promise<CallingKey | null>;
+  /** Whether the key changed after the query began, so that the result must not be cached. */
+  isOutdated: boolean;
+  result: Promise<AuthenticatedKey | null>;
 }
 
 const maxMisses = 10_000;
@@ -47,26 +57,26 @@ const lookupDeadlineMs = 2_000;
 const retryAfterFailureMs = 1_000;
 
 /**
- * Keys by digest, in front of the database. A hit is synchronous; of many requests that miss the same key one asks.
+ * A cache of keys by digest. A hit is synchronous. Concurrent misses of the same key share one query.
  *
- * An answer is true when it is read, and goes on being true for as long as every change is heard of: `hearing` says how
- * long that has been so. From then on it lives by its time to live, so silence alone can never keep a revoked key alive.
+ * An entry is confirmed when it is read from the database. While change notifications arrive (`markReceived`), each heartbeat
+ * confirms all entries that were not invalidated. When they stop, the time to live limits how long a revoked key is accepted.
  */
 export class KeyCache {
   private readonly find: FindKey;
   private readonly options: KeyCacheOptions;
   private readonly now: () => number;
   private readonly entries: LRUCache<string, Entry>;
-  // Apart from the keys, so that guessing cannot push them out.
+  // Separate from the keys, so that guessed keys cannot evict them.
   private readonly misses = new LRUCache<string, Entry>({ max: maxMisses });
-  // Digests of keys that were there. If one is there no more, whoever presents it is late, and does not guess.
+  // Digests of keys that changed. A client that sends one of them has a changed or revoked key, and does not guess.
   private readonly changed = new LRUCache<string, true>({ max: maxMisses });
   private readonly lookups = new Map<string, Lookup>();
-  private heardFrom = Number.NEGATIVE_INFINITY;
-  /** Up to when every change has been heard of. */
-  heardUntil = Number.NEGATIVE_INFINITY;
+  private receivedFrom = Number.NEGATIVE_INFINITY;
+  /** All changes up to this time have been received. */
+  receivedUntil = Number.NEGATIVE_INFINITY;
 
-  /** @param now a clock that never goes back, in milliseconds */
+  /** @param now a monotonic clock, in milliseconds */
   constructor(find: FindKey, options: KeyCacheOptions, now = () => performance.now()) {
     this.find = find;
     this.options = options;
@@ -74,92 +84,98 @@ export class KeyCache {
     this.entries = new LRUCache({ max: options.maxEntries });
   }
 
-  /** How many keys it holds. */
+  /** How many keys are cached. */
   get size(): number {
     return this.entries.size;
   }
 
-  /** The key if it is known and fresh; null if it is known not to exist; undefined when the database must be asked. */
-  peek(digest: string): CallingKey | null | undefined {
+  /** The key when a fresh entry has it; null when it is known not to exist; undefined when a lookup is needed. */
+  peek(digest: string): AuthenticatedKey | null | undefined {
     const now = this.now();
     const entry = this.entries.get(digest);
     if (entry && this.isFresh(entry, now)) return entry.key;
     const miss = this.misses.get(digest);
-    return miss && now < Math.max(miss.trueAt + missTtlMs, miss.servedUntil) ? null : undefined;
+    return miss && now < Math.max(miss.confirmedAt + missTtlMs, miss.servedUntil) ? null : undefined;
   }
 
-  /** Whether a key that does not exist did, as far as this process has seen. */
-  wasKnown(digest: string): boolean {
+  /** Whether the key is cached, fresh or not. */
+  has(digest: string): boolean {
+    return this.entries.has(digest);
+  }
+
+  /** Whether this process had read the key before it was changed or deleted. */
+  hasChanged(digest: string): boolean {
     return this.changed.has(digest);
   }
 
   /**
-   * Asks the database, once for all who ask for the same key at the same time.
+   * Reads the key from the database. Concurrent calls for the same key share one query.
    *
    * @returns null when there is no such key
-   * @throws whatever the database threw, when the key is not known from before either
+   * @throws the database's error, when no entry can be used in its place
    */
-  lookup(digest: string): Promise<CallingKey | null> {
+  lookup(digest: string): Promise<AuthenticatedKey | null> {
     let lookup = this.lookups.get(digest);
     if (!lookup) {
-      lookup = { overtaken: false, answer: Promise.resolve(null) };
-      lookup.answer = this.read(digest, lookup);
+      lookup = { isOutdated: false, result: Promise.resolve(null) };
+      lookup.result = this.read(digest, lookup);
       this.lookups.set(digest, lookup);
     }
-    return lookup.answer;
+    return lookup.result;
   }
 
-  /** Forgets what is known of a key that has changed. A lookup that began before the change does not fill the cache. */
-  forget(digest: string): void {
+  /** Removes a key that has changed. A lookup that began before the change does not fill the cache. */
+  invalidate(digest: string): void {
     if (this.entries.delete(digest)) this.changed.set(digest, true);
     this.misses.delete(digest);
     const lookup = this.lookups.get(digest);
-    if (lookup) lookup.overtaken = true;
+    if (lookup) lookup.isOutdated = true;
     this.lookups.delete(digest);
   }
 
-  /** Forgets everything, when it is not known which keys have changed. */
-  forgetAll(): void {
-    for (const digest of [...this.entries.keys(), ...this.misses.keys(), ...this.lookups.keys()]) this.forget(digest);
+  /** Removes all keys, when it is not known which ones have changed. */
+  invalidateAll(): void {
+    for (const digest of [...this.entries.keys(), ...this.misses.keys(), ...this.lookups.keys()])
+      this.invalidate(digest);
   }
 
   /**
-   * Says that every change from one moment to another has been heard of, and told to `forget`.
+   * Records that all changes between two times have been received and passed to `invalidate`.
    *
-   * @param from what was read before is read again; a new `from` means that changes were missed
-   * @param until usually a moment ago
+   * @param from the start of the connection; a new value means that changes may have been missed before
+   * @param until the time of the last heartbeat
    */
-  hearing(from: number, until: number): void {
-    if (from !== this.heardFrom) {
-      for (const entry of this.entries.values()) entry.trueAt = this.lastTrue(entry);
-      this.heardFrom = from;
+  markReceived(from: number, until: number): void {
+    if (from !== this.receivedFrom) {
+      for (const entry of this.entries.values()) entry.confirmedAt = this.lastConfirmed(entry);
+      this.receivedFrom = from;
     }
-    this.heardUntil = until;
+    this.receivedUntil = until;
   }
 
   private isFresh(entry: Entry, now: number) {
     if (now < entry.servedUntil) return true;
-    return entry.trueAt >= this.heardFrom && now < this.lastTrue(entry) + this.options.ttlMs;
+    return entry.confirmedAt >= this.receivedFrom && now < this.lastConfirmed(entry) + this.options.ttlMs;
   }
 
-  /** When it was last known to be true. */
-  private lastTrue({ trueAt }: Entry) {
-    return trueAt >= this.heardFrom ? Math.max(trueAt, this.heardUntil) : trueAt;
+  /** When the entry was last known to match the database. */
+  private lastConfirmed({ confirmedAt }: Entry) {
+    return confirmedAt >= this.receivedFrom ? Math.max(confirmedAt, this.receivedUntil) : confirmedAt;
   }
 
-  private async read(digest: string, lookup: Lookup): Promise<CallingKey | null> {
-    const askedAt = this.now();
+  private async read(digest: string, lookup: Lookup): Promise<AuthenticatedKey | null> {
+    const queriedAt = this.now();
     try {
       const key = await withDeadline(this.find(digest), lookupDeadlineMs);
-      if (!lookup.overtaken) this.keep(digest, key, askedAt);
+      if (!lookup.isOutdated) this.store(digest, key, queriedAt);
       else if (key) this.changed.set(digest, true);
       return key;
     } catch (error) {
       const entry = this.entries.get(digest) ?? this.misses.get(digest);
       const now = this.now();
-      const servedUntil = entry ? this.lastTrue(entry) + this.options.maxStaleMs : 0;
+      const servedUntil = entry ? this.lastConfirmed(entry) + this.options.maxStaleMs : 0;
       if (!entry || now >= servedUntil) throw error;
-      // The next request within a second need not find out again that the database is away.
+      // Requests within the next second do not query the failed database again.
       entry.servedUntil = Math.min(now + retryAfterFailureMs, servedUntil);
       return entry.key;
     } finally {
@@ -167,8 +183,8 @@ export class KeyCache {
     }
   }
 
-  private keep(digest: string, key: CallingKey | null, trueAt: number) {
-    const entry = { key, trueAt, servedUntil: 0 };
+  private store(digest: string, key: AuthenticatedKey | null, confirmedAt: number) {
+    const entry = { key, confirmedAt, servedUntil: 0 };
     if (key) {
       this.entries.set(digest, entry);
       this.misses.delete(digest);

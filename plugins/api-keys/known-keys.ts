@@ -1,116 +1,118 @@
 import type { FastifyInstance } from 'fastify';
+import { OutageLog, reasonOf } from '../database/outage-log.js';
 import { ChangeListener } from './change-listener.js';
-import { type CallingKey, KeyCache, type KeyCacheOptions } from './key-cache.js';
+import { watchForeignKeys } from './foreign-keys.js';
+import { type AuthenticatedKey, KeyCache, type KeyCacheOptions } from './key-cache.js';
 import { isWellFormedKey } from './key-format.js';
+import { KeyLookup } from './key-lookup.js';
 
-/** Keys as requests see them: in memory, as fresh as the database lets them be. */
+/** The cache of keys, its lookups, and the notifications that invalidate it. */
 export interface KnownKeys {
-  /** How many are in memory. */
+  /** How many keys are cached. */
   readonly entries: number;
-  /** How often a key was found in memory, and how often the database had to be asked. */
+  /** Cache hits, and lookups in the database. */
   readonly counts: { hits: number; lookups: number };
-  /** Up to when every change made elsewhere has been heard of, in milliseconds of the monotonic clock. */
-  readonly heardUntil: number;
-  /** Whether changes made elsewhere are heard of at once; else they take the time to live. */
-  readonly hearsChanges: boolean;
+  /** All changes up to this time have been received, in milliseconds of the monotonic clock. */
+  readonly changesReceivedUntil: number;
+  /** Whether change notifications arrive. Otherwise changes apply after the time to live. */
+  readonly receivesChanges: boolean;
+  /** Whether no lookup is queued or running. */
+  readonly isIdle: boolean;
   /**
-   * Finds the key that somebody presents.
+   * Reads a key from the cache.
    *
-   * @param digest of what was presented
-   * @returns at once where it is in memory; null when there is none
-   * @throws what the database threw, as a rejection, when it cannot be asked and the key is not known from before
+   * @param presented the key as the client sent it
+   * @param digest of `presented`
+   * @returns null when there is no such key; undefined when a lookup is needed
    */
-  find(presented: string, digest: string): CallingKey | null | Promise<CallingKey | null>;
-  /** Whether a key that does not exist did, as far as this process has seen. */
-  wasKnown(digest: string): boolean;
-  /** Forgets what is known of a key that has changed. */
-  forget(digest: string): void;
+  peek(presented: string, digest: string): AuthenticatedKey | null | undefined;
+  /** Whether the key is cached, fresh or not. */
+  has(digest: string): boolean;
+  /**
+   * Reads a key from the database.
+   *
+   * @returns null when there is no such key
+   * @throws the database's error, when no cached key can be used in its place
+   */
+  lookup(digest: string): Promise<AuthenticatedKey | null>;
+  /** Whether this process had read the key before it was changed or deleted. */
+  hasChanged(digest: string): boolean;
+  /** Removes a changed key from the cache. */
+  invalidate(digest: string): void;
 }
 
-const failureWarningEveryMs = 1_000;
-const longestBeatMs = 1_000;
-const shortestBeatMs = 50;
+const maxHeartbeatMs = 1_000;
+const minHeartbeatMs = 50;
 
-/**
- * Looks keys up, remembers them, and listens for their changes.
- *
- * @param prefix what every key begins with
- */
-export function createKnownKeys(app: FastifyInstance, prefix: string, options: KeyCacheOptions): KnownKeys {
+/** Creates the cache of keys of this process. */
+export function createKnownKeys(app: FastifyInstance, options: KeyCacheOptions): KnownKeys {
+  const lookup = new KeyLookup(app.database);
+  const outage = new OutageLog(app.log);
   const cache = new KeyCache(read, options);
   const listener = listen();
+  const foreignKeys = watchForeignKeys(app);
   const counts = { hits: 0, lookups: 0 };
-  let warnedAt = Number.NEGATIVE_INFINITY;
 
   return {
     get entries() {
       return cache.size;
     },
-    get hearsChanges() {
-      return listener?.hears ?? false;
+    get receivesChanges() {
+      return listener?.isReceiving ?? false;
+    },
+    get isIdle() {
+      return lookup.isIdle;
     },
     counts,
-    get heardUntil() {
-      return cache.heardUntil;
+    get changesReceivedUntil() {
+      return cache.receivedUntil;
     },
-    find(presented, digest) {
+    peek(presented, digest) {
       const known = cache.peek(digest);
-      if (known !== undefined) {
-        counts.hits++;
-        return known;
-      }
-      if (!isWellFormedKey(presented, prefix)) return null;
+      if (known !== undefined) counts.hits++;
+      else if (!isWellFormedKey(presented) && !foreignKeys.exist) return null;
+      return known;
+    },
+    has: (digest) => cache.has(digest),
+    lookup(digest) {
       counts.lookups++;
       return cache.lookup(digest);
     },
-    wasKnown: (digest) => cache.wasKnown(digest),
-    forget: (digest) => cache.forget(digest),
+    hasChanged: (digest) => cache.hasChanged(digest),
+    invalidate: (digest) => cache.invalidate(digest),
   };
 
-  async function read(digest: string): Promise<CallingKey | null> {
+  async function read(digest: string): Promise<AuthenticatedKey | null> {
     try {
-      if (!app.database.isReady) throw new Error('the database has not been ready yet');
-      return await app.prisma.apiKey.findUnique({
-        where: { key: digest },
-        select: {
-          id: true,
-          name: true,
-          start: true,
-          scopes: true,
-          active: true,
-          expiresAt: true,
-          rateLimitPerMinute: true,
-        },
-      });
+      const key = await lookup.find(digest);
+      outage.ended('keys can be looked up again');
+      return key;
     } catch (error) {
-      warn(error);
+      outage.failed('keys cannot be looked up', error);
       throw error;
     }
   }
 
-  /** Said, but not for each of the requests that meet the same outage. */
-  function warn(error: unknown) {
-    const now = performance.now();
-    if (now - warnedAt < failureWarningEveryMs) return;
-    warnedAt = now;
-    app.log.warn({ err: error }, 'a key could not be looked up');
-  }
-
-  /** Not on the embedded database, which has no other process that could change it. */
+  /** The embedded database needs no listener: no other process can change it. */
   function listen(): ChangeListener | undefined {
-    const { createClient, pool, ready } = app.database;
+    const { createClient, keyPool, ready } = app.database;
     if (!createClient) return undefined;
     const listener = new ChangeListener({
       createClient,
-      pool,
-      // A key's time to live begins anew with each heartbeat, so there are some in each.
-      beatEveryMs: Math.min(longestBeatMs, Math.max(shortestBeatMs, options.ttlMs / 4)),
-      onChange: (digest) => cache.forget(digest),
-      onAllChanged: () => cache.forgetAll(),
-      onHeard: (from, until) => cache.hearing(from, until),
-      onTurn(hears, err) {
-        if (hears) app.log.info('changes of keys are heard at once');
-        else app.log.warn({ err }, `changes of keys are not heard: they take up to ${options.ttlMs} ms`);
+      pool: keyPool,
+      // Each heartbeat confirms the cached keys, so several fit into a time to live.
+      heartbeatIntervalMs: Math.min(maxHeartbeatMs, Math.max(minHeartbeatMs, options.ttlMs / 4)),
+      onChange: (digest) => cache.invalidate(digest),
+      onAllChanged: () => cache.invalidateAll(),
+      onHeartbeat: (from, until) => cache.markReceived(from, until),
+      onClock: (databaseMs, queriedAt, respondedAt) => app.database.recordClock(databaseMs, queriedAt, respondedAt),
+      onStateChange(isReceiving, error) {
+        if (isReceiving) app.log.info('change notifications: connected, changes of keys apply at once');
+        else
+          app.log.warn(
+            { reason: reasonOf(error) },
+            `change notifications: not connected, changes of keys take up to ${options.ttlMs} ms`,
+          );
       },
     });
     ready.then(

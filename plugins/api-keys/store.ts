@@ -1,183 +1,217 @@
 import { uuidv7 } from 'uuidv7';
-import type { Prisma, PrismaClient } from '../prisma/generated/client.js';
+import type { DatabaseHandle } from '../database/index.js';
+import type { PrismaClient } from '../prisma/generated/client.js';
 import type { Actor } from './actor.js';
-import { keyDead, keyNotFound, keyReplaced, lastAdminKey } from './errors.js';
-import { digestOf, generateKey, startOf } from './key-format.js';
-
-/** The scope that opens everything. */
-export const adminScope = 'admin';
-
-/** What the name of a key may be: one line without control characters or halves of characters. */
-export const namePattern = '^[^\\u0000-\\u001f\\u007f\\ud800-\\udfff]{1,100}$';
-
-/** What a scope may be. */
-export const scopePattern = '^[a-z0-9:_.-]{1,64}$';
-
-/** The highest limit that a key may have, in requests a minute. */
-export const highestRateLimit = 1_000_000_000;
-
-/** How long a rotated key goes on working, in seconds: unless told otherwise, and at the most. */
-export const graceSeconds = { default: 86_400, max: 30 * 86_400 };
-
-const told = {
-  id: true,
-  start: true,
-  name: true,
-  scopes: true,
-  active: true,
-  expiresAt: true,
-  rateLimitPerMinute: true,
-  replaces: true,
-  replacedBy: true,
-  createdAt: true,
-  updatedAt: true,
-  lastUsed: true,
-} as const;
-
-/** A key as its administrators see it: everything but the key. */
-export interface ApiKeyRecord {
-  id: string;
-  start: string;
-  name: string;
-  scopes: string[];
-  active: boolean;
-  /** Null: never. */
-  expiresAt: Date | null;
-  /** Null: the service's default. */
-  rateLimitPerMinute: number | null;
-  /** The id of the key that it was rotated from. */
-  replaces: string | null;
-  /** The id of the key that it was rotated to. */
-  replacedBy: string | null;
-  createdAt: Date;
-  updatedAt: Date;
-  lastUsed: Date | null;
-}
-
-export type NewApiKey = Pick<ApiKeyRecord, 'name'> &
-  Partial<Pick<ApiKeyRecord, 'scopes' | 'expiresAt' | 'rateLimitPerMinute' | 'replaces'>>;
-
-export type ApiKeyChange = Partial<
-  Pick<ApiKeyRecord, 'name' | 'scopes' | 'active' | 'expiresAt' | 'rateLimitPerMinute'>
->;
-
-/** A key with its secret, which nobody can tell again. */
-export interface CreatedApiKey extends ApiKeyRecord {
-  key: string;
-}
-
-/** Something that happened to a key. */
-export interface ApiKeyEvent {
-  id: string;
-  apiKeyId: string;
-  action: string;
-  actor: string;
-  actorKeyId: string | null;
-  ip: string | null;
-  /** By field, what it was and what it became; absent is null. */
-  changes: Prisma.JsonValue;
-  createdAt: Date;
-}
-
-interface Force {
-  /** Also when no admin key would be left. */
-  force?: boolean | undefined;
-}
+import { type Adoption, adoptedBefore, isNew, settleUnknownRetirements, stateOf } from './adoption.js';
+import { expiryPassed, keyNotFound, keyReplaced, keyUnusable, scopeExceeded } from './errors.js';
+import { historyFields, type ImportedKey, type ImportResult, insertKeys, retireKeys } from './import.js';
+import {
+  type ApiKeyChange,
+  type ApiKeyEvent,
+  type ApiKeyRecord,
+  type CreatedApiKey,
+  type EventFilter,
+  isUsable,
+  type Metadata,
+  type NewApiKey,
+  publicFields,
+} from './key-fields.js';
+import { digestOf, generateKey, prefixOf, startOf } from './key-format.js';
+import { findKeyIds, type KeyFilter } from './key-list.js';
+import { changeKeys, type MarkChanged, type Transaction } from './key-transaction.js';
+import { requireRemainingAdmin } from './last-admin.js';
+import { jsonOf } from './metadata.js';
+import { adminScope, allows } from './scopes.js';
 
 export type ApiKeyStore = ReturnType<typeof createApiKeyStore>;
 
-const theService: Actor = { actor: 'service' };
+/** A page of a list of keys. */
+export interface KeyPage {
+  data: ApiKeyRecord[];
+  /** Null on the last page. */
+  nextCursor: string | null;
+}
 
-/** Changes of keys wait for each other, so that two cannot each take away the last admin key but one. */
-const changeLock = 7_164_273;
+interface Force {
+  /** Allows a change after which no admin key is left. */
+  force?: boolean | undefined;
+}
+
+const serviceActor: Actor = { actor: 'service' };
 
 /**
- * The keys in the database, for the server and the command line. A change and its event, which a trigger writes, hold
- * together or not at all.
+ * Creates the store of keys, for the service and the command line. A trigger writes the events of each change in the same
+ * transaction.
  *
- * @param prefix of the keys that it makes
- * @param onChange told the digest of every key that it has changed, once the change holds
+ * @param database the same database as that of `prisma`, for queries that Prisma cannot express
+ * @param prefix of new keys
+ * @param onChange called with the digest of each changed key after the commit
  */
-export function createApiKeyStore(prisma: PrismaClient, prefix: string, onChange: (digest: string) => void = () => {}) {
-  return {
-    /** @returns the new key, for the only time */
-    create: (fields: NewApiKey, by: Actor = theService): Promise<CreatedApiKey> =>
-      changing(by, (tx, changed) => insert(tx, changed, fields)),
+export function createApiKeyStore(
+  prisma: PrismaClient,
+  database: Pick<DatabaseHandle, 'pool' | 'quotedSchema'>,
+  prefix: string,
+  onChange: MarkChanged = () => {},
+) {
+  const change = <T>(by: Actor, work: (tx: Transaction, markChanged: MarkChanged, now: number) => Promise<T>) =>
+    changeKeys(prisma, by, onChange, work);
 
-    /** Stores a key that was made elsewhere; does nothing when it is there already, in whatever state. */
-    adopt: (key: string, fields: NewApiKey, by: Actor = theService): Promise<void> =>
-      changing(by, async (tx, changed) => {
-        const data = rowOf(key, fields);
-        changed(data.key);
-        await tx.apiKey.createMany({ data, skipDuplicates: true });
+  return {
+    /**
+     * @returns the new key, with its secret
+     * @throws expiryPassed
+     */
+    create: (fields: NewApiKey, by: Actor = serviceActor): Promise<CreatedApiKey> =>
+      change(by, async (tx, markChanged, now) => {
+        assertMayManage(by, fields);
+        if (fields.expiresAt && fields.expiresAt.getTime() <= now) throw expiryPassed();
+        return insert(tx, markChanged, fields);
       }),
 
-    isEmpty: async (): Promise<boolean> => (await prisma.apiKey.findFirst({ select: { id: true } })) === null,
+    /** Stores a key that was generated elsewhere, unless the database has, or ever had, a key of the same digest. */
+    async adopt(key: string, fields: NewApiKey, by: Actor = serviceActor): Promise<Adoption> {
+      const digest = digestOf(key);
+      // First without a transaction: a read-only database usually has the key.
+      if (!(await isNew(prisma, digest))) return stateOf(prisma, digest, fields);
+      return change(by, async (tx, markChanged) => {
+        if (!(await isNew(tx, digest))) return stateOf(tx, digest, fields);
+        if (await settleUnknownRetirements(tx, digest)) return 'revoked';
+        markChanged(digest);
+        await tx.apiKey.create({ data: rowOf(key, fields), select: { id: true } });
+        return 'adopted';
+      });
+    },
 
-    /** @param cursor the last id of the page before */
-    list: (limit: number, cursor?: string): Promise<ApiKeyRecord[]> =>
-      prisma.apiKey.findMany({
+    /**
+     * Stores keys that were issued elsewhere, in one transaction. A key that the database has stays as it is.
+     *
+     * @param keys at most `maxImportedKeys`
+     * @returns a result for each key, in order: an error does not affect the others
+     */
+    async importKeys(keys: readonly ImportedKey[], by: Actor = serviceActor): Promise<ImportResult[]> {
+      const faults = keys.map((key) => importFault(by, key));
+      const allowed = keys.filter((_, i) => faults[i] === undefined);
+      const stored = await change(by, async (tx, markChanged) => {
+        for (const { digest } of allowed) markChanged(digest);
+        return insertKeys(tx, database.quotedSchema, allowed);
+      });
+      const results = stored.values();
+      return faults.map((fault) => fault ?? (results.next().value as ImportResult));
+    },
+
+    /** Marks keys as deleted that were deleted in another service. A key that this database has stays. */
+    retire: (digests: readonly string[]): Promise<void> => retireKeys(prisma, digests),
+
+    /** The digests of deleted keys, in order. @param after the last digest of the previous page */
+    async listRetired(limit: number, after = ''): Promise<string[]> {
+      const rows = await prisma.retiredApiKey.findMany({
+        where: { key: { gt: after } },
+        orderBy: { key: 'asc' },
+        take: limit,
+        select: { key: true },
+      });
+      return rows.map(({ key }) => key);
+    },
+
+    /**
+     * The keys with their digests, newest first, for an export.
+     *
+     * @param cursor the last id of the previous page
+     */
+    async listWithDigests(limit: number, cursor?: string) {
+      const rows = await prisma.apiKey.findMany({
         where: cursor === undefined ? {} : { id: { lt: cursor } },
         orderBy: { id: 'desc' },
         take: limit,
-        select: told,
-      }),
+        select: { ...publicFields, key: true, isForeign: true },
+      });
+      return rows.map(({ key, ...row }) => ({ digest: key, ...recordOf(row) }));
+    },
+
+    adoptedBefore: (name: string, key: string) => adoptedBefore(prisma, name, key),
+
+    isEmpty: async (): Promise<boolean> => (await prisma.apiKey.findFirst({ select: { id: true } })) === null,
+
+    /**
+     * Newest first. The cursor holds under any filter.
+     *
+     * @param page.cursor the last id of the previous page
+     */
+    async list({ limit, ...page }: { limit: number; cursor?: string | undefined } & KeyFilter): Promise<KeyPage> {
+      const found = await findKeyIds(database, { ...page, limit: limit + 1 });
+      const ids = found.slice(0, limit);
+      const records = await prisma.apiKey.findMany({
+        where: { id: { in: ids } },
+        orderBy: { id: 'desc' },
+        select: publicFields,
+      });
+      // From the ids: a key that was deleted between the queries does not end the list.
+      return { data: records.map(recordOf), nextCursor: found.length > limit ? (ids.at(-1) ?? null) : null };
+    },
 
     /** @throws keyNotFound */
     async get(id: string): Promise<ApiKeyRecord> {
-      return found(await prisma.apiKey.findUnique({ where: { id }, select: told }));
+      return recordOf(found(await prisma.apiKey.findUnique({ where: { id }, select: publicFields })));
     },
 
     /**
      * @throws keyNotFound
      * @throws lastAdminKey
+     * @throws scopeExceeded
      */
-    update: (id: string, change: ApiKeyChange, by: Actor = theService, { force }: Force = {}): Promise<ApiKeyRecord> =>
-      changing(by, async (tx, changed) => {
-        const before = await find(tx, changed, id);
-        const after = await tx.apiKey.update({ where: { id }, data: change, select: told });
-        if (!force) await keepAnAdmin(tx, before);
-        return after;
+    update: (id: string, data: ApiKeyChange, by: Actor = serviceActor, { force }: Force = {}): Promise<ApiKeyRecord> =>
+      change(by, async (tx, markChanged, now) => {
+        assertMayManage(by, await find(tx, markChanged, id));
+        assertMayManage(by, data);
+        const update = async () =>
+          recordOf(
+            await tx.apiKey.update({
+              where: { id },
+              data: { ...data, metadata: jsonOf(data.metadata) },
+              select: publicFields,
+            }),
+          );
+        return force ? update() : requireRemainingAdmin(tx, now, update);
       }),
 
     /**
      * @throws keyNotFound
      * @throws lastAdminKey
      */
-    remove: (id: string, by: Actor = theService, { force }: Force = {}): Promise<void> =>
-      changing(by, async (tx, changed) => {
-        const before = await find(tx, changed, id);
-        await tx.apiKey.delete({ where: { id } });
-        if (!force) await keepAnAdmin(tx, before);
+    remove: (id: string, by: Actor = serviceActor, { force }: Force = {}): Promise<void> =>
+      change(by, async (tx, markChanged, now) => {
+        assertMayManage(by, await find(tx, markChanged, id));
+        const remove = () => tx.apiKey.delete({ where: { id }, select: { id: true } });
+        await (force ? remove() : requireRemainingAdmin(tx, now, remove));
       }),
 
     /**
-     * Makes a key that takes another's place: same name, scopes, limit and expiry. The old one goes on for a while.
+     * Creates a key with the fields and prefix of another, which then expires after a grace period.
      *
-     * @param graceSeconds how long, unless it expires before
-     * @returns the new key, for the only time
+     * @param graceSeconds the grace period; an earlier expiry of the old key stays
+     * @returns the new key, with its secret
      * @throws keyNotFound
-     * @throws keyDead when it does not work any more, so that nobody can bring it back
-     * @throws keyReplaced when it has been rotated before
+     * @throws keyUnusable when the old key is disabled or has expired
+     * @throws keyReplaced when the old key was rotated before, and its successor exists
      */
-    rotate: (id: string, graceSeconds: number, by: Actor = theService): Promise<CreatedApiKey> =>
-      changing(by, async (tx, changed) => {
-        const old = await find(tx, changed, id);
-        const now = Date.now();
-        if (!isAlive(old, now)) throw keyDead();
-        if (old.replacedBy !== null) throw keyReplaced(old.replacedBy);
-        const created = await insert(tx, changed, { ...old, replaces: id });
-        const lastMoment = Math.min(now + graceSeconds * 1_000, old.expiresAt?.getTime() ?? Infinity);
-        const data = { replacedBy: created.id, expiresAt: new Date(lastMoment) };
+    rotate: (id: string, graceSeconds: number, by: Actor = serviceActor): Promise<CreatedApiKey> =>
+      change(by, async (tx, markChanged, now) => {
+        const old = await find(tx, markChanged, id);
+        assertMayManage(by, old);
+        if (!isUsable(old, now)) throw keyUnusable();
+        if (old.replacedBy !== null && (await exists(tx, old.replacedBy))) throw keyReplaced(old.replacedBy);
+        const created = await insert(tx, markChanged, { ...old, prefix: prefixOf(old.start), replaces: id });
+        const endsAt = Math.min(now + graceSeconds * 1_000, old.expiresAt?.getTime() ?? Infinity);
+        const data = { replacedBy: created.id, expiresAt: new Date(endsAt) };
         await tx.apiKey.update({ where: { id }, data, select: { id: true } });
         return created;
       }),
 
     /**
-     * What happened to a key, newest first; also to one that is gone.
+     * The events of a key, newest first, also of a deleted one.
      *
-     * @param cursor the last id of the page before
-     * @throws keyNotFound when nothing ever did
+     * @param cursor the last id of the previous page
+     * @throws keyNotFound when there was never a key of this id
      */
     async events(apiKeyId: string, limit: number, cursor?: string): Promise<ApiKeyEvent[]> {
       const events = await prisma.apiKeyEvent.findMany({
@@ -190,82 +224,96 @@ export function createApiKeyStore(prisma: PrismaClient, prefix: string, onChange
       }
       return events;
     },
+
+    /**
+     * The events of all keys, newest first, also of deleted ones.
+     *
+     * @param page.cursor the last id of the previous page
+     */
+    listEvents: ({
+      limit,
+      cursor,
+      from,
+      to,
+      ...filter
+    }: { limit: number; cursor?: string | undefined } & EventFilter) =>
+      prisma.apiKeyEvent.findMany({
+        where: {
+          ...withoutUndefined(filter),
+          ...(cursor !== undefined && { id: { lt: cursor } }),
+          ...((from || to) && { createdAt: { ...(from && { gte: from }), ...(to && { lt: to }) } }),
+        },
+        orderBy: { id: 'desc' },
+        take: limit,
+      }) as Promise<ApiKeyEvent[]>,
   };
 
-  /**
-   * Runs a change in one transaction, in the actor's name.
-   *
-   * Tells of it also when the answer is lost, for it may hold all the same.
-   */
-  async function changing<T>(by: Actor, work: (tx: Transaction, changed: (digest: string) => void) => Promise<T>) {
-    const digests = new Set<string>();
-    try {
-      return await prisma.$transaction(async (tx) => {
-        const actor = JSON.stringify(by);
-        await tx.$executeRaw`SELECT set_config('musicez.actor', ${actor}, true), pg_advisory_xact_lock(${changeLock})`;
-        return await work(tx, (digest) => digests.add(digest));
-      });
-    } catch (error) {
-      // Somebody else, in psql perhaps, has deleted the key meanwhile.
-      if ((error as { code?: unknown }).code === 'P2025') throw keyNotFound();
-      throw error;
-    } finally {
-      for (const digest of digests) onChange(digest);
-    }
-  }
-
-  async function insert(tx: Transaction, changed: (digest: string) => void, fields: NewApiKey): Promise<CreatedApiKey> {
-    const key = generateKey(prefix);
+  async function insert(tx: Transaction, markChanged: MarkChanged, fields: NewApiKey): Promise<CreatedApiKey> {
+    const key = generateKey(fields.prefix ?? prefix);
     const data = rowOf(key, fields);
-    changed(data.key);
-    return { ...(await tx.apiKey.create({ data, select: told })), key };
-  }
-
-  function rowOf(key: string, fields: NewApiKey) {
-    const { name, scopes = [], expiresAt = null, rateLimitPerMinute = null, replaces = null } = fields;
-    const id = uuidv7();
-    return {
-      id,
-      key: digestOf(key),
-      start: startOf(key, prefix),
-      name,
-      scopes,
-      expiresAt,
-      rateLimitPerMinute,
-      replaces,
-    };
+    markChanged(data.key);
+    return { ...recordOf(await tx.apiKey.create({ data, select: publicFields })), key };
   }
 }
 
-type Transaction = Prisma.TransactionClient;
-
-async function find(tx: Transaction, changed: (digest: string) => void, id: string): Promise<ApiKeyRecord> {
-  const { key, ...record } = found(await tx.apiKey.findUnique({ where: { id }, select: { ...told, key: true } }));
-  changed(key);
-  return record;
+function rowOf(key: string, fields: NewApiKey) {
+  const { name, scopes = [], expiresAt = null, rateLimitPerMinute = null, replaces = null } = fields;
+  const { ownerId = null, metadata, allowedIps = [] } = fields;
+  return {
+    id: uuidv7(),
+    key: digestOf(key),
+    start: startOf(key),
+    name,
+    scopes,
+    expiresAt,
+    rateLimitPerMinute,
+    replaces,
+    ownerId,
+    metadata: jsonOf(metadata),
+    allowedIps,
+  };
 }
 
-/**
- * Undoes a change that leaves nobody who could undo it. A key that has been replaced is on its way out and does not
- * count.
- */
-async function keepAnAdmin(tx: Transaction, before: ApiKeyRecord) {
-  const now = Date.now();
-  if (!before.scopes.includes(adminScope) || !isAlive(before, now)) return;
-  const other = await tx.apiKey.findFirst({
-    where: {
-      scopes: { has: adminScope },
-      active: true,
-      replacedBy: null,
-      OR: [{ expiresAt: null }, { expiresAt: { gt: new Date(now) } }],
-    },
-    select: { id: true },
-  });
-  if (other === null) throw lastAdminKey();
+async function find(tx: Transaction, markChanged: MarkChanged, id: string): Promise<ApiKeyRecord> {
+  const select = { ...publicFields, key: true };
+  const { key, ...record } = found(await tx.apiKey.findUnique({ where: { id }, select }));
+  markChanged(key);
+  return recordOf(record);
 }
 
-function isAlive({ active, expiresAt }: Pick<ApiKeyRecord, 'active' | 'expiresAt'>, now: number) {
-  return active && (expiresAt === null || expiresAt.getTime() > now);
+async function exists(tx: Transaction, id: string): Promise<boolean> {
+  return (await tx.apiKey.findUnique({ where: { id }, select: { id: true } })) !== null;
+}
+
+function withoutUndefined<T extends object>(object: T): T {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
+}
+
+/** @throws scopeExceeded when the key has a scope that the actor lacks */
+function assertMayManage(by: Actor, key: { scopes?: string[] | undefined }): void {
+  const scope = exceedingScope(by, key);
+  if (scope !== undefined) throw scopeExceeded(scope);
+}
+
+function importFault(by: Actor, key: ImportedKey): ImportResult | undefined {
+  const scope = exceedingScope(by, key);
+  if (scope !== undefined) return { status: 'error', path: '/scopes', message: scopeExceeded(scope).message };
+  const isAdmin = by.scopes === undefined || by.scopes.includes(adminScope);
+  const field = isAdmin ? undefined : historyFields.find((name) => key[name] !== undefined);
+  return field && { status: 'error', path: `/${field}`, message: 'requires the scope admin' };
+}
+
+/** A scope of the key that the actor lacks. */
+function exceedingScope(
+  { scopes: own }: Actor,
+  { scopes = [] }: { scopes?: string[] | undefined },
+): string | undefined {
+  return own && scopes.find((scope) => !allows({ scopes: own }, scope));
+}
+
+/** A check constraint holds that metadata is an object. */
+function recordOf<Row extends { metadata: unknown }>(row: Row): Row & { metadata: Metadata | null } {
+  return row as Row & { metadata: Metadata | null };
 }
 
 function found<T>(record: T | null): T {

@@ -1,30 +1,33 @@
-import type { CallingKey } from './key-cache.js';
-import { adminScope } from './store.js';
+import type { AuthenticatedKey } from './key-cache.js';
+import { allows } from './scopes.js';
 
-/** What a presented key is worth. */
-export type Verdict = 'VALID' | 'NOT_FOUND' | 'DISABLED' | 'EXPIRED' | 'INSUFFICIENT_SCOPE';
+/** The result of checking a key. */
+export type Verdict = 'VALID' | 'NOT_FOUND' | 'DISABLED' | 'EXPIRED' | 'IP_NOT_ALLOWED' | 'INSUFFICIENT_SCOPE';
 
-/** What became of a request for authentication, or of a question about a key. */
+/** Outcomes of authentication and of verification. */
 export const outcomes = [
   'VALID',
   'MISSING',
   'NOT_FOUND',
   'DISABLED',
   'EXPIRED',
+  'IP_NOT_ALLOWED',
   'INSUFFICIENT_SCOPE',
   'RATE_LIMITED',
   'UNAVAILABLE',
 ] as const;
 export type Outcome = (typeof outcomes)[number];
 
-/** @param scope what the key must be allowed to do; without it any living key will do */
-export function judge(key: CallingKey | null, scope: string | undefined): Verdict {
+/**
+ * Checks a key. A value that cannot be read denies.
+ *
+ * @param scope the required scope; undefined: none
+ * @param ip the address of the client, in canonical form; undefined: not checked
+ */
+export function judge(key: AuthenticatedKey | null, scope: string | undefined, ip: string | undefined): Verdict {
   if (key === null) return 'NOT_FOUND';
-  if (!key.active) return 'DISABLED';
-  if (key.expiresAt && key.expiresAt.getTime() <= Date.now()) return 'EXPIRED';
+  if (key.active !== true) return 'DISABLED';
+  if (!(key.monotonicExpiryMs > performance.now())) return 'EXPIRED';
+  if (key.allowedIps !== null && ip !== undefined && !key.allowedIps.includes(ip)) return 'IP_NOT_ALLOWED';
   return scope === undefined || allows(key, scope) ? 'VALID' : 'INSUFFICIENT_SCOPE';
-}
-
-export function allows({ scopes }: CallingKey, scope: string): boolean {
-  return scopes.includes(scope) || scopes.includes(adminScope);
 }

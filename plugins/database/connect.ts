@@ -1,30 +1,29 @@
 import type pg from 'pg';
 import { backoff } from './backoff.js';
 import { withDeadline } from './deadline.js';
-import { DatabaseStartError } from './errors.js';
+import { DatabaseStartError, MigrationBlockedError } from './errors.js';
+import { permanentError } from './permanent-errors.js';
 import { isUnavailable } from './unavailable.js';
 
 const oldestServer = 150_000;
 const attemptDeadlineMs = 5_000;
 
-/**
- * What no waiting mends: wrong password, no such role, refused by pg_hba.conf, no such database.
- *
- * @see https://www.postgresql.org/docs/current/errcodes-appendix.html
- */
-const hopeless = new Set(['28P01', '28000', '3D000']);
+/** Called after each attempt that failed. */
+export type OnFailure = (error: Error, attempt: number) => void;
 
 /**
- * Waits until the database answers: tries again with backoff while it is down, starting or full.
+ * Waits until the database answers. Retries with backoff while it is down, is starting, or has no free connection.
  *
- * @param onFailure told after each try that failed
- * @param signal gives up, with an AbortError
- * @throws DatabaseStartError when trying again cannot help
+ * @param onFailure called after each attempt that failed
+ * @param signal stops, with an AbortError
+ * @param shouldRetryNow whether to retry at once after an error, such as when optional TLS is not offered
+ * @throws DatabaseStartError when retrying cannot help
  */
 export async function waitForDatabase(
   pool: pg.Pool,
-  onFailure: (error: Error, attempt: number) => void,
+  onFailure: OnFailure,
   signal: AbortSignal,
+  shouldRetryNow: (error: Error) => boolean = () => false,
 ): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -32,11 +31,13 @@ export async function waitForDatabase(
       const { rows } = await withDeadline(answer, attemptDeadlineMs);
       const version = rows[0]?.version ?? 0;
       if (version >= oldestServer) return;
-      throw new DatabaseStartError(`PostgreSQL 15 or newer is needed; this is version ${Math.floor(version / 10_000)}`);
+      throw new DatabaseStartError(
+        `DATABASE_URL: PostgreSQL 15 or newer is required; this server has version ${Math.floor(version / 10_000)}`,
+      );
     } catch (error) {
-      if (error instanceof DatabaseStartError) throw error;
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (hopeless.has(code ?? '')) throw new DatabaseStartError(`the database refuses this service: ${message}`);
+      if (shouldRetryNow(error as Error)) continue;
+      const permanent = permanentError(error);
+      if (permanent) throw permanent;
       onFailure(error as Error, attempt);
     }
     await backoff(attempt, signal);
@@ -44,22 +45,27 @@ export async function waitForDatabase(
 }
 
 /**
- * Does `work` again, with backoff, for as long as it fails because the database went away meanwhile.
+ * Retries `work` with backoff while the database is not available or a migration is blocked.
  *
- * @param onFailure told after each try that failed so
- * @throws what `work` throws for any other reason
+ * @param onFailure called after each such failure
+ * @param signal stops, with an AbortError
+ * @throws DatabaseStartError when retrying cannot help
+ * @throws any other error of `work`
  */
 export async function retryWhileUnavailable<T>(
   work: () => Promise<T>,
-  onFailure: (error: Error, attempt: number) => void,
+  onFailure: OnFailure,
+  signal?: AbortSignal,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();
     } catch (error) {
-      if (!isUnavailable(error)) throw error;
+      const permanent = permanentError(error);
+      if (permanent) throw permanent;
+      if (!isUnavailable(error) && !(error instanceof MigrationBlockedError)) throw error;
       onFailure(error as Error, attempt);
     }
-    await backoff(attempt);
+    await backoff(attempt, signal);
   }
 }

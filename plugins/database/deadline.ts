@@ -1,13 +1,13 @@
-/** An operation took longer than it was given. */
+/** An operation exceeded its deadline. */
 export class DeadlineError extends Error {
   override name = 'DeadlineError';
 }
 
 /**
- * Waits for `operation`, but not for ever: a pool waits a minute for a connection, which no probe or request can.
+ * Waits for `operation` up to a deadline.
  *
  * @param deadlineMs how long to wait, in milliseconds
- * @throws DeadlineError when it is over; the operation itself goes on, its result is ignored
+ * @throws DeadlineError after the deadline; the operation continues, and its result is ignored
  */
 export async function withDeadline<T>(operation: Promise<T>, deadlineMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

@@ -1,4 +1,11 @@
-/** The database cannot be used, and waiting will not help. The message is one line for whoever starts the service. */
-export class DatabaseStartError extends Error {
+import { StartError } from '../start-error.js';
+
+/** The database cannot be used, and retrying cannot help. */
+export class DatabaseStartError extends StartError {
   override name = 'DatabaseStartError';
+}
+
+/** Another process applies migrations, or locks a table that a migration changes. Retrying can help. */
+export class MigrationBlockedError extends Error {
+  override name = 'MigrationBlockedError';
 }

@@ -1,118 +1,220 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import { waitForDatabase } from './connect.js';
+import { type OnFailure, retryWhileUnavailable, waitForDatabase } from './connect.js';
 import { EmbeddedDatabase } from './embedded/index.js';
-import { applyMigrations, type MigrationReport } from './migrations/index.js';
-import { withMigrationLock } from './migrations/lock.js';
-import { createPool, type PoolLimits, schemaOf } from './pool.js';
+import { DatabaseStartError } from './errors.js';
+import { applyMigrations, type MigrationReport, migrationLock, pendingMigrations } from './migrations/index.js';
+import { clientClassOf, createPool, type Pool, type PoolLimits, type PoolTarget } from './pool.js';
+import { prepareSession } from './session.js';
+import { targetOf } from './url.js';
 
 export interface DatabaseOptions {
-  /** A PostgreSQL URL; without one the embedded database is used. */
+  /** A PostgreSQL URL; undefined: the embedded database. */
   url?: string | undefined;
-  /** Where the embedded database lives. */
+  /** The directory of the embedded database. */
   dataDir: string;
   /** The directory of schema.prisma and migrations/. */
   prismaDir: string;
   limits: PoolLimits;
-  /** When a query counts as lost, in milliseconds. */
+  /** The connections of all pools together; undefined: `connection_limit` of the URL, or `limits.connectionLimit`. */
+  poolSize?: number | undefined;
+  /** The query timeout of the main pool, in milliseconds. */
   queryTimeoutMs: number;
 }
 
-/** The database, opened but perhaps not there yet. */
+/** The pools of a database, which may not be available yet. */
 export interface Database {
+  /** For Prisma and routes. */
   readonly pool: pg.Pool;
+  /** For authentication: lookups of keys, heartbeats of the change listener, the health check. */
+  readonly keyPool: pg.Pool;
+  /** For the request log: its batches and its maintenance. */
+  readonly logPool: pg.Pool;
   /** The PostgreSQL schema of the tables. */
   readonly schema: string;
-  /** Whether it lives in this process. */
-  readonly embedded: boolean;
+  /** `schema`, quoted. Statements name tables as `${quotedSchema}.api_keys`, because a pooler may not keep the search path. */
+  readonly quotedSchema: string;
+  /** Whether the database runs in this process. */
+  readonly isEmbedded: boolean;
   /**
-   * Makes a connection outside the pool, not yet connected, for who has to keep one. Undefined if embedded, where there is
-   * only one for all.
+   * Creates a dedicated client outside the pools. The caller connects it. Undefined if embedded, where all share one
+   * connection.
    */
   readonly createClient: (() => pg.Client) | undefined;
-  /** Starts it if embedded, and waits until it answers. */
-  start(onFailure: (error: Error, attempt: number) => void): Promise<void>;
+  /** One line for each parameter of the URL that is ignored or insecure. */
+  readonly warnings: readonly string[];
+  /** Starts the embedded database, or waits until the server answers. */
+  start(onFailure: OnFailure): Promise<void>;
   /**
-   * Applies pending migrations and notes the service's version in `system_health`, once among all replicas.
+   * Applies pending migrations and records the version in `system_health`. Of several replicas, one does it.
    *
-   * @param version of the service
+   * @param version the service's version
+   * @param onFailure called before each retry, when the database is not available or another process holds a lock
    */
-  migrate(version: string): Promise<MigrationReport>;
-  /** Gives up waiting, closes the connections, and stops it if embedded. */
+  migrate(version: string, onFailure?: OnFailure): Promise<MigrationReport>;
+  /**
+   * Checks that no migration is pending. Changes nothing.
+   *
+   * @param command the command that migrates, for the message
+   * @param onFailure called before each retry, when the database is not available
+   * @throws DatabaseStartError when migrations are pending
+   */
+  assertMigrated(command: string, onFailure?: OnFailure): Promise<void>;
+  /** Stops waiting, closes the connections, and stops the embedded database. */
   close(): Promise<void>;
 }
 
-/** Opens the database that the options name. Nothing connects before `start`. */
+/** The query timeout of lookups and heartbeats, in milliseconds. */
+const keyTimeoutMs = 2_000;
+/** The query timeout of the request log, in milliseconds. */
+const logTimeoutMs = 10_000;
+
+/** Creates the pools. Nothing connects before `start`. */
 export function openDatabase(options: DatabaseOptions): Database {
   return options.url === undefined ? openEmbedded(options) : openServer(options, options.url);
 }
 
-function openServer({ prismaDir, limits, queryTimeoutMs }: DatabaseOptions, url: string): Database {
-  const schema = schemaOf(url);
-  const searchPath = pg.escapeIdentifier(schema);
-  const { pool, end } = createPool(
-    {
-      connectionString: url,
-      // Prisma names the schema in each query; whatever the role's own path says, the other queries mean the same.
-      onConnect: async (client) => void (await client.query(`SET search_path TO ${searchPath}`)),
+function openServer({ prismaDir, limits, poolSize, queryTimeoutMs }: DatabaseOptions, url: string): Database {
+  const target = targetOf(url);
+  const { schema, connectionString, isPooled } = target;
+  let isTlsDisabled = false;
+  const poolTarget = (statementMs: number): PoolTarget => ({
+    connectionString,
+    ...(target.ssl !== undefined && { ssl: () => (isTlsDisabled ? false : target.ssl) }),
+    applicationName: target.applicationName,
+    connectTimeoutMs: target.connectTimeoutMs,
+    onConnect: (client) => prepareSession(client, schema, { statementMs, lockMs: statementMs }, isPooled),
+    onConnectError(error) {
+      // After a failover the new primary may require TLS, so any other error enables it again.
+      if (target.isTlsOptional) isTlsDisabled = isTlsUnsupported(error);
     },
-    limits,
+  });
+  const total = poolSize ?? target.poolSize ?? limits.connectionLimit;
+  // Two for the log: batches, and maintenance, which can take minutes.
+  const reserved = { keys: total < 6 ? 1 : 2, log: 2 };
+  const create = (connectionLimit: number, timeoutMs: number, connectionTimeout: number) =>
+    createPool(poolTarget(timeoutMs), { ...limits, connectionLimit, connectionTimeout }, timeoutMs);
+  const main = create(
+    Math.max(1, total - reserved.keys - reserved.log),
     queryTimeoutMs,
+    target.poolTimeoutMs ?? limits.connectionTimeout,
   );
+  const keys = create(reserved.keys, keyTimeoutMs, keyTimeoutMs);
+  const log = create(reserved.log, logTimeoutMs, logTimeoutMs);
+  const listenerTarget = poolTarget(0);
+  const ListenerClient = clientClassOf(listenerTarget);
   const stopped = new AbortController();
   return {
-    pool,
+    pool: main.pool,
+    keyPool: keys.pool,
+    logPool: log.pool,
     schema,
-    embedded: false,
-    createClient: () => new pg.Client({ connectionString: url, application_name: 'musicez', keepAlive: true }),
-    start: (onFailure) => waitForDatabase(pool, onFailure, stopped.signal),
-    migrate: (version) =>
-      withMigrationLock(pool, async () => {
-        if (schema !== 'public') await pool.query(`CREATE SCHEMA IF NOT EXISTS ${searchPath}`);
-        return migrate(pool, schema, prismaDir, version);
-      }),
+    quotedSchema: pg.escapeIdentifier(schema),
+    isEmbedded: false,
+    createClient: () => new ListenerClient({ connectionString }),
+    warnings: target.warnings,
+    start: (onFailure) =>
+      waitForDatabase(main.pool, onFailure, stopped.signal, (error) => target.isTlsOptional && isTlsUnsupported(error)),
+    ...migrationsOf(main.pool, schema, prismaDir, stopped.signal),
     async close() {
       stopped.abort();
-      await end();
+      await endAll([main, keys, log]);
     },
   };
 }
 
+function isTlsUnsupported({ message }: Error): boolean {
+  return message.includes('does not support SSL connections');
+}
+
 function openEmbedded({ dataDir, prismaDir, limits, queryTimeoutMs }: DatabaseOptions): Database {
   const database = new EmbeddedDatabase(dataDir);
-  const { pool, end } = createPool(
+  const single = createPool(
     {
       host: database.host,
       user: 'postgres',
       database: 'postgres',
-      // One PGlite is one session, whoever connects: prepared statements of an earlier connection are still there.
+      // All connections to a PGlite share one session, so prepared statements of an earlier one still exist.
       onConnect: async (client) => void (await client.query('DISCARD ALL')),
     },
-    // And the socket server mixes up the messages of connections that speak at the same time.
+    // The socket server mixes up the messages of concurrent connections.
     { ...limits, connectionLimit: 1 },
     queryTimeoutMs,
   );
+  const { pool } = single;
+  const stopped = new AbortController();
   return {
     pool,
+    keyPool: pool,
+    logPool: pool,
     schema: 'public',
-    embedded: true,
+    quotedSchema: 'public',
+    isEmbedded: true,
     createClient: undefined,
+    warnings: [],
     start: () => database.start(),
-    migrate: (version) => migrate(pool, 'public', prismaDir, version),
+    ...migrationsOf(pool, 'public', prismaDir, stopped.signal),
     async close() {
-      await end();
+      stopped.abort();
+      await endAll([single]);
       await database.stop();
     },
   };
 }
 
-async function migrate(pool: pg.Pool, schema: string, prismaDir: string, version: string) {
-  const report = await applyMigrations(pool, schema, prismaDir);
-  await pool.query(
-    `INSERT INTO system_health (id, version, "checkedAt")
-     SELECT $1, $2, now() AT TIME ZONE 'UTC'
-     WHERE NOT EXISTS (SELECT FROM system_health WHERE version = $2)`,
-    [randomUUID(), version],
-  );
-  return report;
+async function endAll(pools: Pool[]) {
+  await Promise.all(pools.map(({ end }) => end()));
+}
+
+function migrationsOf(
+  pool: pg.Pool,
+  schema: string,
+  prismaDir: string,
+  signal: AbortSignal,
+): Pick<Database, 'migrate' | 'assertMigrated'> {
+  return {
+    migrate(version, onFailure = () => {}) {
+      const applied: string[] = [];
+      return retryWhileUnavailable(
+        async () => {
+          const report = await applyMigrations(pool, schema, prismaDir, applied);
+          await recordVersion(pool, `${pg.escapeIdentifier(schema)}.system_health`, version);
+          return report;
+        },
+        onFailure,
+        signal,
+      );
+    },
+    async assertMigrated(command, onFailure = () => {}) {
+      const pending = () => pendingMigrations(pool, schema, prismaDir);
+      const [first, ...more] = await retryWhileUnavailable(pending, onFailure, signal);
+      if (first === undefined) return;
+      const others = more.length > 0 ? ` and ${more.length} more` : '';
+      throw new DatabaseStartError(
+        `the database lacks the migration ${first}${others}: start the service on it, or run ${command}`,
+      );
+    },
+  };
+}
+
+/** Reads before it writes, so that a service can start on a read-only database. */
+async function recordVersion(pool: pg.Pool, table: string, version: string) {
+  const { rows } = await pool.query(`SELECT FROM ${table} WHERE version = $1`, [version]);
+  if (rows.length > 0) return;
+  const client = await pool.connect();
+  try {
+    // Under the lock of migrations, so that only one replica inserts the row.
+    await client.query('BEGIN');
+    await client.query('SELECT pg_advisory_xact_lock($1)', [migrationLock]);
+    await client.query(
+      `INSERT INTO ${table} (id, version, "checkedAt")
+       SELECT $1, $2, now() AT TIME ZONE 'UTC' WHERE NOT EXISTS (SELECT FROM ${table} WHERE version = $2)`,
+      [randomUUID(), version],
+    );
+    await client.query('COMMIT');
+    client.release();
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
 }

@@ -1,27 +1,27 @@
 import { createRequire } from 'node:module';
 import type { Redis } from 'ioredis';
-import type { Standing } from './standing.js';
+import { LRUCache } from 'lru-cache';
+import type { RateLimitState } from './rate-limit-state.js';
 
-/** What is counted, and up to what. */
-export interface Subject {
-  /** Of each kind so many are remembered: those who guess must not push keys out. */
-  kind: 'key' | 'guesser';
+/** Whose requests are counted, and their limit. */
+export interface RateLimitTarget {
+  /** Each kind is counted in a cache of its own, so that invalid keys cannot evict the counts of valid ones. */
+  kind: 'key' | 'invalid-key';
   id: string;
   /** Requests a minute. */
   limit: number;
 }
 
-/** Told how the subject stands; or what Redis threw, where the counts are there. */
-export type Counted = (error: Error | null, standing?: Standing) => void;
+/** Called with the state of the limit, or with an error of Redis. */
+export type Counted = (error: Error | null, state?: RateLimitState) => void;
 
-/** Counts one more request for a subject, in windows of a minute. */
-export type Counter = (subject: Subject, counted: Counted) => void;
+/** Counts one request of a target, in windows of a minute. */
+export type Counter = (target: RateLimitTarget, counted: Counted) => void;
 
 /**
- * One of the two stores of `@fastify/rate-limit`. Asked by themselves, since all that the plugin does around them is
- * asynchronous: it would cost a request more than authentication does.
+ * The Redis store of `@fastify/rate-limit`, used without the plugin: the plugin's asynchronous hooks cost more than authentication.
  */
-interface Store {
+interface RedisStore {
   incr(
     id: string,
     done: (error: Error | null, count: { current: number; ttl: number }) => void,
@@ -29,45 +29,62 @@ interface Store {
     limit: number,
   ): void;
 }
-interface Stores {
-  local: new (continueExceeding: boolean, exponentialBackoff: boolean, maxSubjects: number) => Store;
-  redis: new (continueExceeding: boolean, exponentialBackoff: boolean, redis: Redis, prefix: string) => Store;
-}
-
-const require = createRequire(import.meta.url);
-const LocalStore: Stores['local'] = require('@fastify/rate-limit/store/LocalStore');
-const RedisStore: Stores['redis'] = require('@fastify/rate-limit/store/RedisStore');
+type RedisStoreClass = new (
+  continueExceeding: boolean,
+  exponentialBackoff: boolean,
+  redis: Redis,
+  prefix: string,
+) => RedisStore;
 
 const minuteMs = 60_000;
-/** Subjects of each kind that are counted in memory; the one seen longest ago goes first. */
-const maxSubjects = 50_000;
+/** Targets of each kind that are counted in memory; the least recently used is evicted first. */
+const maxTargets = 50_000;
 
-/** Counts in this process's memory, and answers at once. */
-export function countAlone(): Counter {
-  const key = new LocalStore(false, false, maxSubjects);
-  const guesser = new LocalStore(false, false, maxSubjects);
-  return counterOf({ key, guesser });
-}
-
-/** Counts in Redis, with all others who do. */
-export function countTogether(redis: Redis): Counter {
-  const key = new RedisStore(false, false, redis, 'musicez:limit:key:');
-  const guesser = new RedisStore(false, false, redis, 'musicez:limit:guesser:');
-  return counterOf({ key, guesser });
-}
-
-function counterOf(stores: Record<Subject['kind'], Store>): Counter {
+/** Counts in the memory of this process, and calls back synchronously. */
+export function countInMemory(): Counter {
+  const windows = { key: new Windows(), 'invalid-key': new Windows() };
   return ({ kind, id, limit }, counted) => {
-    stores[kind].incr(
-      id,
-      (error, count) => {
-        if (error) return counted(error);
-        const { current, ttl } = count;
-        const remaining = Math.max(0, limit - current);
-        counted(null, { limit, remaining, resetSeconds: Math.ceil(ttl / 1000), exceeded: current > limit });
-      },
-      minuteMs,
-      limit,
-    );
+    const { count, leftMs } = windows[kind].add(id);
+    counted(null, stateOf(limit, count, leftMs));
+  };
+}
+
+/** Counts in Redis, for all replicas that use it. A window ends by the clock of Redis. */
+export function countInRedis(redis: Redis): Counter {
+  const Store: RedisStoreClass = createRequire(import.meta.url)('@fastify/rate-limit/store/RedisStore');
+  const stores = {
+    key: new Store(false, false, redis, 'musicez:limit:key:'),
+    'invalid-key': new Store(false, false, redis, 'musicez:limit:guesser:'),
+  };
+  return ({ kind, id, limit }, counted) => {
+    const done = (error: Error | null, count: { current: number; ttl: number }) =>
+      error ? counted(error) : counted(null, stateOf(limit, count.current, count.ttl));
+    stores[kind].incr(id, done, minuteMs, limit);
+  };
+}
+
+/** Windows of a minute that start with a target's first request, by the monotonic clock: a change of the host's clock has no effect. */
+class Windows {
+  private readonly windows = new LRUCache<string, { count: number; endsAtMs: number }>({ max: maxTargets });
+
+  add(id: string): { count: number; leftMs: number } {
+    const now = performance.now();
+    let window = this.windows.get(id);
+    if (!window || now >= window.endsAtMs) {
+      window = { count: 0, endsAtMs: now + minuteMs };
+      this.windows.set(id, window);
+    }
+    window.count++;
+    return { count: window.count, leftMs: window.endsAtMs - now };
+  }
+}
+
+function stateOf(limit: number, count: number, leftMs: number): RateLimitState {
+  return {
+    limit,
+    remaining: Math.max(0, limit - count),
+    // Rounded first: a sum of floating-point milliseconds can exceed the window by a fraction.
+    resetSeconds: Math.ceil(Math.round(leftMs) / 1000),
+    isExceeded: count > limit,
   };
 }

@@ -1,7 +1,8 @@
 import fp from 'fastify-plugin';
 import { withDeadline } from '../database/deadline.js';
-import { type Counter, countAlone, countTogether, type Subject } from './counter.js';
-import type { Standing } from './standing.js';
+import { StartError } from '../start-error.js';
+import { type Counter, countInMemory, countInRedis, type RateLimitTarget } from './counter.js';
+import type { RateLimitState } from './rate-limit-state.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -10,81 +11,93 @@ declare module 'fastify' {
 }
 
 export interface Limits {
-  /** Counts one more request for a subject, and says how it stands; at once where the counts are in memory. */
-  count(subject: Subject, counted: (standing: Standing) => void): void;
+  /** Counts one request of a target and calls back with the state of its limit; synchronously when counted in memory. */
+  count(target: RateLimitTarget, counted: (state: RateLimitState) => void): void;
 }
 
 export interface LimitsOptions {
-  /** A Redis that all replicas count in; without one each counts alone. */
+  /** The Redis that all replicas count in; undefined: each replica counts in its memory. */
   redisUrl?: string | undefined;
 }
 
 const connectDeadlineMs = 1_000;
 const commandTimeoutMs = 250;
-/** How long to count alone after Redis has failed, rather than find out again with each request. */
+/** How long to count in memory after an error of Redis, before the next command is tried. */
 const retryAfterFailureMs = 1_000;
-const longestReconnectMs = 2_000;
+const maxReconnectDelayMs = 2_000;
 
-/** Counts requests by the minute: shared by all replicas through Redis, or, while there is none, in this process. */
+/** Rate limits by the minute: shared by all replicas through Redis, or in memory while Redis is not connected. */
 export default fp<LimitsOptions>(
   async (app, { redisUrl }) => {
-    const alone = countAlone();
-    const counter = redisUrl === undefined ? alone : await countTogetherOrAlone(redisUrl);
+    const inMemory = countInMemory();
+    const counter = redisUrl === undefined ? inMemory : await countInRedisOrMemory(redisUrl);
     app.decorate('limits', {
-      // Neither counter fails: the one in memory cannot, the other turns to it.
-      count: (subject, counted) => counter(subject, (_error, standing) => counted(standing as Standing)),
+      // The error is always null: counting in memory cannot fail, and counting in Redis falls back to memory.
+      count: (target, counted) => counter(target, (_error, state) => counted(state as RateLimitState)),
     });
 
-    async function countTogetherOrAlone(url: string): Promise<Counter> {
-      // Only where there is one: to load it is a twentieth of the start.
+    async function countInRedisOrMemory(url: string): Promise<Counter> {
+      // Loaded on demand: it takes 5 % of the start.
       const { Redis } = await import('ioredis');
       const redis = new Redis(url, {
         lazyConnect: true,
         connectTimeout: connectDeadlineMs,
         commandTimeout: commandTimeoutMs,
-        // A request does not wait for Redis to come back.
+        // Requests do not wait for a reconnect.
         enableOfflineQueue: false,
         maxRetriesPerRequest: 0,
         autoResendUnfulfilledCommands: false,
-        retryStrategy: (attempt) => Math.min(longestReconnectMs, 100 * attempt) * (0.5 + Math.random() / 2),
+        retryStrategy: (attempt) => Math.min(maxReconnectDelayMs, 100 * attempt) * (0.5 + Math.random() / 2),
       });
-      const together = countTogether(redis);
+      const inRedis = countInRedis(redis);
       app.addHook('onClose', () => {
-        redis.off('close', closed);
+        redis.off('close', onClosed);
         redis.disconnect();
       });
 
-      let isLost = false;
+      let isRedisDown = false;
       let retryAt = 0;
-      redis.on('error', lose);
-      redis.on('close', closed);
-      await withDeadline(redis.connect(), connectDeadlineMs).catch(lose);
+      redis.on('error', reportFailure);
+      redis.on('close', onClosed);
+      await withDeadline(redis.connect(), connectDeadlineMs).catch(reportFailure);
+      await rejectCluster(redis);
 
-      return (subject, counted) => {
-        if (redis.status !== 'ready' || performance.now() < retryAt) return alone(subject, counted);
-        together(subject, (error, standing) => {
+      return (target, counted) => {
+        if (redis.status !== 'ready' || performance.now() < retryAt) return inMemory(target, counted);
+        inRedis(target, (error, state) => {
           if (error) {
-            lose(error);
+            reportFailure(error);
+            // A silent or demoted server keeps its connections open. A new connection resolves the name again.
+            if (redis.status === 'ready') redis.disconnect(true);
             retryAt = performance.now() + retryAfterFailureMs;
-            return alone(subject, counted);
+            return inMemory(target, counted);
           }
-          if (isLost) app.log.info('limits: Redis is back, replicas count together again');
-          isLost = false;
-          counted(null, standing);
+          if (isRedisDown) app.log.info('limits: Redis is connected, all replicas share their counts');
+          isRedisDown = false;
+          counted(null, state);
         });
       };
 
-      function closed() {
-        lose(new Error('the connection has ended'));
+      function onClosed() {
+        reportFailure(new Error('the connection has ended'));
       }
 
-      /** Said once, not with each request or attempt to connect. An error of ioredis carries the command, password and all. */
-      function lose({ message }: Error) {
-        if (isLost) return;
-        isLost = true;
-        app.log.warn({ reason: message }, 'limits: Redis does not answer, each replica counts alone');
+      /** Logs the first failure only, by its message: an ioredis error contains the command with the password. */
+      function reportFailure({ message }: Error) {
+        if (isRedisDown) return;
+        isRedisDown = true;
+        app.log.warn({ reason: message }, 'limits: Redis is not available, this replica counts in memory');
       }
     }
   },
   { name: 'limits' },
 );
+
+/** Redis Cluster spreads keys over servers, and this client does not follow its redirects. */
+async function rejectCluster(redis: import('ioredis').Redis) {
+  if (redis.status !== 'ready') return;
+  const info = await redis.info('cluster').catch(() => '');
+  if (!info.includes('cluster_enabled:1')) return;
+  redis.disconnect();
+  throw new StartError('REDIS_URL: this server is part of a Redis Cluster; name a Redis without cluster mode');
+}

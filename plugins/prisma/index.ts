@@ -8,10 +8,10 @@ declare module 'fastify' {
   }
 }
 
-/** Where connections are few, and the embedded database has but one, a transaction may have to wait its turn. */
+/** Transactions queue for a connection; the embedded database has only one. */
 const transactionOptions = { maxWait: 15_000 };
 
-/** `app.prisma`: Prisma's client on the process's one pool. */
+/** `app.prisma`: the Prisma client, on the main pool. */
 export default fp(
   async (app) => {
     const { pool, schema } = app.database;

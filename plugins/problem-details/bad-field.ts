@@ -1,10 +1,10 @@
 import type { FastifyError } from 'fastify';
 
 /**
- * What a schema cannot say is wrong with a field: answered as what a schema finds is, by its name.
+ * Creates a 400 for a field, in the format of schema errors, for rules that a schema cannot express.
  *
- * @param path of the field, such as `/querystring/from` or `/body/expiresAt`
- * @param message what is wrong, such as `must be in the future`
+ * @param path the field, such as `/querystring/from` or `/body/expiresAt`
+ * @param message the rule, such as `must be in the future`
  */
 export function badField(path: `/${'body' | 'querystring'}/${string}`, message: string): FastifyError {
   const [, context, ...fields] = path.split('/');

@@ -1,28 +1,35 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { corsHeadersFor } from '../cors.js';
 import { newRequestId } from '../request-id.js';
-import { refuseArriving } from '../request-log/unanswered.js';
+import { markRejected } from '../request-log/pending-replies.js';
 import { problemOf } from './index.js';
 import { problemMediaType } from './schema.js';
 
-/** What Node.js reports of bytes that are not a request. */
+/** Node.js' error for a request that its HTTP parser rejects. */
 interface ConnectionError extends Error {
   code?: string;
+  /** The bytes that had arrived. */
+  rawPacket?: unknown;
 }
 
-const answers: Record<string, { status: number; code: string; detail: string }> = {
+const knownErrors: Record<string, { status: number; code: string; detail: string }> = {
   HPE_HEADER_OVERFLOW: { status: 431, code: 'HEADERS_TOO_LARGE', detail: 'the header fields are too large' },
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, code: 'REQUEST_TIMEOUT', detail: 'the request did not arrive in time' },
 };
 const malformed = { status: 400, code: 'MALFORMED_REQUEST', detail: 'this is not an HTTP request' };
 
-/** Answers what the HTTP parser refuses, before there is a whole request, and ends the connection. */
-export function refuseConnection(error: ConnectionError, socket: Socket) {
-  // Its name for the answer that is under way on this connection, if any; one that has begun cannot be begun anew.
-  const { _httpMessage: answering } = socket as Socket & { _httpMessage?: ServerResponse };
-  if (error.code === 'ECONNRESET' || !socket.writable || answering?.headersSent) return void socket.destroy();
-  const answer = answers[error.code ?? ''] ?? malformed;
-  const requestId = refuseArriving(socket, answer.status) ?? newRequestId();
+/**
+ * Responds to a request that the HTTP parser rejects, and closes the connection.
+ *
+ * @param corsOrigins the origins whose pages may read the response
+ */
+export function rejectConnection(corsOrigins: readonly string[], error: ConnectionError, socket: Socket) {
+  // A private field of Node.js: the response that is being sent on this connection. After it has begun, no other can be sent.
+  const { _httpMessage: pendingResponse } = socket as Socket & { _httpMessage?: ServerResponse };
+  if (error.code === 'ECONNRESET' || !socket.writable || pendingResponse?.headersSent) return void socket.destroy();
+  const answer = knownErrors[error.code ?? ''] ?? malformed;
+  const requestId = markRejected(socket, answer.status) ?? newRequestId();
   const body = JSON.stringify(problemOf(answer, requestId));
   const head = [
     `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status]}`,
@@ -30,6 +37,15 @@ export function refuseConnection(error: ConnectionError, socket: Socket) {
     `Content-Length: ${Buffer.byteLength(body)}`,
     `X-Request-Id: ${requestId}`,
     'Connection: close',
+    ...Object.entries(corsHeadersFor(corsOrigins, originOf(error.rawPacket))).map(
+      ([name, value]) => `${name}: ${value}`,
+    ),
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+}
+
+/** The Origin header of a request that was not parsed to its end. */
+function originOf(packet: unknown): string | undefined {
+  if (!Buffer.isBuffer(packet)) return undefined;
+  return /\r\norigin:([^\r\n]{1,300})\r\n/i.exec(packet.toString('latin1'))?.[1]?.trim();
 }

@@ -6,17 +6,20 @@ export const problemMediaType = 'application/problem+json';
 /** @see https://www.rfc-editor.org/rfc/rfc9457 */
 export const Problem = Type.Object(
   {
-    type: Type.String({ description: 'about:blank: the status says it all; code says it to programs' }),
-    title: Type.String({ description: 'The status in words' }),
+    type: Type.String({ description: 'about:blank: see `code`' }),
+    title: Type.String({ description: 'The name of the status' }),
     status: Type.Integer({ description: 'The HTTP status' }),
-    detail: Type.String({ description: 'What was wrong with this request' }),
-    code: Type.String({ description: 'A constant for programs to compare' }),
-    requestId: Type.String({ description: 'The x-request-id of the answer' }),
+    detail: Type.String({ description: 'What is wrong with the request' }),
+    code: Type.String({ description: 'A constant that identifies the problem' }),
+    requestId: Type.String({ description: 'The x-request-id of the response' }),
+    incomingRequestId: Type.Optional(
+      Type.String({ description: 'The x-request-id that a trusted proxy sent with the request' }),
+    ),
     errors: Type.Optional(
       Type.Array(
-        Type.Object({ path: Type.String({ description: 'Where, as in /body/name' }), message: Type.String() }),
+        Type.Object({ path: Type.String({ description: 'The field, such as /body/name' }), message: Type.String() }),
         {
-          description: 'The fields that were refused',
+          description: 'The invalid fields',
         },
       ),
     ),
@@ -25,23 +28,23 @@ export const Problem = Type.Object(
 );
 export type Problem = Static<typeof Problem>;
 
-/** What a problem of each status may look like, for readers of the documentation. */
+/** Examples of problems by status, for the documentation. */
 const examples: Record<number, Pick<Problem, 'code' | 'detail' | 'errors'>> = {
   400: {
     code: 'VALIDATION_FAILED',
     detail: '/querystring/limit must be <= 500',
     errors: [{ path: '/querystring/limit', message: 'must be <= 500' }],
   },
-  401: { code: 'API_KEY_UNKNOWN', detail: 'there is no such API key' },
+  401: { code: 'API_KEY_UNKNOWN', detail: 'this API key does not exist' },
   403: { code: 'INSUFFICIENT_SCOPE', detail: 'this API key lacks the scope "admin"' },
-  404: { code: 'API_KEY_NOT_FOUND', detail: 'there is no API key with this id' },
+  404: { code: 'API_KEY_NOT_FOUND', detail: 'no API key has this id' },
   409: { code: 'API_KEY_DEAD', detail: 'a key that is disabled or has expired cannot be rotated' },
   413: { code: 'BODY_TOO_LARGE', detail: 'Request body is too large' },
   414: { code: 'MAX_PARAM_LENGTH', detail: 'a part of the path is too long' },
   415: { code: 'INVALID_MEDIA_TYPE', detail: 'Unsupported Media Type' },
-  429: { code: 'RATE_LIMITED', detail: 'this API key may make 60 requests a minute' },
+  429: { code: 'RATE_LIMITED', detail: 'this API key is limited to 60 requests a minute' },
   500: { code: 'INTERNAL_ERROR', detail: 'the service failed to answer this request' },
-  503: { code: 'DATABASE_UNAVAILABLE', detail: 'the database does not answer just now' },
+  503: { code: 'DATABASE_UNAVAILABLE', detail: 'the database does not answer, or is read-only, at the moment' },
 };
 
 interface Media {
@@ -51,9 +54,9 @@ interface Media {
 type StatusMap = Record<number, { description: string; content: Record<string, Media> }>;
 
 /**
- * The `response` schemas of a route's errors.
+ * Creates the `response` schemas of the errors of a route.
  *
- * @param statuses HTTP statuses that the route may answer with a problem
+ * @param statuses the statuses that the route sends with a problem
  */
 export function problems(...statuses: number[]): StatusMap {
   return Object.fromEntries(

@@ -12,31 +12,60 @@ const columns = [
   'userAgent',
   'apiKeyId',
   'route',
+  'outcome',
+  'ownerId',
+  'verifiedApiKeyId',
+  'verification',
 ] as const;
+
+/** A separator of cells, followed by the first character of a formula. */
+const separators = ';|\t\r\n';
+const formulaStarts = '=+-@';
+
+/** Puts a quote before each formula that follows another separator. In linear time: clients control the text. */
+function withoutFormulas(text: string): string {
+  let result = '';
+  let isCellStart = false;
+  for (const character of text) {
+    if (isCellStart && formulaStarts.includes(character)) result += "'";
+    isCellStart = separators.includes(character) || (isCellStart && character.trim() === '');
+    result += character;
+  }
+  return result;
+}
 
 export const exportFormats = {
   ndjson: {
     type: 'application/x-ndjson',
     head: '',
-    linesOf: (rows: RequestLog[]) => rows.map((row) => `${JSON.stringify(row, [...columns])}\n`).join(''),
+    linesOf: (rows: RequestLog[]) => rows.map((row) => `${JSON.stringify(pick(row))}\n`).join(''),
   },
   csv: {
     type: 'text/csv; charset=utf-8',
     head: `${columns.join(',')}\n`,
-    // A user agent is anybody's text: none may be a formula in the spreadsheet that opens it.
+    // Clients control the user agent: it must not become a formula in a spreadsheet, whatever separator that uses.
     linesOf: (rows: RequestLog[]) =>
-      stringify(rows, {
+      stringify(rows.map(textRowOf), {
         columns: [...columns],
         escape_formulas: true,
-        cast: { date: (time) => time.toISOString() },
+        cast: { date: (time) => time.toISOString(), string: withoutFormulas },
       }),
   },
 };
+/** The columns of a row, in order. */
+function pick(row: RequestLog) {
+  return Object.fromEntries(columns.map((name) => [name, row[name]]));
+}
+
+function textRowOf({ verification, ...row }: RequestLog) {
+  return { ...row, verification: verification && JSON.stringify(verification) };
+}
+
 export type ExportFormat = keyof typeof exportFormats;
 
-const rowsAtATime = 1_000;
+const pageRows = 1_000;
 
-/** Reads the rows that there are when it begins, oldest first, and never more than one page ahead of whoever takes it. */
+/** Reads the rows that exist at the start, oldest first, and at most one page ahead of the reader. */
 export async function* pagesOf(
   prisma: PrismaClient,
   conditions: Prisma.RequestLogWhereInput,
@@ -48,7 +77,7 @@ export async function* pagesOf(
     const rows: RequestLog[] = await prisma.requestLog.findMany({
       where: { AND: [conditions, { id: { lte: newest.id, ...(last && { gt: last }) } }] },
       orderBy: { id: 'asc' },
-      take: rowsAtATime,
+      take: pageRows,
     });
     last = rows.at(-1)?.id;
     if (!last) return undefined;
@@ -56,7 +85,7 @@ export async function* pagesOf(
   }
 }
 
-/** The text of the file, a part for each page. */
+/** The text of the file, one chunk for each page. */
 export async function* textOf(format: ExportFormat, pages: AsyncIterable<RequestLog[]>): AsyncGenerator<string> {
   const { head, linesOf } = exportFormats[format];
   yield head;

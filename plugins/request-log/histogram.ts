@@ -1,24 +1,24 @@
-/** The first bucket ends here, in milliseconds; each one after it ends so many times later. */
+/** The upper bound of the first bucket in milliseconds, and the factor between the bounds of buckets. */
 const firstEndMs = 0.01;
 const growth = 1.2;
-/** Buckets 0 to 127: the last one but one ends after a day. */
+/** Buckets 0 to 127. Bucket 126 ends at a day. */
 const lastBucket = 127;
 const logGrowth = Math.log(growth);
 
-/** A number of requests for each bucket that has any. */
+/** The number of requests in each bucket that has any. */
 export type Histogram = ReadonlyMap<number, number>;
 
-/** @param durationMs with fractions */
+/** @param durationMs not rounded */
 export function bucketOf(durationMs: number): number {
   if (durationMs <= firstEndMs) return 0;
   return Math.min(lastBucket, Math.ceil(Math.log(durationMs / firstEndMs) / logGrowth));
 }
 
 /**
- * The time that a share of the requests took at the most, to within a bucket, which is 20 % wide.
+ * A quantile of durations, with an error of up to 20 %, the width of a bucket.
  *
  * @param share such as 0.95
- * @returns milliseconds; null where there were no requests
+ * @returns milliseconds; null without requests
  */
 export function quantileOf(histogram: Histogram, share: number): number | null {
   const total = [...histogram.values()].reduce((sum, n) => sum + n, 0);

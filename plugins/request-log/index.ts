@@ -1,10 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { callingKeyId } from '../api-keys/index.js';
-import { DayKeeper } from './day-keeper.js';
-import { type LoggedAs, nameAs, pathOf, type RequestRecord, recordOf } from './record.js';
+import { judgementOf } from '../api-keys/judgement.js';
+import { clock } from '../clock.js';
+import { PartitionMaintenance } from './partition-maintenance.js';
+import { markSent, trackReply } from './pending-replies.js';
+import { type LoggedFields, overrideLogged, pathOf, type RequestRecord, recordOf } from './record.js';
 import { Spool, type SpoolOptions } from './spool/index.js';
-import { expectAnswer, noteAnswer } from './unanswered.js';
 import { RequestLogWriter, type WriterCounts, type WriterOptions } from './writer.js';
 
 declare module 'fastify' {
@@ -14,24 +15,28 @@ declare module 'fastify' {
 }
 
 export interface RequestLog {
-  /** What has become of the records so far. */
+  /** Counts of all records, by where they are. */
   readonly counts: WriterCounts;
-  /** How large the spool is on disk. */
+  /** Whether the last batch failed, so that records go to the spool. */
+  readonly isDatabaseDown: boolean;
+  /** The size of the spool on disk, in bytes. */
   readonly spoolBytes: number;
-  /** How large it may become. */
+  /** Whether records survive an outage of the database; undefined until the spool was probed, or when it is disabled. */
+  readonly isSpoolWritable: boolean | undefined;
+  /** The largest size of the spool, in bytes. */
   readonly spoolMaxBytes: number;
-  /** From when on there are statistics by the minute. */
+  /** The start of the statistics by minute. */
   readonly minutesSince: Date;
-  /** Sends all that waits now; resolves when it is written or, while the database is away, in the spool. */
+  /** Resolves when all records so far are committed or, while the database is down, in the spool. */
   flush(): Promise<void>;
-  /** Says what a request stands for, where its own method and path say nothing. */
-  nameAs(request: FastifyRequest, name: LoggedAs): void;
-  /** Told of every batch that the database has confirmed. */
+  /** Sets the method, path and route to log for a request, such as those of the original request that a proxy received. */
+  overrideLogged(request: FastifyRequest, fields: LoggedFields): void;
+  /** Adds a callback for each committed batch, with its duration in seconds. */
   onBatch(listener: (records: readonly RequestRecord[], seconds: number) => void): void;
-  /** Told of every record once, whether or not the database takes it. */
-  onRecords(listener: (records: readonly RequestRecord[]) => void): void;
-  /** Tells of the records so far, rather than with their batch. */
-  tellRecords(): void;
+  /** Adds a callback for each record, whether or not it reaches the database. */
+  onRecord(listener: (records: readonly RequestRecord[]) => void): void;
+  /** Calls the callbacks with the records so far, without waiting for their batch. */
+  emitRecords(): void;
   /** Logs a request that Fastify answers before its hooks run, such as one with a malformed path. */
   observe(reply: FastifyReply): void;
 }
@@ -39,45 +44,53 @@ export interface RequestLog {
 export interface RequestLogOptions extends WriterOptions {
   /** Paths that are not logged. */
   exclude: readonly string[];
-  /** For how many days rows are kept; 0: for ever. */
+  /** How many days rows are kept; 0: without limit. */
   retentionDays: number;
-  /** For how many days statistics by hour and day are kept; 0: for ever. */
+  /** How many days statistics by hour and day are kept; 0: without limit. */
   statsRetentionDays: number;
+  /** How many days events of keys are kept; 0: without limit. */
+  eventsRetentionDays: number;
   spool: SpoolOptions;
 }
 
-/** Every request becomes a row of `request_logs`; nothing of that delays or fails an answer. */
+/** Logs each request as a row of `request_logs`. Never delays or fails a response. */
 export default fp<RequestLogOptions>(
-  async (app, { exclude, retentionDays, statsRetentionDays, spool: spoolOptions, ...options }) => {
+  async (app, { exclude, spool: spoolOptions, flushIntervalMs, bufferRows, ...retention }) => {
     const spool = new Spool(spoolOptions, app.log);
-    const writer = new RequestLogWriter(app.database, spool, options, app.log);
-    const days = new DayKeeper(app.database, { retentionDays, statsRetentionDays }, app.log);
+    const writer = new RequestLogWriter(app.database, spool, { flushIntervalMs, bufferRows }, app.log);
+    const partitions = new PartitionMaintenance(app.database, retention, app.log);
     const excluded = new Set(exclude);
 
     app.decorate('requestLog', {
       get counts() {
         return writer.counts;
       },
+      get isDatabaseDown() {
+        return writer.isDatabaseDown;
+      },
       get spoolBytes() {
         return spool.bytes;
       },
+      get isSpoolWritable() {
+        return spool.isWritable;
+      },
       spoolMaxBytes: spoolOptions.maxBytes,
       get minutesSince() {
-        return days.minutesSince(new Date());
+        return partitions.minutesSince(new Date(clock.now()));
       },
       flush: () => writer.flush(),
-      nameAs,
+      overrideLogged,
       onBatch: (listener) => writer.onBatch.add(listener),
-      onRecords: (listener) => writer.onRecords.add(listener),
-      tellRecords: () => writer.tellRecords(),
+      onRecord: (listener) => writer.onRecord.add(listener),
+      emitRecords: () => writer.emitRecords(),
       observe(reply) {
-        expectAnswer(reply, settle);
+        trackReply(reply, settle);
         reply.raw.once('finish', () => settle(reply, reply.statusCode));
       },
     });
 
     app.addHook('onRequest', (_request, reply, done) => {
-      expectAnswer(reply, settle);
+      trackReply(reply, settle);
       done();
     });
     app.addHook('onResponse', (_request, reply, done) => {
@@ -85,21 +98,21 @@ export default fp<RequestLogOptions>(
       done();
     });
     app.addHook('onReady', async () => {
-      // A database that never comes rejects when the service closes.
-      app.database.ready.then(() => days.start()).catch(() => {});
+      // Rejects when the service closes before the database was ready.
+      app.database.ready.then(() => partitions.start()).catch(() => {});
       void writer.start();
     });
     app.addHook('onClose', async () => {
       await writer.close();
-      await days.stop();
+      await partitions.stop();
     });
 
     function settle(reply: FastifyReply, statusCode: number) {
       const { request } = reply;
-      const isFirst = noteAnswer(reply);
+      const isFirst = markSent(reply);
       const path = pathOf(request.url);
       if (isFirst && !excluded.has(path)) {
-        writer.push(recordOf(request, reply, path, statusCode, callingKeyId(request)));
+        writer.push(recordOf(request, reply, path, statusCode, judgementOf(request)));
       }
     }
   },

@@ -1,27 +1,32 @@
-import { randomInt } from 'node:crypto';
+import { hash, randomInt } from 'node:crypto';
 import type { QueryConfig } from 'pg';
-import { mergedHistogram } from './fold-stats.js';
 import { bucketOf } from './histogram.js';
 import { arrivalOf, type RequestRecord } from './record.js';
+import { mergedHistogram } from './roll-up-stats.js';
 
-/** So many processes add to the same statistics without waiting for each other; see fold-stats.ts for what becomes of that. */
+/** The number of shards of the statistics; roll-up-stats.ts merges them. */
 const shards = 16;
 const shard = randomInt(shards);
 
 /**
- * One statement for any number of rows, and what they add to the statistics. The time of arrival is the one in the id.
+ * One statement that inserts rows and adds them to the statistics. The time of arrival comes from the id.
  *
- * @param onConflict what becomes of a row that is there already
- * @param counted those of the batch that were not
+ * @param schema the PostgreSQL schema of the tables, quoted
+ * @param onConflict the clause for rows that exist
+ * @param counted the rows to add to the statistics
  */
-const insert = (onConflict: string, counted: string) => `
+const insert = (schema: string, onConflict: string, counted: string) => `
   WITH batch AS MATERIALIZED (
     SELECT *, arrived / 60000 AS minute
     FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::text[], $7::text[], $8::text[], $9::bigint[],
-      $10::text[], $11::int[]) AS batch (id, method, path, status, duration, ip, agent, key_id, arrived, route, bucket)
+      $10::text[], $11::int[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[])
+      AS batch (id, method, path, status, duration, ip, agent, key_id, arrived, route, bucket, owner, outcome, verified_id,
+        verified_owner, verification)
   ), stored AS (
-    INSERT INTO request_logs (id, method, path, "statusCode", duration, ip, "userAgent", "apiKeyId", "createdAt", route)
-    SELECT id, method, path, status, duration, ip, agent, key_id, timestamp 'epoch' + arrived * interval '1 millisecond', route
+    INSERT INTO ${schema}.request_logs (id, method, path, "statusCode", duration, ip, "userAgent", "apiKeyId", "createdAt", route,
+      outcome, "ownerId", "verifiedApiKeyId", verification)
+    SELECT id, method, path, status, duration, ip, agent, key_id, timestamp 'epoch' + arrived * interval '1 millisecond', route,
+      outcome, CASE WHEN verification IS NULL THEN owner ELSE verified_owner END, verified_id, verification::jsonb
     FROM batch ${onConflict}
     RETURNING id
   ), minutes AS MATERIALIZED (
@@ -33,7 +38,7 @@ const insert = (onConflict: string, counted: string) => `
     UNION ALL
     SELECT 86400, minute / 1440 * 86400, route, method, status, bucket, sum(n) FROM minutes GROUP BY 2, 3, 4, 5, 6
   ), added AS (
-    INSERT INTO request_stats AS stats (period, start, route, method, "statusCode", shard, count, histogram)
+    INSERT INTO ${schema}.request_stats AS stats (period, start, route, method, "statusCode", shard, count, histogram)
     SELECT period, timestamp 'epoch' + start * interval '1 second', route, method, status, ${shard}, sum(n),
       array_agg(n::bigint << 7 | bucket)
     FROM periods GROUP BY period, start, route, method, status ORDER BY period, start, route, method, status
@@ -43,8 +48,8 @@ const insert = (onConflict: string, counted: string) => `
   ), keys AS MATERIALIZED (
     SELECT minute, key_id, count(*) AS n, count(*) FILTER (WHERE status >= 500) AS errors
     FROM ${counted} WHERE key_id IS NOT NULL GROUP BY 1, 2
-  )
-  INSERT INTO request_stats_by_key AS stats (period, start, "apiKeyId", shard, count, errors)
+  ), added_keys AS (
+  INSERT INTO ${schema}.request_stats_by_key AS stats (period, start, "apiKeyId", shard, count, errors)
   SELECT period, timestamp 'epoch' + start * interval '1 second', key_id, ${shard}, n, errors FROM (
     SELECT 60 AS period, minute * 60 AS start, key_id, n, errors FROM keys
     UNION ALL
@@ -53,35 +58,59 @@ const insert = (onConflict: string, counted: string) => `
     SELECT 86400, minute / 1440 * 86400, key_id, sum(n), sum(errors) FROM keys GROUP BY 2, 3
   ) AS periods ORDER BY period, start, key_id
   ON CONFLICT (period, start, "apiKeyId", shard) DO UPDATE SET
-    count = stats.count + excluded.count, errors = stats.errors + excluded.errors`;
+    count = stats.count + excluded.count, errors = stats.errors + excluded.errors
+  ), checks AS MATERIALIZED (
+    SELECT minute, key_id, owner, outcome, count(*) AS n FROM (
+      SELECT minute, key_id, coalesce(owner, '') AS owner, CASE WHEN verification IS NULL THEN outcome ELSE 'VALID' END AS outcome
+      FROM ${counted} WHERE key_id IS NOT NULL AND outcome IS NOT NULL
+      UNION ALL
+      SELECT minute, verified_id, coalesce(verified_owner, ''), outcome FROM ${counted} WHERE verified_id IS NOT NULL
+    ) AS checks GROUP BY 1, 2, 3, 4
+  )
+  INSERT INTO ${schema}.key_usage AS stats (period, start, "apiKeyId", "ownerId", outcome, shard, count)
+  SELECT period, timestamp 'epoch' + start * interval '1 second', key_id, owner, outcome, ${shard}, n FROM (
+    SELECT 60 AS period, minute * 60 AS start, key_id, owner, outcome, n FROM checks
+    UNION ALL
+    SELECT 3600, minute / 60 * 3600, key_id, owner, outcome, sum(n) FROM checks GROUP BY 2, 3, 4, 5
+    UNION ALL
+    SELECT 86400, minute / 1440 * 86400, key_id, owner, outcome, sum(n) FROM checks GROUP BY 2, 3, 4, 5
+  ) AS periods ORDER BY period, start, key_id, owner, outcome
+  ON CONFLICT (period, start, "apiKeyId", "ownerId", outcome, shard) DO UPDATE SET count = stats.count + excluded.count`;
 
 /**
- * A batch that is sent again may have arrived before, without anybody hearing of it: rows that are there stay as they
- * are, and are not counted again. To be ready for that costs PostgreSQL a quarter more, so the first time it is not.
+ * A retried batch may be stored already, when its response was lost: existing rows are skipped and not counted again. That costs
+ * PostgreSQL 25 % more, so the first attempt omits the check.
  */
-const first = insert('', 'batch');
-const statements = {
-  prepared: { name: 'request-log-insert', text: first },
-  unprepared: { text: first },
-  again: { text: insert('ON CONFLICT (id) DO NOTHING', 'batch JOIN stored USING (id)') },
-};
+function statementsOf(schema: string) {
+  const first = insert(schema, '', 'batch');
+  return {
+    // The name depends on the text: behind a pooler, versions of the service share the sessions of the server.
+    prepared: { name: `request-log-insert-${hash('sha256', first).slice(0, 8)}`, text: first },
+    unprepared: { text: first },
+    skipExisting: { text: insert(schema, 'ON CONFLICT (id) DO NOTHING', 'batch JOIN stored USING (id)') },
+  };
+}
 
-/** How long the server may take, in milliseconds, before the batch is tried again on another connection. */
-const deadlineMs = 10_000;
+/** Cached by schema. */
+const statements = new Map<string, ReturnType<typeof statementsOf>>();
 
-/** What the column holds: 24 days. A stream may last longer. */
-const longestDurationMs = 2 ** 31 - 1;
+/** The largest value of the column, 24 days. A stream can last longer. */
+const maxDurationMs = 2 ** 31 - 1;
 
 /**
- * The query that stores `records`. Its arrays are written out by hand, which costs a third of what `pg` takes for it.
+ * Creates the query that stores `records`. Serializes arrays itself, at a third of the cost of `pg`.
  *
- * @param how `prepared` once a connection, for a batch that has not been sent before; `unprepared` where connections do
- *   not keep what they have prepared; `again` for one that may have been sent before
+ * @param mode `prepared`: a prepared statement, for a new batch; `unprepared`: for a new batch behind a pooler that does not keep
+ *   prepared statements; `skipExisting`: for a batch that may be stored already
+ * @param schema the PostgreSQL schema of the tables, quoted
  */
 export function insertOf(
   records: readonly RequestRecord[],
-  how: keyof typeof statements,
-): QueryConfig & { query_timeout: number } {
+  mode: keyof ReturnType<typeof statementsOf>,
+  schema = 'public',
+): QueryConfig {
+  const known = statements.get(schema) ?? statementsOf(schema);
+  statements.set(schema, known);
   const ids: string[] = [];
   const methods: string[] = [];
   const paths = new TextColumn();
@@ -93,22 +122,35 @@ export function insertOf(
   const arrivals: number[] = [];
   const routes = new TextColumn();
   const buckets: number[] = [];
-  for (const record of records) {
+  const owners = new SparseColumn();
+  const outcomes = new TextColumn();
+  const verifiedIds = new SparseColumn();
+  const verifiedOwners = new SparseColumn();
+  const verifications = new SparseColumn();
+  for (let row = 0; row < records.length; row++) {
+    const record = records[row] as RequestRecord;
     ids.push(record.id);
     methods.push(record.method);
     paths.push(record.path);
     statuses.push(record.statusCode);
-    durations.push(Math.min(Math.round(record.durationMs), longestDurationMs));
+    durations.push(Math.min(Math.round(record.durationMs), maxDurationMs));
     ips.push(record.ip);
     agents.push(record.userAgent);
     keyIds.push(record.apiKeyId);
     arrivals.push(arrivalOf(record.id));
     routes.push(record.route);
     buckets.push(bucketOf(record.durationMs));
+    const { ownerId, verification } = record;
+    if (ownerId !== null) owners.set(row, ownerId);
+    outcomes.push(verification?.outcome ?? record.outcome);
+    if (!verification) continue;
+    if (verification.apiKeyId !== null) verifiedIds.set(row, verification.apiKeyId);
+    if (verification.ownerId !== null) verifiedOwners.set(row, verification.ownerId);
+    verifications.set(row, JSON.stringify(verification.client));
   }
   const plain = [ids, methods].map(arrayLiteral);
   return {
-    ...statements[how],
+    ...known[mode],
     values: [
       ...plain,
       paths.toLiteral(),
@@ -120,25 +162,25 @@ export function insertOf(
       arrayLiteral(arrivals),
       routes.toLiteral(),
       arrayLiteral(buckets),
+      ...[owners, outcomes, verifiedIds, verifiedOwners, verifications].map((column) => column.toLiteral()),
     ],
-    query_timeout: deadlineMs,
   };
 }
 
 /**
- * Whether an error says that the connection is another one than before, as behind a pooler in transaction mode: a
- * statement that was prepared is not there, or one is that was not.
+ * Whether an error means that the server session has changed, as behind a pooler in transaction mode: a prepared statement is missing,
+ * or exists unexpectedly.
  */
-export function losesPreparedStatements(error: unknown): boolean {
+export function isPreparedStatementError(error: unknown): boolean {
   return ['26000', '42P05'].includes(String((error as { code?: unknown }).code));
 }
 
-/** An array literal of what needs no quotes: numbers, UUIDs, HTTP methods. */
+/** An array literal of values without special characters: numbers, UUIDs, HTTP methods. */
 function arrayLiteral(items: readonly (string | number)[]): string {
   return `{${items.join(',')}}`;
 }
 
-/** An array literal of any text. Neighbouring rows often have the same one, so the last is remembered. */
+/** An array literal of any text. Adjacent rows often have the same value, so the last one is cached. */
 class TextColumn {
   private readonly items: string[] = [];
   private last: string | null = null;
@@ -157,7 +199,21 @@ class TextColumn {
   }
 }
 
-/** PostgreSQL's text has no NUL, and an array literal escapes quotes and backslashes. */
+/** An array literal of texts that few rows have. It ends with the last of them: PostgreSQL's unnest adds NULL for the other rows. */
+class SparseColumn {
+  private readonly items: string[] = [];
+
+  set(row: number, text: string) {
+    while (this.items.length < row) this.items.push('NULL');
+    this.items.push(quote(text));
+  }
+
+  toLiteral() {
+    return arrayLiteral(this.items);
+  }
+}
+
+/** Removes NUL, which PostgreSQL's text cannot have, and escapes quotes and backslashes. */
 function quote(text: string): string {
   return `"${text.replace(/\0/g, '').replace(/["\\]/g, '\\$&')}"`;
 }

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify';
 
-/** Those who want to be told of something; one that fails harms nobody else. */
+/** Callbacks of an event. An error in one is logged, and the others are called. */
 export class Listeners<Args extends unknown[]> {
   private readonly all: ((...args: Args) => void)[] = [];
   private readonly log: FastifyBaseLogger;
@@ -13,12 +13,12 @@ export class Listeners<Args extends unknown[]> {
     this.all.push(listener);
   }
 
-  tell(...args: Args): void {
+  emit(...args: Args): void {
     for (const listener of this.all) {
       try {
         listener(...args);
       } catch (error) {
-        this.log.error({ err: error }, 'request log: what follows from a batch failed');
+        this.log.error({ err: error }, 'request log: a listener failed');
       }
     }
   }

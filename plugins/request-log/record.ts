@@ -1,22 +1,48 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Judgement } from '../api-keys/judgement.js';
 
-/** One answered request, before it is a row. */
+/** One logged request. */
 export interface RequestRecord {
-  /** UUIDv7; its time is the request's arrival. */
+  /** A UUIDv7 with the time of arrival. */
   id: string;
   method: string;
   path: string;
   /** The template of the path, such as `/v1/api-keys/:id`; empty where no route matched. */
   route: string;
   statusCode: number;
-  /** With fractions, of which the row keeps none. */
+  /** Not rounded; the row has whole milliseconds. */
   durationMs: number;
   ip: string;
   userAgent: string | null;
+  /** The key of the request, if it exists. */
   apiKeyId: string | null;
+  /** The owner of that key. */
+  ownerId: string | null;
+  /** The result of the check of that key. */
+  outcome: string | null;
+  /** The key that the request verified. */
+  verification: RecordedVerification | null;
 }
 
-/** The status of a request whose client went away before the answer (nginx's number; HTTP has none). */
+/** The check of a key that is not the request's own. */
+export interface RecordedVerification {
+  /** Null when there is no such key. */
+  apiKeyId: string | null;
+  ownerId: string | null;
+  outcome: string;
+  /** What the caller knows of its client, stored as JSON. */
+  client: VerifiedClient;
+}
+
+/** The request that a verified key came with, as the caller of the verification describes it. */
+export interface VerifiedClient {
+  ip?: string | undefined;
+  method?: string | undefined;
+  path?: string | undefined;
+  tags?: string[] | undefined;
+}
+
+/** The status of a request whose client disconnected before the response, as in nginx. */
 export const clientClosedRequest = 499;
 
 /** The path of a request, without its query string. */
@@ -25,61 +51,78 @@ export function pathOf(url: string): string {
   return query === -1 ? url : url.slice(0, query);
 }
 
-/** How much of a text is kept. An index entry holds 2,700 bytes, and a character of a URL becomes two at the most. */
-const longestText = 1_024;
+/** The longest text that is logged, in characters. An index entry has up to 2,700 bytes. */
+const maxTextLength = 1_024;
 
-/** What a request is logged as, where that is not what it is. */
-export interface LoggedAs {
+/** Values to log in place of the request's own. */
+export interface LoggedFields {
   method?: string;
-  /** Path, and perhaps query string. */
+  /** Path, optionally with a query string. */
   url?: string;
+  /** One of a few values: each route has separate statistics. */
+  route?: string;
+  verification?: RecordedVerification;
 }
 
-const loggedAs = Symbol('logged as');
-type NamedRequest = FastifyRequest & { [loggedAs]?: LoggedAs };
+const loggedFields = Symbol('logged fields');
+type OverriddenRequest = FastifyRequest & { [loggedFields]?: LoggedFields };
 
-export function nameAs(request: FastifyRequest, name: LoggedAs): void {
-  (request as NamedRequest)[loggedAs] = name;
+export function overrideLogged(request: FastifyRequest, overrides: LoggedFields): void {
+  const overridden = request as OverriddenRequest;
+  overridden[loggedFields] = { ...overridden[loggedFields], ...overrides };
 }
 
-/** Takes what a row needs from a request that has ended, and no more than a row may hold. */
+/** Creates the record of a request, with texts cut to the longest that is logged. */
 export function recordOf(
   request: FastifyRequest,
   reply: FastifyReply,
   path: string,
   statusCode: number,
-  apiKeyId: string | null,
+  judgement: Judgement | undefined,
 ): RequestRecord {
-  const name = (request as NamedRequest)[loggedAs];
-  const url = name?.url ?? request.url;
-  const shown = name?.url === undefined ? path : pathOf(url);
+  const overrides = (request as OverriddenRequest)[loggedFields];
+  const url = overrides?.url ?? request.url;
+  const loggedPath = overrides?.url === undefined ? path : pathOf(url);
   const { 'x-forwarded-for': forwardedFor = '' } = request.headers;
   const { ip = '' } = request;
   return {
     id: request.id,
-    method: name?.method ?? request.method,
-    path: url.length > longestText ? cut(shown) : shown,
-    route: request.routeOptions.url ?? '',
+    method: overrides?.method ?? request.method,
+    path: url.length > maxTextLength ? cut(loggedPath) : loggedPath,
+    route: overrides?.route ?? request.routeOptions.url ?? '',
     statusCode,
     durationMs: reply.elapsedTime,
-    // Perhaps a part of that field.
-    ip: Math.max(forwardedFor.length, ip.length) > longestText ? cut(ip) : ip,
+    // `request.ip` can be a substring of that header.
+    ip: Math.max(forwardedFor.length, ip.length) > maxTextLength ? cut(ip) : ip,
     userAgent: bounded(request.headers['user-agent'] ?? null),
-    apiKeyId,
+    apiKeyId: judgement?.key.id ?? null,
+    ownerId: judgement?.key.ownerId ?? null,
+    outcome: judgement?.outcome ?? null,
+    verification: overrides?.verification ?? null,
+  };
+}
+
+/** The columns of a record that are about the key that was checked: the verified one, or that of the request. */
+export function checkedKeyOf({ ownerId, outcome, verification }: RequestRecord) {
+  return {
+    outcome: verification?.outcome ?? outcome,
+    ownerId: verification ? verification.ownerId : ownerId,
+    verifiedApiKeyId: verification?.apiKeyId ?? null,
+    verification: verification?.client ?? null,
   };
 }
 
 function bounded(text: string | null): string | null {
-  return text !== null && text.length > longestText ? cut(text) : text;
+  return text !== null && text.length > maxTextLength ? cut(text) : text;
 }
 
-/** Copied, because a part of a string keeps the whole in memory for as long as it waits. */
+/** Copies the text: a substring would keep the whole string in memory while the record is buffered. */
 function cut(text: string): string {
-  return Buffer.from(text.slice(0, longestText), 'utf16le').toString('utf16le');
+  return Buffer.from(text.slice(0, maxTextLength), 'utf16le').toString('utf16le');
 }
 
 /**
- * When the request of this id arrived: the first 48 bits of a UUIDv7.
+ * The time of arrival in an id: the first 48 bits of a UUIDv7.
  *
  * @returns milliseconds since 1970
  */
@@ -87,7 +130,7 @@ export function arrivalOf(id: string): number {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 }
 
-/** The lowest id that a request arriving at `time` could have. */
+/** The lowest id of a request that arrived at `time`. */
 export function firstIdAt(time: Date): string {
   const milliseconds = time.getTime().toString(16).padStart(12, '0');
   return `${milliseconds.slice(0, 8)}-${milliseconds.slice(8)}-7000-8000-000000000000`;

@@ -1,38 +1,38 @@
 export interface StatsRange {
   from: Date;
-  /** Does not count itself. */
+  /** Exclusive. */
   to: Date;
-  /** Seconds, in whole minutes; if not given, what people would read off an axis. */
+  /** Seconds, in whole minutes; undefined: a value that suits the axis of a chart. */
   interval?: number | undefined;
-  /** From when on there are statistics by the minute; those by hour and day go further back. */
+  /** The start of the statistics by minute; those by hour and day start earlier. */
   minutesSince: Date;
 }
 
-const minute = 60;
-export const hour = 3_600;
-const day = 86_400;
-/** What statistics there are by, and up to what length of time they answer quickly by themselves. */
+const minuteSeconds = 60;
+export const hourSeconds = 3_600;
+const daySeconds = 86_400;
+/** The periods of the statistics, and the longest range for which each is used. */
 const periods = [
-  { period: minute, enough: 6 * hour },
-  { period: hour, enough: 14 * day },
-  { period: day, enough: Number.POSITIVE_INFINITY },
+  { period: minuteSeconds, maxRangeSeconds: 6 * hourSeconds },
+  { period: hourSeconds, maxRangeSeconds: 14 * daySeconds },
+  { period: daySeconds, maxRangeSeconds: Number.POSITIVE_INFINITY },
 ];
-/** What people read off an axis. */
+/** Intervals that suit the axis of a chart. */
 const intervals = [
-  ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * minute),
-  ...[1, 2, 3, 6, 12].map((hours) => hours * hour),
-  ...[1, 7, 28].map((days) => days * day),
+  ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * minuteSeconds),
+  ...[1, 2, 3, 6, 12].map((hours) => hours * hourSeconds),
+  ...[1, 7, 28].map((days) => days * daySeconds),
 ];
-const intervalsWanted = 100;
+const targetIntervals = 100;
 
 /**
- * The range in whole intervals, and which of the statistics tell of it.
+ * Rounds a range to whole intervals, and chooses the period of the statistics to read.
  *
- * @returns with it the parameters of a query: the period in seconds, the beginning and the end as text
+ * @returns the range, and the parameters of the query: the period in seconds, the start and the end as text
  */
 export function wholeIntervals(range: StatsRange) {
   const interval = range.interval ?? intervalFor(range);
-  const period = [day, hour].find((period) => interval % period === 0) ?? minute;
+  const period = [daySeconds, hourSeconds].find((period) => interval % period === 0) ?? minuteSeconds;
   const from = new Date(Math.floor(range.from.getTime() / 1000 / interval) * interval * 1000);
   const to = new Date(Math.ceil(range.to.getTime() / 1000 / interval) * interval * 1000);
   return { from, to, interval, parameters: [period, withoutZone(from), withoutZone(to)] };
@@ -40,13 +40,14 @@ export function wholeIntervals(range: StatsRange) {
 
 function intervalFor({ from, to, minutesSince }: StatsRange): number {
   const seconds = (to.getTime() - from.getTime()) / 1000;
-  const finest = from < minutesSince ? hour : minute;
-  const period = periods.find(({ period, enough }) => period >= finest && seconds <= enough)?.period ?? day;
+  const finest = from < minutesSince ? hourSeconds : minuteSeconds;
+  const found = periods.find(({ period, maxRangeSeconds }) => period >= finest && seconds <= maxRangeSeconds);
+  const period = found?.period ?? daySeconds;
   const fitting = intervals.filter((interval) => interval % period === 0);
-  return fitting.find((interval) => seconds / interval <= intervalsWanted) ?? (fitting.at(-1) as number);
+  return fitting.find((interval) => seconds / interval <= targetIntervals) ?? (fitting.at(-1) as number);
 }
 
-/** The columns are in UTC without saying so, where `pg` would write local time. */
+/** The columns store UTC without a time zone. `pg` would send a Date in local time. */
 function withoutZone(time: Date): string {
   return time.toISOString().slice(0, -1);
 }

@@ -1,8 +1,8 @@
-import type pg from 'pg';
+import type { DatabaseHandle } from '../database/index.js';
 import { type Histogram, quantileOf } from './histogram.js';
 import { type StatsRange, wholeIntervals } from './stats-range.js';
 
-export interface StatsQuestion extends StatsRange {
+export interface StatsQuery extends StatsRange {
   route?: string | undefined;
   method?: string | undefined;
   statusCode?: number | undefined;
@@ -10,9 +10,9 @@ export interface StatsQuestion extends StatsRange {
 
 export interface Figures {
   count: number;
-  /** Answers from 500 on. */
+  /** Responses with a status of 500 or more. */
   errors: number;
-  /** Milliseconds; null where there were no requests. */
+  /** Milliseconds; null without requests. */
   p50: number | null;
   p95: number | null;
   p99: number | null;
@@ -20,56 +20,60 @@ export interface Figures {
 
 const busiestKeys = 100;
 
-/** They last as long as their clients like. */
+/** Streams, whose duration depends on the client. */
 const openEnded = '/v1/request-logs/export,/v1/request-logs/stream';
 
 /**
- * Each bin of each histogram once, added up by interval and by route. What is open-ended says nothing of
- * how long others take, unless it is what is asked about.
+ * Sums each bin of the histograms by interval and by route. Streams are left out of durations, unless the query is about them.
  */
-const binsOf = `
+const binsOf = (schema: string) => `
   SELECT $4::int * floor(extract(epoch FROM start) / $4::int) AS at, method, route, bin & 127 AS bucket,
     sum(bin >> 7)::float8 AS count,
     sum(bin >> 7) FILTER (WHERE $5::text IS NOT NULL OR route <> ALL ('{${openEnded}}'))::float8 AS timed,
     sum(bin >> 7) FILTER (WHERE "statusCode" >= 500)::float8 AS errors
-  FROM request_stats, unnest(histogram) AS bin
+  FROM ${schema}.request_stats, unnest(histogram) AS bin
   WHERE period = $1 AND start >= $2 AND start < $3
     AND ($5::text IS NULL OR route = $5) AND ($6::text IS NULL OR method = $6) AND ($7::int IS NULL OR "statusCode" = $7)
   GROUP BY GROUPING SETS ((1, 4), (method, route, 4))`;
 
-const statusesOf = `
-  SELECT "statusCode", sum(count)::float8 AS count FROM request_stats
+const statusesOf = (schema: string) => `
+  SELECT "statusCode", sum(count)::float8 AS count FROM ${schema}.request_stats
   WHERE period = $1 AND start >= $2 AND start < $3
     AND ($4::text IS NULL OR route = $4) AND ($5::text IS NULL OR method = $5) AND ($6::int IS NULL OR "statusCode" = $6)
   GROUP BY 1 ORDER BY 1`;
 
-const keysOf = `
-  SELECT "apiKeyId", sum(count)::float8 AS count, sum(errors)::float8 AS errors FROM request_stats_by_key
+const keysOf = (schema: string) => `
+  SELECT "apiKeyId", sum(count)::float8 AS count, sum(errors)::float8 AS errors FROM ${schema}.request_stats_by_key
   WHERE period = $1 AND start >= $2 AND start < $3
   GROUP BY 1 ORDER BY count DESC, 1 LIMIT ${busiestKeys}`;
 
 interface Bin {
-  /** Seconds since 1970; null in a bin that is by route. */
+  /** Seconds since 1970; null in a bin by route. */
   at: number | null;
   method: string | null;
   route: string | null;
   bucket: string;
   count: number;
-  /** Those of them that tell how long requests take; null for none. */
+  /** The bins with durations; null without any. */
   timed: number | null;
   errors: number | null;
 }
 
-/** Answers from the statistics; how many rows there are does not matter. */
-export async function statsOf(pool: pg.Pool, question: StatsQuestion) {
-  const { route, method, statusCode } = question;
-  const { from, to, interval, parameters: range } = wholeIntervals(question);
+/** Reads the statistics. The time does not depend on the number of logged requests. */
+export async function statsOf(
+  { pool, quotedSchema }: Pick<DatabaseHandle, 'pool' | 'quotedSchema'>,
+  query: StatsQuery,
+) {
+  const { route, method, statusCode } = query;
+  const { from, to, interval, parameters: range } = wholeIntervals(query);
   const filter = [route, method, statusCode].map((value) => value ?? null);
   const isFiltered = filter.some((value) => value !== null);
   const [bins, statuses, keys] = await Promise.all([
-    pool.query<Bin>(binsOf, [...range, interval, ...filter]),
-    pool.query<{ statusCode: number; count: number }>(statusesOf, [...range, ...filter]),
-    isFiltered ? undefined : pool.query<{ apiKeyId: string; count: number; errors: number }>(keysOf, range),
+    pool.query<Bin>(binsOf(quotedSchema), [...range, interval, ...filter]),
+    pool.query<{ statusCode: number; count: number }>(statusesOf(quotedSchema), [...range, ...filter]),
+    isFiltered
+      ? undefined
+      : pool.query<{ apiKeyId: string; count: number; errors: number }>(keysOf(quotedSchema), range),
   ]);
 
   const byTime = bins.rows.filter(({ at }) => at !== null);
@@ -104,7 +108,7 @@ function groupsOf<Key>(bins: Bin[], keyOf: (bin: Bin) => Key): Map<Key, Bin[]> {
 const countOf = ({ count }: Bin) => count;
 const timedOf = ({ timed }: Bin) => timed ?? 0;
 
-/** @param weightOf how much each bin says of how long requests take */
+/** @param weightOf how many durations each bin has */
 function figuresOf(bins: Bin[], weightOf: (bin: Bin) => number): Figures {
   const histogram = new Map<number, number>();
   for (const bin of bins) {
@@ -121,7 +125,7 @@ function figuresOf(bins: Bin[], weightOf: (bin: Bin) => number): Figures {
   };
 }
 
-/** Three digits say all that there is to say to within 20 %. */
+/** Rounds to three digits, which is more precise than the buckets. */
 function rounded(histogram: Histogram, share: number): number | null {
   const quantile = quantileOf(histogram, share);
   return quantile === null ? null : Number(quantile.toPrecision(3));

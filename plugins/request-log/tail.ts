@@ -1,32 +1,32 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RequestRecord } from './record.js';
 
-/** What has come since the last time: records, and how many more there were that found no room. */
-export interface News {
+/** Records since the last call, and how many more did not fit into the queue. */
+export interface TailChunk {
   records: RequestRecord[];
   missed: number;
 }
 
-/** The records of this process as they come, for one who may be slower than they are. */
+/** A bounded queue of the records of this process, for a reader that can be slower. */
 export class Tail {
-  private readonly accepts: (record: RequestRecord) => boolean;
+  private readonly shouldQueue: (record: RequestRecord) => boolean;
   private readonly maxRecords: number;
   private waiting: RequestRecord[] = [];
   private missed = 0;
   private wake = () => {};
 
   /**
-   * @param accepts which records it is about
-   * @param maxRecords how many wait at the most; more are counted only
+   * @param shouldQueue whether to queue a record
+   * @param maxRecords the size of the queue; further records are only counted
    */
-  constructor(accepts: (record: RequestRecord) => boolean, maxRecords: number) {
-    this.accepts = accepts;
+  constructor(shouldQueue: (record: RequestRecord) => boolean, maxRecords: number) {
+    this.shouldQueue = shouldQueue;
     this.maxRecords = maxRecords;
   }
 
   push(records: readonly RequestRecord[]): void {
     for (const record of records) {
-      if (!this.accepts(record)) continue;
+      if (!this.shouldQueue(record)) continue;
       if (this.waiting.length < this.maxRecords) this.waiting.push(record);
       else this.missed++;
     }
@@ -34,22 +34,22 @@ export class Tail {
   }
 
   /**
-   * Waits for news, but not for ever.
+   * Waits for records.
    *
-   * @param patienceMs after which there may be none
+   * @param timeoutMs how long to wait; then the chunk is empty
    */
-  async next(patienceMs: number): Promise<News> {
+  async next(timeoutMs: number): Promise<TailChunk> {
     if (this.waiting.length === 0) {
-      const patience = new AbortController();
+      const timeout = new AbortController();
       const woken = new Promise<void>((resolve) => {
         this.wake = resolve;
       });
-      await Promise.race([woken, sleep(patienceMs, undefined, { ref: false, signal: patience.signal })]);
-      patience.abort();
+      await Promise.race([woken, sleep(timeoutMs, undefined, { ref: false, signal: timeout.signal })]);
+      timeout.abort();
     }
-    const news = { records: this.waiting, missed: this.missed };
+    const chunk = { records: this.waiting, missed: this.missed };
     this.waiting = [];
     this.missed = 0;
-    return news;
+    return chunk;
   }
 }

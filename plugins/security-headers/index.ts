@@ -5,24 +5,41 @@ import { PreparedHeaders, PreparedResponse } from './prepared-response.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Gives an answer the headers that every answer has. For those that are sent before any hook runs. */
+    /** Adds the security headers to a response that is sent before any hook runs. */
     addSecurityHeaders(reply: FastifyReply): void;
+    /**
+     * Keeps a response out of caches: `Cache-Control: no-store`, unless the route sets it, and `Vary` by the headers that can have a
+     * key.
+     */
+    forbidCaching(reply: FastifyReply): void;
   }
 }
 
 /**
- * Helmet's headers on every answer; a route may override one with `reply.header`. Helmet puts the same twelve together
- * anew for each request, which costs as much as all of Fastify, so they are taken from it once, at start. Where the
- * server makes its answers as `PreparedResponse`, they are not even set one by one.
+ * Helmet's headers on every response. A route overrides one with `reply.header`.
+ *
+ * Helmet computes the same headers for each request, which costs as much as Fastify itself. They are computed once, at the start, and
+ * `PreparedResponse` writes them as text.
  */
 export default fp<FastifyHelmetOptions>(
   async (app, options) => {
-    const prepared = new PreparedHeaders(await headersOf(options));
+    const headers = await headersOf(options);
+    const prepared = new PreparedHeaders(headers);
+    const uncached = new PreparedHeaders({ ...headers, 'cache-control': 'no-store' });
 
     app.decorate('addSecurityHeaders', addSecurityHeaders);
     app.addHook('onRequest', (_request, reply, done) => {
       addSecurityHeaders(reply);
       done();
+    });
+
+    app.decorate('forbidCaching', (reply) => {
+      if (reply.raw instanceof PreparedResponse) {
+        reply.raw.prepared = uncached;
+        reply.raw.addLines(varyLine);
+      } else {
+        reply.header('cache-control', 'no-store').header('vary', varyByKey);
+      }
     });
 
     function addSecurityHeaders(reply: FastifyReply) {
@@ -32,6 +49,10 @@ export default fp<FastifyHelmetOptions>(
   },
   { name: 'security-headers' },
 );
+
+/** A separate line: clients combine it with a `Vary` that the route or CORS sets. */
+const varyByKey = 'authorization, x-api-key';
+const varyLine = `vary: ${varyByKey}\r\n`;
 
 async function headersOf(options: FastifyHelmetOptions): Promise<Record<string, string>> {
   const probe = Fastify();

@@ -4,29 +4,34 @@ type Headers = Readonly<Record<string, string>>;
 
 type StoreHeader = (this: ServerResponse, statusLine: string, headers?: Record<string, unknown>) => void;
 
-// In every Node.js since the first, but not in its types. Called once an answer, with the headers that the route has set.
+// A private method of all Node.js versions. Called once for each response, with the headers that the route has set.
 const { _storeHeader: storeHeader } = ServerResponse.prototype as unknown as { _storeHeader: StoreHeader };
 
 /**
- * An answer that can be given headers as text, written out once and for all. Node.js checks and writes each header of
- * each answer anew, which for Helmet's twelve costs a third of all that an empty Fastify route does.
+ * A response that accepts headers as prepared text. Node.js validates and writes each header of each response, which for Helmet's
+ * twelve headers costs a third of an empty Fastify route.
  */
 export class PreparedResponse<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
   prepared: PreparedHeaders | undefined;
   private lines = '';
+  private requestIdLine = '';
 
-  /** Adds header fields, each with its line's end, that nobody else sets and that need no checking. */
+  /** Adds header lines, each with its line ending. They must be valid, and set by nothing else. */
   addLines(lines: string) {
     this.lines += lines;
   }
 
+  setRequestId(id: string) {
+    this.requestIdLine = `x-request-id: ${id}\r\n`;
+  }
+
   _storeHeader(statusLine: string, headers?: Record<string, unknown>) {
-    const prepared = this.prepared ? this.prepared.linesBeside(headers) : '';
-    storeHeader.call(this, statusLine + prepared + this.lines, headers);
+    const prepared = this.prepared ? this.prepared.linesExcept(headers) : '';
+    storeHeader.call(this, statusLine + prepared + this.requestIdLine + this.lines, headers);
   }
 }
 
-/** Headers and the text that they are in an answer. */
+/** Headers, and their text in a response. */
 export class PreparedHeaders {
   readonly headers: Headers;
   private readonly names: Set<string>;
@@ -38,11 +43,12 @@ export class PreparedHeaders {
     this.lines = linesOf(Object.entries(headers));
   }
 
-  /** The lines, without those that the route has said otherwise. */
-  linesBeside(given: Record<string, unknown> | undefined): string {
-    // A route sets three or four: looking those up among ours costs a tenth of looking ours up among those.
-    for (const name in given) {
-      if (this.names.has(name)) return linesOf(Object.entries(this.headers).filter(([ours]) => !(ours in given)));
+  /** The lines, without those that the route has overridden. */
+  linesExcept(routeHeaders: Record<string, unknown> | undefined): string {
+    // A route sets three or four headers: looking them up here costs a tenth of the reverse.
+    for (const name in routeHeaders) {
+      if (this.names.has(name))
+        return linesOf(Object.entries(this.headers).filter(([header]) => !(header in routeHeaders)));
     }
     return this.lines;
   }

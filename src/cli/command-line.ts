@@ -1,13 +1,13 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 
-/** What was asked for cannot be done; the message says why, and what to do instead. */
+/** A command cannot be executed. The message says why, and what to do. */
 export class CommandError extends Error {
   override name = 'CommandError';
 }
 
 /**
- * @param command whose help lists the options
- * @throws CommandError for an option that there is not, or one without its value
+ * @param command the command whose help lists the options
+ * @throws CommandError for an unknown option, or one without its value
  */
 export function parseCommandLine<T extends ParseArgsConfig>(command: string, config: T) {
   try {

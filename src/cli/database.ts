@@ -1,40 +1,64 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import { openDatabase } from '../../plugins/database/open.js';
+import { DeadlineError, withDeadline } from '../../plugins/database/deadline.js';
+import { type Database, openDatabase } from '../../plugins/database/open.js';
+import { reasonOf } from '../../plugins/database/outage-log.js';
 import { DirectoryLockedError } from '../../plugins/directory-lock.js';
 import { PrismaClient } from '../../plugins/prisma/generated/client.js';
+import { commandNames } from '../command-names.js';
 import type { Config } from '../config/index.js';
+import { readPort } from '../port-file.js';
 import { CommandError } from './command-line.js';
 
+/** How long a command waits for the database, in milliseconds. */
+const startDeadlineMs = 5_000;
+
 /**
- * Opens the database for one command, and closes it after.
+ * Opens the database for one command, and closes it afterwards. Requires a migrated database.
  *
- * @param migrates whether the command is to find the database as this version has it; who only reads may be on a standby
- * @param path of the running service's API that does the same, for when the embedded database is open there
- * @throws CommandError when it is
+ * @param path the API route that does the same, for the message when a running service uses the embedded database
+ * @throws CommandError when the database does not answer, or a running service uses the embedded database
  */
 export async function withDatabase(
   config: Config,
-  { migrates, path }: { migrates: boolean; path: string },
-  work: (prisma: PrismaClient) => Promise<void>,
+  { path }: { path: string },
+  work: (prisma: PrismaClient, database: Database) => Promise<void>,
 ) {
   const database = openDatabase(config.database);
   try {
-    await database.start((error) =>
-      process.stderr.write(
-        `waiting for the database: ${error.message}. DATABASE_URL says where it is; Ctrl-C gives up\n`,
-      ),
-    );
-    if (migrates) await database.migrate(config.version);
-    await work(new PrismaClient({ adapter: new PrismaPg(database.pool, { schema: database.schema }) }));
+    await startWithin(database);
+    await database.assertMigrated(commandNames.migrate);
+    await work(new PrismaClient({ adapter: new PrismaPg(database.pool, { schema: database.schema }) }), database);
   } catch (error) {
-    if ((error as Error).cause instanceof DirectoryLockedError) throw new CommandError(askTheServer(config, path));
+    if ((error as Error).cause instanceof DirectoryLockedError) throw new CommandError(useApiInstead(config, path));
     throw error;
   } finally {
     await database.close();
   }
 }
 
-/** The embedded database belongs to one process, and that one has an API for all that is done here. */
-function askTheServer({ database, port }: Config, path: string) {
-  return `a running service has the embedded database in ${database.dataDir} open: ask it, as in "curl -H 'Authorization: Bearer ADMIN_KEY' 'http://127.0.0.1:${port}${path}'" (all it can do: /documentation), or stop it first`;
+/**
+ * Waits for the database for a short time, because a person waits for the command.
+ *
+ * @throws CommandError with the last reason when it does not answer
+ */
+export async function startWithin(database: Database): Promise<void> {
+  let reason = 'no answer';
+  try {
+    const started = database.start((error) => {
+      reason = reasonOf(error);
+      process.stderr.write(`waiting for the database: ${reason}\n`);
+    });
+    started.catch(() => {});
+    // The first start of the embedded database takes longer.
+    await (database.isEmbedded ? started : withDeadline(started, startDeadlineMs));
+  } catch (error) {
+    if (!(error instanceof DeadlineError)) throw error;
+    throw new CommandError(`DATABASE_URL: the database does not answer: ${reason}; start it, or correct the URL`);
+  }
+}
+
+/** Only one process can use the embedded database. The service has an API for all commands. */
+function useApiInstead({ database: { dataDir }, port }: Config, path: string) {
+  const url = `http://127.0.0.1:${readPort(dataDir) ?? port}`;
+  return `a running service uses the embedded database in ${dataDir}: use its API, as in "curl -H 'Authorization: Bearer ADMIN_KEY' '${url}${path}'" (documentation: ${url}/documentation), or stop it first`;
 }

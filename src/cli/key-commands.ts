@@ -1,104 +1,162 @@
+import { type ApiKeyRecord, graceSeconds, maxRateLimitPerMinute } from '../../plugins/api-keys/key-fields.js';
+import { generateKey } from '../../plugins/api-keys/key-format.js';
+import type { ApiKeyStore } from '../../plugins/api-keys/store.js';
+import type { Database } from '../../plugins/database/open.js';
+import { usageOf } from '../../plugins/request-log/usage.js';
+import { commandNames } from '../command-names.js';
+import { CommandError } from './command-line.js';
+import { exportKeys } from './key-export.js';
+import { importKeys } from './key-import.js';
 import {
-  type ApiKeyRecord,
-  type ApiKeyStore,
-  graceSeconds,
-  highestRateLimit,
-  namePattern,
-  scopePattern,
-} from '../../plugins/api-keys/store.js';
-import { CommandError, parseCommandLine } from './command-line.js';
-import { listOf, tableOfEvents, tableOfKeys } from './tables.js';
+  allowedIpsOf,
+  expiryHint,
+  expiryOf,
+  filterOf,
+  idOf,
+  integerOf,
+  metadataOf,
+  nameOf,
+  type Options,
+  oneOf,
+  ownerOf,
+  parse,
+  prefixOf,
+  scopesOf,
+  timeOf,
+} from './key-options.js';
+import { listOf, tableOfEvents, tableOfKeys, tableOfUsage } from './tables.js';
 
-const usage = `Usage: npm run keys -- COMMAND
+const help = `Usage: ${commandNames.keys} COMMAND
 
   create --name NAME [--scope SCOPE]... [--expires-at TIME] [--rate-limit REQUESTS_A_MINUTE]
-                         make a key and print it, this once
-  list                   all keys, newest first
-  show ID                one key and what happened to it
+         [--owner OWNER] [--metadata JSON] [--prefix PREFIX] [--allowed-ip ADDRESS|NETWORK]...
+                         create a key and print it; it cannot be shown again
+  list [--owner OWNER] [--q TEXT] [--scope SCOPE] [--active true|false] [--expires-after TIME]
+       [--expires-before TIME] [--last-used-before TIME]
+                         all keys that match, newest first; TEXT is a part of the name or the start
+  show ID                one key and its events
+  usage ID | --owner OWNER [--from TIME] [--to TIME]
+                         checks of a key or of the keys of an owner by day, of the last 30 days by default
+  events [--action ACTION] [--actor ACTOR] [--owner OWNER] [--from TIME] [--to TIME]
+                         the newest 500 events of all keys that match
   rotate ID [--grace SECONDS]
-                         make a key that takes its place; the old one ends after a day, or SECONDS
-  disable ID, enable ID  stop a key for a while
+                         create a key that replaces it; the old one expires after a day, or SECONDS
+  update ID [--name NAME] [--scope SCOPE]... [--expires-at TIME|never] [--rate-limit REQUESTS_A_MINUTE|default]
+         [--owner OWNER|none] [--metadata JSON|none] [--allowed-ip ADDRESS|NETWORK|all]...
+                         change the given fields; scopes and addresses replace the current ones
+  disable ID, enable ID  suspend a key, and resume it
   revoke ID              delete a key
+  import FILE            store keys that were issued elsewhere: a JSON object on each line, with sha256 or key, and name
+  export [--output FILE] write all keys in the format of import, with digests in place of the keys
+  generate               print a new key without storing it, for BOOTSTRAP_ADMIN_KEY
 
-Works on the database at DATABASE_URL; without one on the embedded database, while no server has it open.
+Uses the database at DATABASE_URL; without it, the embedded database: stop the service first.
 
-  --force  also when no active admin key is left
+  --force  even if no admin key would be left, or the last one would expire earlier; overwrites the file of an export
   --json   print JSON
 
-Example: npm run keys -- create --name ci --scope admin
+Example: ${commandNames.keys} create --name ci --scope admin
 `;
 
-const commands = { create, list, show, rotate, disable, enable, revoke };
-const takeNoId = new Set(['create', 'list']);
+const commands = {
+  create,
+  list,
+  show,
+  usage,
+  events,
+  update,
+  rotate,
+  disable,
+  enable,
+  revoke,
+  import: importFile,
+  export: exportFile,
+};
+const commandsWithoutId = new Set(['create', 'list', 'events', 'export', 'generate']);
 
 const actor = { actor: 'cli' } as const;
-const mostEventsShown = 20;
+const maxEventsShown = 20;
+const dayMs = 86_400_000;
 
 /**
- * Finds out what is to be done, before any database is asked.
+ * Parses a `keys` command. Executes commands that need no database: help and `generate`.
  *
- * @returns undefined for help, which is printed
- * @throws CommandError when `args` make no sense
+ * @param prefix the prefix of new keys
+ * @returns undefined when the command was executed
+ * @throws CommandError when `args` are invalid
  */
-export function readCommand(args: string[]): Work | undefined {
+export function parseKeysCommand(args: string[], prefix = 'mez'): Work | undefined {
   const { values, positionals } = parse(args);
   const [name = 'help', id, ...more] = positionals;
   if (values.help || name === 'help') {
-    process.stdout.write(usage);
+    process.stdout.write(help);
+    return undefined;
+  }
+  const surplus = commandsWithoutId.has(name) ? id : more[0];
+  // An error, because a user who names two keys to revoke expects both to be revoked.
+  if (surplus !== undefined)
+    throw new CommandError(`unexpected argument "${surplus}": "keys --help" shows the arguments of ${name}`);
+  if (name === 'generate') {
+    process.stdout.write(`${generateKey(prefix)}\n`);
     return undefined;
   }
   if (!Object.hasOwn(commands, name)) throw new CommandError(`unknown command "keys ${name}": try "keys --help"`);
-  const surplus = takeNoId.has(name) ? id : more[0];
-  // Not passed over in silence: whoever names two keys to revoke believes that both are.
-  if (surplus !== undefined)
-    throw new CommandError(`"${surplus}" is one too many: "keys --help" shows what ${name} takes`);
   return commands[name as keyof typeof commands]({ ...values, id });
 }
 
-/** What a command does with the keys, once its options have been found to make sense. */
-export type Work = (store: ApiKeyStore) => Promise<void>;
-
-type Options = ReturnType<typeof parse>['values'] & { id: string | undefined };
-
-function parse(args: string[]) {
-  return parseCommandLine('keys', {
-    args,
-    allowPositionals: true,
-    options: {
-      name: { type: 'string' },
-      scope: { type: 'string', multiple: true, default: [] },
-      'expires-at': { type: 'string' },
-      'rate-limit': { type: 'string' },
-      grace: { type: 'string' },
-      force: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
-}
+/** A parsed command, to execute with a store. */
+export type Work = (store: ApiKeyStore, database: Pick<Database, 'pool' | 'quotedSchema'>) => Promise<void>;
 
 function create(options: Options): Work {
-  const { name, scope: scopes } = options;
-  if (!name?.trim() || !new RegExp(namePattern, 'u').test(name))
-    throw new CommandError('keys create needs --name NAME, of 1 to 100 characters');
-  const wrong = scopes.find((scope) => !new RegExp(scopePattern).test(scope));
-  if (wrong !== undefined) throw new CommandError(`--scope takes letters a to z, digits and : _ . -; not "${wrong}"`);
-  const expiresAt = options['expires-at'] === undefined ? null : new Date(options['expires-at']);
-  if (expiresAt && !(expiresAt.getTime() > Date.now())) {
-    throw new CommandError('--expires-at takes a time in the future, such as 2030-01-31T00:00:00Z');
-  }
-  const rateLimitPerMinute = integerOf(options, 'rate-limit', 1, highestRateLimit) ?? null;
+  const name = nameOf(options);
+  if (name === undefined) throw new CommandError('keys create requires --name NAME, of 1 to 100 characters');
+  const scopes = scopesOf(options) ?? [];
+  const expiresAt = expiryOf(options) ?? null;
+  if (expiresAt && expiresAt.getTime() <= Date.now()) throw new CommandError(`--expires-at ${expiryHint}`);
+  const rateLimitPerMinute = integerOf(options, 'rate-limit', 1, maxRateLimitPerMinute) ?? null;
+  const fields = {
+    ownerId: ownerOf(options),
+    metadata: metadataOf(options),
+    prefix: prefixOf(options),
+    allowedIps: allowedIpsOf(options),
+  };
   return async (store) => {
-    const created = await store.create({ name, scopes, expiresAt, rateLimitPerMinute }, actor);
-    print(options, created, () => `${created.key}\n\nid ${created.id}; the key is shown this once\n`);
+    const created = await store.create({ name, scopes, expiresAt, rateLimitPerMinute, ...fields }, actor);
+    print(options, created, () => `${created.key}\n\nid ${created.id}; this is the only time the key is shown\n`);
+  };
+}
+
+function update(options: Options): Work {
+  const id = idOf(options, 'update');
+  const limit = options['rate-limit'];
+  const given = {
+    name: nameOf(options),
+    scopes: scopesOf(options),
+    expiresAt: expiryOf(options),
+    rateLimitPerMinute: limit === 'default' ? null : integerOf(options, 'rate-limit', 1, maxRateLimitPerMinute),
+    ownerId: options.owner === 'none' ? null : ownerOf(options),
+    metadata: options.metadata === 'none' ? null : metadataOf(options),
+    allowedIps: options['allowed-ip']?.join() === 'all' ? [] : allowedIpsOf(options),
+  };
+  const change = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  if (Object.keys(change).length === 0)
+    throw new CommandError(
+      'keys update requires --name, --scope, --expires-at, --rate-limit, --owner, --metadata or --allowed-ip',
+    );
+  return async (store) => {
+    const key = await store.update(id, change, actor, options);
+    print(options, key, () => listOf(key));
   };
 }
 
 function list(options: Options): Work {
+  const filter = filterOf(options);
   return async (store) => {
     const keys: ApiKeyRecord[] = [];
-    for (let page = await store.list(500); page.length > 0; page = await store.list(500, page.at(-1)?.id)) {
-      keys.push(...page);
+    for (let cursor: string | null | undefined; cursor !== null; ) {
+      const { data, nextCursor } = await store.list({ ...filter, limit: 500, cursor });
+      keys.push(...data);
+      cursor = nextCursor;
     }
     print(options, keys, () => tableOfKeys(keys));
   };
@@ -108,8 +166,32 @@ function show(options: Options): Work {
   const id = idOf(options, 'show');
   return async (store) => {
     const key = await store.get(id);
-    const events = await store.events(id, mostEventsShown);
+    const events = await store.events(id, maxEventsShown);
     print(options, { ...key, events }, () => `${listOf(key)}\n${tableOfEvents(events)}`);
+  };
+}
+
+function usage(options: Options): Work {
+  const { id: apiKeyId } = options;
+  const ownerId = ownerOf(options);
+  if (apiKeyId === undefined && ownerId === undefined) throw new CommandError('keys usage requires an ID or --owner');
+  const to = timeOf(options, 'to') ?? new Date();
+  const from = timeOf(options, 'from') ?? new Date(to.getTime() - 30 * dayMs);
+  if (from >= to) throw new CommandError('--from must be before --to');
+  return async (_store, database) => {
+    const range = { from, to, interval: dayMs / 1_000, minutesSince: to };
+    const found = await usageOf(database, { apiKeyId, ownerId, ...range });
+    print(options, found, () => tableOfUsage(found));
+  };
+}
+
+function events(options: Options): Work {
+  const action = oneOf(options, 'action', ['created', 'updated', 'disabled', 'enabled', 'rotated', 'deleted']);
+  const actor = oneOf(options, 'actor', ['api-key', 'cli', 'service', 'sql']);
+  const filter = { action, actor, ownerId: ownerOf(options), from: timeOf(options, 'from'), to: timeOf(options, 'to') };
+  return async (store) => {
+    const found = await store.listEvents({ ...filter, limit: 500 });
+    print(options, found, () => tableOfEvents(found, { showsKeys: true }));
   };
 }
 
@@ -123,7 +205,7 @@ function rotate(options: Options): Work {
     print(
       options,
       created,
-      () => `${created.key}\n\nid ${created.id}; the key is shown this once. ${id} ends at ${end}\n`,
+      () => `${created.key}\n\nid ${created.id}; this is the only time the key is shown. ${id} ends at ${end}\n`,
     );
   };
 }
@@ -152,17 +234,21 @@ function revoke(options: Options): Work {
   };
 }
 
-function idOf({ id }: Options, command: string): string {
-  if (id === undefined) throw new CommandError(`keys ${command} needs the ID that "keys list" shows`);
-  return id;
+function importFile(options: Options): Work {
+  const { id: file } = options;
+  if (file === undefined) throw new CommandError('keys import requires a FILE');
+  return async (store) => {
+    const counts = await importKeys(store, file, process.stderr);
+    print(options, counts, () => `${counts.created} created, ${counts.unchanged} unchanged, ${counts.failed} failed\n`);
+    if (counts.failed > 0) throw new CommandError(`${counts.failed} lines of ${file} were not imported`);
+  };
 }
 
-function integerOf(options: Options, name: 'rate-limit' | 'grace', min: number, max: number): number | undefined {
-  const text = options[name];
-  if (text === undefined) return undefined;
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= min && value <= max) return value;
-  throw new CommandError(`--${name} takes a whole number from ${min} to ${max}; not "${text}"`);
+function exportFile({ output, force }: Options): Work {
+  return async (store) => {
+    const count = await exportKeys(store, { output, force }, process.stdout);
+    process.stderr.write(`${count} keys written${output === undefined ? '' : ` to ${output}`}\n`);
+  };
 }
 
 function print({ json }: Options, data: unknown, text: () => string) {

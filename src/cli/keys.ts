@@ -2,32 +2,32 @@ import { createApiKeyStore } from '../../plugins/api-keys/store.js';
 import type { Config } from '../config/index.js';
 import { CommandError } from './command-line.js';
 import { withDatabase } from './database.js';
-import { readCommand } from './key-commands.js';
+import { parseKeysCommand } from './key-commands.js';
 
 /**
- * Runs one `keys` command and prints what came of it.
+ * Runs one `keys` command and prints the result.
  *
- * @param args what follows `keys`
- * @throws CommandError when `args` make no sense, or it cannot be done
+ * @param args the arguments after `keys`
+ * @throws CommandError when `args` are invalid, or the store rejects the command
  */
 export async function runKeysCommand(args: string[], config: Config): Promise<void> {
-  const work = readCommand(args);
+  const work = parseKeysCommand(args, config.apiKeys.prefix);
   if (!work) return;
-  await withDatabase(config, { migrates: true, path: '/v1/api-keys' }, async (prisma) => {
+  await withDatabase(config, { path: '/v1/api-keys' }, async (prisma, database) => {
     try {
-      await work(createApiKeyStore(prisma, config.apiKeys.prefix));
+      await work(createApiKeyStore(prisma, database, config.apiKeys.prefix), database);
     } catch (error) {
-      throw isRefusal(error) ? new CommandError(`${error.message}${hintOn(error)}`) : error;
+      throw isRejection(error) ? new CommandError(`${error.message}${hintOn(error)}`) : error;
     }
   });
 }
 
-/** What to do next, where the message does not say. */
+/** A hint to add to the message of an error. */
 function hintOn(error: Error): string {
-  return (error as { statusCode?: unknown }).statusCode === 404 ? ': "keys list" shows those that there are' : '';
+  return (error as { statusCode?: unknown }).statusCode === 404 ? ': "keys list" shows all keys' : '';
 }
 
-/** Whether the store says that this cannot be done, rather than that it failed. */
-function isRefusal(error: unknown): error is Error {
+/** Whether the store rejected the command, in contrast to a failure. */
+function isRejection(error: unknown): error is Error {
   return Number((error as { statusCode?: unknown }).statusCode) < 500;
 }

@@ -1,44 +1,50 @@
 import AjvCompiler from '@fastify/ajv-compiler';
 import { RequestLogExport } from '../../routes/request-log-fields.js';
+import { commandNames } from '../command-names.js';
 import { CommandError, parseCommandLine } from './command-line.js';
 
-const usage = `Usage: npm run logs -- COMMAND
+const usage = `Usage: ${commandNames.logs} COMMAND
 
   export --format ndjson|csv
          [--from TIME] [--to TIME] [--method METHOD] [--path PATH] [--route ROUTE]
          [--status-code NUMBER] [--min-duration MS] [--api-key-id ID]
-                         write all requests that fit, oldest first; TO itself does not count
+         [--verified-api-key-id ID] [--owner OWNER] [--ip ADDRESS] [--user-agent PART]
+                         write all requests that match, oldest first; --to is exclusive
 
-Works on the database at DATABASE_URL; without one on the embedded database, while no server has it open.
+Uses the database at DATABASE_URL; without it, the embedded database: stop the service first.
 
-  --output FILE  into a file rather than to standard output, where npm writes too, unless it is silent
-  --force        also when the file is there already
+  --output FILE  write to a file in place of standard output, where npm also writes without --silent
+  --force        overwrite an existing file
 
-Examples: npm run logs -- export --format csv --from 2026-11-22T00:00:00Z --output logs.csv
-          npm run --silent logs -- export --format ndjson --status-code 500 | head
+Examples: ${commandNames.logs} export --format csv --from 2026-11-22 --output logs.csv
+          ${commandNames.logs.replace('npm run', 'npm run --silent')} export --format ndjson --status-code 500 | head
 `;
 
-/** What `logs export` is asked to write, and where. */
+/** A parsed `logs export` command. */
 export interface LogExport {
-  /** As the query string of GET /v1/request-logs/export has it. */
+  /** The query of GET /v1/request-logs/export. */
   query: RequestLogExport;
-  /** A file; standard output without. */
+  /** The file; undefined: standard output. */
   output: string | undefined;
   force: boolean;
 }
 
-/** By name in the query string, the option and what it takes. */
+/** The option of each parameter of the query, and its values. */
 const queryOptions = {
-  format: { option: 'format', takes: 'ndjson or csv' },
-  from: { option: 'from', takes: 'a time such as 2026-01-31T09:30:00Z' },
-  to: { option: 'to', takes: 'a time such as 2026-01-31T09:30:00Z' },
-  method: { option: 'method', takes: 'a method in capitals, such as GET' },
-  path: { option: 'path', takes: 'a whole path without query string, such as /v1/me' },
-  route: { option: 'route', takes: 'a template such as /v1/api-keys/:id' },
-  statusCode: { option: 'status-code', takes: 'a whole number from 100 to 599' },
-  minDuration: { option: 'min-duration', takes: 'a whole number of milliseconds' },
-  apiKeyId: { option: 'api-key-id', takes: 'the id that "keys list" shows' },
-} as const satisfies Record<keyof RequestLogExport, { option: string; takes: string }>;
+  format: { option: 'format', accepts: 'ndjson or csv' },
+  from: { option: 'from', accepts: 'a day or a time, such as 2026-01-31 or 2026-01-31T09:30:00Z' },
+  to: { option: 'to', accepts: 'a day or a time, such as 2026-01-31 or 2026-01-31T09:30:00Z' },
+  method: { option: 'method', accepts: 'a method in capitals, such as GET' },
+  path: { option: 'path', accepts: 'a whole path without query string, such as /v1/me' },
+  route: { option: 'route', accepts: 'a template such as /v1/api-keys/:id' },
+  statusCode: { option: 'status-code', accepts: 'a whole number from 100 to 599' },
+  minDuration: { option: 'min-duration', accepts: 'a whole number of milliseconds' },
+  apiKeyId: { option: 'api-key-id', accepts: 'the id that "keys list" shows' },
+  verifiedApiKeyId: { option: 'verified-api-key-id', accepts: 'the id that "keys list" shows' },
+  ownerId: { option: 'owner', accepts: '1 to 200 printable characters' },
+  ip: { option: 'ip', accepts: 'an address such as 203.0.113.7' },
+  userAgent: { option: 'user-agent', accepts: 'a part of a user agent, of 3 to 200 characters' },
+} as const satisfies Record<keyof RequestLogExport, { option: string; accepts: string }>;
 
 const isQuery = AjvCompiler()({}, { customOptions: { coerceTypes: true, removeAdditional: false } })({
   schema: RequestLogExport,
@@ -47,12 +53,12 @@ const isQuery = AjvCompiler()({}, { customOptions: { coerceTypes: true, removeAd
 });
 
 /**
- * Finds out what is to be done, before any database is asked.
+ * Parses a `logs` command.
  *
- * @returns undefined for help, which is printed
- * @throws CommandError when `args` make no sense
+ * @returns undefined when it printed the help
+ * @throws CommandError when `args` are invalid
  */
-export function readLogsCommand(args: string[]): LogExport | undefined {
+export function parseLogsCommand(args: string[]): LogExport | undefined {
   const { values, positionals } = parse(args);
   const [name = 'help', ...rest] = positionals;
   if (values.help || name === 'help') {
@@ -60,8 +66,8 @@ export function readLogsCommand(args: string[]): LogExport | undefined {
     return undefined;
   }
   if (name !== 'export') throw new CommandError(`unknown command "logs ${name}": try "logs --help"`);
-  if (values.format === undefined) throw new CommandError('logs export needs --format ndjson or --format csv');
-  if (rest.length > 0) throw new CommandError(`"${rest[0]}" belongs to no option: a file is --output FILE`);
+  if (values.format === undefined) throw new CommandError('logs export requires --format ndjson or --format csv');
+  if (rest.length > 0) throw new CommandError(`"${rest[0]}" is not an option: use --output FILE for a file`);
   return { query: queryOf(values), output: values.output, force: values.force };
 }
 
@@ -79,6 +85,10 @@ function parse(args: string[]) {
       'status-code': { type: 'string' },
       'min-duration': { type: 'string' },
       'api-key-id': { type: 'string' },
+      'verified-api-key-id': { type: 'string' },
+      owner: { type: 'string' },
+      ip: { type: 'string' },
+      'user-agent': { type: 'string' },
       output: { type: 'string', short: 'o' },
       force: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
@@ -86,15 +96,20 @@ function parse(args: string[]) {
   });
 }
 
-/** Checked by the schema, and so by the rules, of the HTTP interface. */
+/** A date is its start in UTC, as for the expiry of keys. */
+function timeOf(text: string): string {
+  return /^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text;
+}
+
+/** Validated with the schema of the API. */
 function queryOf(values: ReturnType<typeof parse>['values']): RequestLogExport {
-  const given = Object.entries(queryOptions).flatMap(([name, { option }]) => {
+  const parameters = Object.entries(queryOptions).flatMap(([name, { option }]) => {
     const value = values[option];
-    return value === undefined ? [] : [[name, value]];
+    return value === undefined ? [] : [[name, name === 'from' || name === 'to' ? timeOf(value) : value]];
   });
-  const query: unknown = Object.fromEntries(given);
+  const query: unknown = Object.fromEntries(parameters);
   if (isQuery(query)) return query as RequestLogExport;
   const wrong = isQuery.errors?.[0]?.instancePath?.slice(1) as keyof typeof queryOptions;
-  const { option, takes } = queryOptions[wrong];
-  throw new CommandError(`--${option} takes ${takes}; not "${values[option]}"`);
+  const { option, accepts } = queryOptions[wrong];
+  throw new CommandError(`--${option} must be ${accepts}; not "${values[option]}"`);
 }

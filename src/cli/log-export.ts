@@ -9,41 +9,41 @@ import type { LogExport } from './log-commands.js';
 import { openFile } from './output.js';
 import { type Progress, startProgress } from './progress.js';
 
-/** Prisma's code for a table that is not there. */
-const noSuchTable = 'P2021';
+/** Prisma's code for a missing table. */
+const tableMissing = 'P2021';
 
-/** What a process has around it. */
-export interface Surroundings {
+/** The streams of the process, and the signal that interrupts it. */
+export interface ExportContext {
   stdout: Writable & { isTTY?: boolean };
   stderr: NodeJS.WriteStream;
-  /** Interrupts it. */
+  /** Interrupts the export. */
   signal: AbortSignal;
 }
 
 /**
- * Writes what is asked for as it is read, and says on stderr how many rows there were.
+ * Writes the export while it is read, and the number of rows to stderr.
  *
- * @throws CommandError when the output, the database or the user ends it early; what there is of a file is removed
+ * @throws CommandError when it is interrupted, or the output or the database fails; a partial file is removed
  */
 export async function exportLog(
   prisma: PrismaClient,
   { query: { format, ...filter }, output, force }: LogExport,
-  { stdout, stderr, signal }: Surroundings,
+  { stdout, stderr, signal }: ExportContext,
 ): Promise<void> {
   const conditions = conditionsOf(filter);
   const file = output === undefined ? undefined : await openFile(output, force);
   let progress: Progress | undefined;
   let rows = 0;
   try {
-    // Rows on the screen are progress enough, and a bar would stand among them.
+    // No progress bar among rows on a terminal.
     if (file || !stdout.isTTY) progress = await startProgress(prisma, conditions.id, stderr);
     await pipeline(read, (pages) => textOf(format, pages), file?.stream ?? stdout, { signal });
   } catch (error) {
     await file?.discard();
     const { name, code, message } = error as NodeJS.ErrnoException;
-    // Whoever reads has enough, as `head` does.
+    // The reader closed the pipe, as `head` does.
     if (code === 'EPIPE') return;
-    if (code === noSuchTable) throw new CommandError('this database has no request log: start the service on it once');
+    if (code === tableMissing) throw new CommandError('this database has no request log: start the service on it once');
     if (name === 'AbortError') throw new CommandError(`interrupted after ${rows} rows`);
     if (code !== undefined) throw new CommandError(`cannot write ${output ?? 'to standard output'}: ${message}`);
     throw error;
@@ -60,10 +60,10 @@ export async function exportLog(
         progress?.update(rows, page.at(-1)?.id ?? '');
       }
     } catch (error) {
-      if ((error as { code?: string }).code === noSuchTable) throw error;
-      // Without a code, so that nobody takes it for one of the output.
+      if ((error as { code?: string }).code === tableMissing) throw error;
+      // Without a code, to distinguish it from an error of the output.
       if (!isUnavailable(error)) throw new Error('the request log cannot be read', { cause: error });
-      throw new CommandError(`the database went away after ${rows} rows: try again when it is back`);
+      throw new CommandError(`the database failed after ${rows} rows: try again when it is available`);
     }
   }
 }

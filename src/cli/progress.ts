@@ -2,19 +2,19 @@ import { SingleBar } from 'cli-progress';
 import type { PrismaClient } from '../../plugins/prisma/generated/client.js';
 import { arrivalOf } from '../../plugins/request-log/record.js';
 
-/** How far a walk through the request log is. */
+/** The progress of an export. */
 export interface Progress {
-  /** @param lastId of the rows so far */
+  /** @param lastId the id of the last row so far */
   update(rows: number, lastId: string): void;
-  /** Takes the bar away. */
+  /** Removes the bar. */
   stop(): void;
 }
 
 /**
- * Shows a bar if `stream` is a terminal. The share done is one of time: the ids say when the rows arrived, so the lowest and
- * the highest are all that has to be looked up, where a count would read them all.
+ * Shows a progress bar if `stream` is a terminal. Progress is measured in time, from the times in the ids: counting the rows would read
+ * all of them.
  *
- * @param id the range of the walk
+ * @param id the range of ids
  */
 export async function startProgress(
   prisma: PrismaClient,

@@ -1,4 +1,5 @@
-import type { ApiKeyEvent, ApiKeyRecord } from '../../plugins/api-keys/store.js';
+import type { ApiKeyEvent, ApiKeyRecord } from '../../plugins/api-keys/key-fields.js';
+import type { usageOf } from '../../plugins/request-log/usage.js';
 
 export function tableOfKeys(keys: ApiKeyRecord[]): string {
   const rows = keys.map((key) => [
@@ -13,14 +14,24 @@ export function tableOfKeys(keys: ApiKeyRecord[]): string {
   return tableOf([['ID', 'START', 'NAME', 'SCOPES', 'STATE', 'EXPIRES', 'LAST USED'], ...rows]);
 }
 
-export function tableOfEvents(events: ApiKeyEvent[]): string {
-  const rows = events.map(({ createdAt, action, actor, actorKeyId, ip, changes }) => [
+/** @param showsKeys whether the events are of several keys */
+export function tableOfEvents(events: ApiKeyEvent[], { showsKeys = false } = {}): string {
+  const rows = events.map(({ createdAt, action, apiKeyId, actor, actorKeyId, ip, changes }) => [
     createdAt.toISOString(),
     action,
+    ...(showsKeys ? [apiKeyId] : []),
     [actor, actorKeyId, ip].filter(Boolean).join(' '),
     Object.keys(Object(changes)).join(','),
   ]);
-  return tableOf([['TIME', 'EVENT', 'BY', 'FIELDS'], ...rows]);
+  return tableOf([['TIME', 'EVENT', ...(showsKeys ? ['KEY'] : []), 'BY', 'FIELDS'], ...rows]);
+}
+
+export function tableOfUsage({ total, series }: Awaited<ReturnType<typeof usageOf>>): string {
+  const outcomes = Object.keys(total.outcomes);
+  const cells = ({ count, outcomes: counts }: typeof total) =>
+    [count, ...outcomes.map((name) => counts[name] ?? 0)].map(String);
+  const rows = series.map(({ start, ...usage }) => [start.toISOString().slice(0, 10), ...cells(usage)]);
+  return tableOf([['DAY', 'CHECKS', ...outcomes], ...rows, ['total', ...cells(total)]]);
 }
 
 export function listOf(key: ApiKeyRecord): string {

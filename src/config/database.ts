@@ -1,6 +1,5 @@
 /**
- * The connection pool's limits, as the schema document names them; all times in milliseconds.
- * A probe or a flush has a shorter deadline of its own.
+ * The limits of the connection pool; times in milliseconds. The specification of the project requires these names and values.
  */
 export const databaseConfig = {
   connectionLimit: 10,

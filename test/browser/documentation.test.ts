@@ -2,7 +2,7 @@ import t from 'tap';
 import { needsBrowser, openPage, startDashboard } from './browser.js';
 
 t.test(
-  'the documentation tries requests out with a key, and forgets it with the page',
+  'the documentation page sends requests with a key and forgets the key on reload',
   { skip: needsBrowser },
   async (t) => {
     const { url, key } = await startDashboard();
@@ -21,12 +21,12 @@ t.test(
     await operation.getByRole('button', { name: 'The calling key' }).click();
     await operation.getByRole('button', { name: 'Try it out' }).click();
     await operation.getByRole('button', { name: 'Execute' }).click();
-    const answer = operation.locator('.live-responses-table .response');
-    t.equal((await answer.locator('.response-col_status').innerText()).trim().slice(0, 3), '200');
-    t.match(await answer.innerText(), '"name": "bootstrap"');
+    const response = operation.locator('.live-responses-table .response');
+    t.equal((await response.locator('.response-col_status').innerText()).trim().slice(0, 3), '200');
+    t.match(await response.innerText(), '"name": "bootstrap"');
 
     await page.reload();
     await page.getByRole('button', { name: 'Authorize' }).click();
-    t.equal(await page.locator('.auth-container input').count(), 2, 'nobody is signed in');
+    t.equal(await page.locator('.auth-container input').count(), 2, 'no key is set after the reload');
   },
 );

@@ -1,20 +1,20 @@
 import t from 'tap';
 import { needsCluster, startCluster } from '../cluster.js';
-import { checkAccessibility, checkEveryLook, needsBrowser, openDashboard, startDashboard } from './browser.js';
+import { checkAccessibility, checkEverySizeAndTheme, needsBrowser, openDashboard, startDashboard } from './browser.js';
 
 t.test('health', { skip: needsBrowser || needsCluster }, async (t) => {
   const database = await startCluster(t);
   const dashboard = await startDashboard({ DATABASE_URL: database.url });
 
-  t.test('it is accessible and no wider than the screen', async (t) => {
+  t.test('the health view is accessible and no wider than the screen', async (t) => {
     const page = await openDashboard(t, dashboard, '?view=health');
-    await page.getByText('hold at once').waitFor();
+    await page.getByText('apply at once').waitFor();
     t.match(await page.locator('.verdict').textContent(), /^Healthy\./);
-    await checkEveryLook(t, page, 'health');
+    await checkEverySizeAndTheme(t, page, 'health');
   });
 
   t.test(
-    'a database that stopped is said, the page stays of use, and all is well by itself once it is back',
+    'the page reports a stopped database, stays usable, and recovers without a reload when the database is back',
     async (t) => {
       const page = await openDashboard(t, dashboard, '?view=health', { expected: /status of 503/ });
       const verdict = page.locator('.verdict');
@@ -23,7 +23,7 @@ t.test('health', { skip: needsBrowser || needsCluster }, async (t) => {
       await database.stop('immediate');
       await verdict.getByText('The database does not answer.').waitFor();
       await page.getByText('No answer', { exact: true }).waitFor();
-      await page.getByText('on disk until the database takes them').waitFor();
+      await page.getByText('on disk until the database accepts them').waitFor();
       t.equal(await figure('Dropped').textContent(), '0');
       await checkAccessibility(t, page, 'health without a database');
 
@@ -48,7 +48,7 @@ t.test('health', { skip: needsBrowser || needsCluster }, async (t) => {
     },
   );
 
-  t.test('a proxy that answers in its place is not taken for it', async (t) => {
+  t.test('a 503 response of a proxy is not shown as the health of the service', async (t) => {
     const page = await openDashboard(t, dashboard, '?view=health', { expected: /status of 503/ });
     await page.locator('.verdict').getByText('Healthy.').waitFor();
     await page.route('**/health', (route) =>
@@ -57,12 +57,12 @@ t.test('health', { skip: needsBrowser || needsCluster }, async (t) => {
     await page.getByRole('alert').getByText('The service answered with status 503.').waitFor();
   });
 
-  t.test('a service that cannot be reached is said, with the last that came, until it can be again', async (t) => {
+  t.test('the page reports an unreachable service, keeps its data, and recovers automatically', async (t) => {
     const page = await openDashboard(t, dashboard, '?view=health', { expected: /ERR_INTERNET_DISCONNECTED/ });
     await page.locator('.verdict').getByText('Healthy.').waitFor();
     await page.context().setOffline(true);
     await page.getByText('This computer is offline.').waitFor();
-    await page.getByRole('alert').getByText('What is shown is the last that came.').waitFor();
+    await page.getByRole('alert').getByText('The last data is shown.').waitFor();
     t.ok(await page.locator('.verdict').isVisible());
     await page.context().setOffline(false);
     await page.getByRole('alert').waitFor({ state: 'detached' });

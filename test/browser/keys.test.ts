@@ -1,14 +1,14 @@
 import type { Page } from 'playwright-core';
 import t from 'tap';
-import { checkEveryLook, needsBrowser, openDashboard, startDashboard } from './browser.js';
+import { checkEverySizeAndTheme, needsBrowser, openDashboard, startDashboard } from './browser.js';
 
 t.test('keys', { skip: needsBrowser }, async (t) => {
   const dashboard = await startDashboard();
   const { url, key: adminKey } = dashboard;
   const headers = { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json' };
 
-  /** As a program would. */
-  async function makeKey(fields: object): Promise<{ id: string; key: string }> {
+  /** Creates a key through the API instead of the dashboard. */
+  async function createKey(fields: object): Promise<{ id: string; key: string }> {
     const response = await fetch(`${url}/v1/api-keys`, { method: 'POST', headers, body: JSON.stringify(fields) });
     return response.json() as Promise<{ id: string; key: string }>;
   }
@@ -21,101 +21,104 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
   const dialog = (page: Page, name: string | RegExp) => page.getByRole('dialog', { name, exact: true });
   async function openKey(page: Page, name: string) {
     await button(page, name).click();
-    await dialog(page, name).getByText('Events').waitFor();
+    await dialog(page, name).getByRole('heading', { name: 'Events' }).waitFor();
   }
 
-  t.test('a key that is made is shown once, can be copied, works, and is not left by accident', async (t) => {
-    const context = { permissions: ['clipboard-read', 'clipboard-write'] };
-    const page = await openDashboard(t, dashboard, '?view=keys', { context });
-    await button(page, 'New key').click();
-    await page.getByLabel('Name').fill('ci');
-    await page.getByLabel('Scopes').fill('read, write');
-    await page.getByLabel('Expires').selectOption('In 30 days');
-    await page.getByLabel('Requests a minute').fill('120');
-    await button(page, 'Make the key').click();
-    const shown = page.getByLabel('Key', { exact: true });
-    const key = await shown.inputValue();
-    t.equal(await statusWith(key), 200);
-    await button(page, 'Copy the key').click();
-    await page.getByText('Copied').waitFor();
-    t.equal(await page.evaluate(() => navigator.clipboard.readText()), key);
+  t.test(
+    'a new key works, can be copied, and is shown until confirmed as stored; leaving early asks first',
+    async (t) => {
+      const context = { permissions: ['clipboard-read', 'clipboard-write'] };
+      const page = await openDashboard(t, dashboard, '?view=keys', { context });
+      await button(page, 'New key').click();
+      await page.getByLabel('Name').fill('ci');
+      await page.getByLabel('Scopes').fill('read, write');
+      await page.getByLabel('Expires').selectOption('In 30 days');
+      await page.getByLabel('Requests a minute').fill('120');
+      await button(page, 'Create the key').click();
+      const shown = page.getByLabel('Key', { exact: true });
+      const key = await shown.inputValue();
+      t.equal(await statusWith(key), 200);
+      await button(page, 'Copy the key').click();
+      await page.getByText('Copied').waitFor();
+      t.equal(await page.evaluate(() => navigator.clipboard.readText()), key);
 
-    const leavings = {
-      confirm: [() => page.keyboard.press('Escape'), () => page.keyboard.press('Escape'), () => page.goBack()],
-      beforeunload: [() => page.close({ runBeforeUnload: true })],
-    };
-    for (const [type, ways] of Object.entries(leavings))
-      for (const leave of ways) {
-        const asked = page.waitForEvent('dialog');
-        // Goes on once it is answered.
-        const leaving = leave();
-        const question = await asked;
-        t.equal(question.type(), type);
-        await question.dismiss();
-        await leaving;
-      }
-    t.equal(await shown.inputValue(), key);
+      const waysToLeave = {
+        confirm: [() => page.keyboard.press('Escape'), () => page.keyboard.press('Escape'), () => page.goBack()],
+        beforeunload: [() => page.close({ runBeforeUnload: true })],
+      };
+      for (const [type, ways] of Object.entries(waysToLeave))
+        for (const leave of ways) {
+          const prompted = page.waitForEvent('dialog');
+          // Resolves only after the prompt is dismissed.
+          const leaving = leave();
+          const prompt = await prompted;
+          t.equal(prompt.type(), type);
+          await prompt.dismiss();
+          await leaving;
+        }
+      t.equal(await shown.inputValue(), key);
 
-    await button(page, 'I have stored it').click();
-    await shown.waitFor({ state: 'detached' });
-    t.notMatch(await page.content(), key);
-    await openKey(page, 'ci');
-    await dialog(page, 'ci').getByText('120 requests a minute').waitFor();
-    await dialog(page, 'ci').getByText('by the key “bootstrap”').waitFor();
-  });
+      await button(page, 'I have stored it').click();
+      await shown.waitFor({ state: 'detached' });
+      t.notMatch(await page.content(), key);
+      await openKey(page, 'ci');
+      await dialog(page, 'ci').getByText('120 requests a minute').waitFor();
+      await dialog(page, 'ci').getByText('by the key “bootstrap”').waitFor();
+    },
+  );
 
-  t.test('a key that is shown stays until it is stored, also when the session ends', async (t) => {
-    const own = await makeKey({ name: 'brief', scopes: ['admin'] });
+  t.test('a new key stays visible until its storage is confirmed, even if the session ends', async (t) => {
+    const own = await createKey({ name: 'brief', scopes: ['admin'] });
     const page = await openDashboard(t, { url, key: own.key }, '?view=keys', { expected: /status of 401/ });
     await button(page, 'New key').click();
     await page.getByLabel('Name').fill('kept');
-    await button(page, 'Make the key').click();
+    await button(page, 'Create the key').click();
     const shown = page.getByLabel('Key', { exact: true });
     await shown.waitFor();
-    const ended = await fetch(`${url}/v1/api-keys/${own.id}`, {
+    const disabled = await fetch(`${url}/v1/api-keys/${own.id}`, {
       method: 'PATCH',
       headers,
       body: JSON.stringify({ active: false }),
     });
-    t.equal(ended.status, 200);
+    t.equal(disabled.status, 200);
     const refused = page.waitForResponse((response) => response.status() === 401);
-    // At once, rather than when it is time.
+    // Triggers a refresh immediately instead of waiting for the next one.
     await page.evaluate(() => window.dispatchEvent(new Event('online')));
     await refused;
     t.equal(await statusWith(await shown.inputValue()), 200);
     await button(page, 'I have stored it').click();
     await page.evaluate(() => window.dispatchEvent(new Event('online')));
-    await page.getByText('The key is no longer good.').waitFor();
+    await page.getByText('The key is no longer valid.').waitFor();
   });
 
-  t.test('what the service refuses is said at its field', async (t) => {
+  t.test('validation errors of the service appear at their fields', async (t) => {
     const page = await openDashboard(t, dashboard, '?view=keys', { expected: /status of 400/ });
     await button(page, 'New key').click();
     await page.getByLabel('Scopes').fill('Not A Scope!');
     await page.getByLabel('Expires').selectOption('On a date…');
     await page.getByLabel('Requests a minute').fill('many');
-    const refusalOf = async (label: string) => {
+    const errorOf = async (label: string) => {
       const field = page.getByLabel(label);
       const ids = (await field.getAttribute('aria-describedby')) ?? '';
       return page.locator(`[id="${ids.split(' ')[0]}"]`).textContent();
     };
-    await button(page, 'Make the key').click();
+    await button(page, 'Create the key').click();
     await page.locator('[aria-invalid="true"]').first().waitFor();
-    t.match(await refusalOf('Name'), /form below/);
+    t.match(await errorOf('Name'), /form below/);
     t.equal(await page.evaluate(() => document.activeElement?.getAttribute('name')), 'name');
 
     await page.getByLabel('Name').fill('late');
     await page.getByLabel('Scopes').fill('');
     await page.getByLabel('Requests a minute').fill('');
     await page.getByLabel('Date and time').fill('2020-01-01T00:00');
-    await button(page, 'Make the key').click();
+    await button(page, 'Create the key').click();
     await page.getByText('Must be in the future').waitFor();
-    t.match(await refusalOf('Date and time'), /future/);
-    t.equal(await refusalOf('Name'), '');
+    t.match(await errorOf('Date and time'), /future/);
+    t.equal(await errorOf('Name'), '');
   });
 
-  t.test('a disabled key is refused and says so, and is let in again once enabled', async (t) => {
-    const { key } = await makeKey({ name: 'switched' });
+  t.test('a disabled key is denied and shown as disabled, and is allowed again when enabled', async (t) => {
+    const { key } = await createKey({ name: 'switched' });
     const page = await openDashboard(t, dashboard, '?view=keys');
     await openKey(page, 'switched');
     await button(page, 'Disable…').click();
@@ -126,15 +129,16 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
     await button(page, 'Enable').click();
     await dialog(page, 'switched').locator('dd').getByText('Active').waitFor();
     t.equal(await statusWith(key), 200);
+    await dialog(page, 'switched').locator('ol strong', { hasText: 'enabled' }).waitFor();
     t.match(await dialog(page, 'switched').locator('ol strong').allTextContents(), ['enabled', 'disabled', 'created']);
   });
 
-  t.test('a rotated key goes on for its grace, beside the one that takes its place', async (t) => {
-    const { key: old } = await makeKey({ name: 'rotated' });
+  t.test('a rotated key stays valid for its grace period together with its replacement', async (t) => {
+    const { key: old } = await createKey({ name: 'rotated' });
     const page = await openDashboard(t, dashboard, '?view=keys');
     await openKey(page, 'rotated');
     await button(page, 'Rotate…').click();
-    await page.getByLabel('The old one ends').selectOption('in an hour');
+    await page.getByLabel('The old key expires').selectOption('in an hour');
     await button(page, 'Rotate').click();
     const key = await page.getByLabel('Key', { exact: true }).inputValue();
     t.strictSame([await statusWith(old), await statusWith(key)], [200, 200]);
@@ -147,20 +151,20 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
     await dialog(page, 'rotated').locator('dd').getByText('Active').waitFor();
   });
 
-  t.test('whoever rotates the key that they are signed in with stays signed in', async (t) => {
-    const own = await makeKey({ name: 'me', scopes: ['admin'] });
+  t.test('rotating the key of the session keeps the user signed in', async (t) => {
+    const own = await createKey({ name: 'me', scopes: ['admin'] });
     const page = await openDashboard(t, { url, key: own.key }, `?view=keys&key=${own.id}`);
     await page.getByText('You are signed in with it.').waitFor();
     await button(page, 'Rotate…').click();
-    await page.getByLabel('The old one ends').selectOption('at once');
+    await page.getByLabel('The old key expires').selectOption('at once');
     await button(page, 'Rotate').click();
     await button(page, 'I have stored it').click();
     t.equal(await statusWith(own.key), 401);
     await dialog(page, 'me').getByText('Replaced', { exact: true }).waitFor();
   });
 
-  t.test('a key is deleted once its name is typed, and is refused from then on', async (t) => {
-    const { id, key } = await makeKey({ name: 'to be gone' });
+  t.test('a key is deleted only after its name is typed, and is denied from then on', async (t) => {
+    const { id, key } = await createKey({ name: 'to be gone' });
     const page = await openDashboard(t, dashboard, '?view=keys');
     await openKey(page, 'to be gone');
     await button(page, 'Delete…').click();
@@ -175,32 +179,74 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
     t.match(await events.json(), { data: [{ action: 'deleted', actor: 'api-key' }] });
   });
 
-  t.test('a request just made is in the line of the last day', async (t) => {
-    const { key } = await makeKey({ name: 'busy' });
+  t.test('a new request appears in the chart of the last day', async (t) => {
+    const { key } = await createKey({ name: 'busy' });
     for (let i = 0; i < 3; i++) await statusWith(key);
     const page = await openDashboard(t, dashboard, '?view=keys');
     await page.getByRole('img', { name: /^busy: 3 requests in the last day/ }).waitFor();
   });
 
-  t.test('all of it is accessible and no wider than the screen', async (t) => {
+  t.test('keys can be searched, selected by state, and shown with the usage and events of their owner', async (t) => {
+    const { key } = await createKey({ name: 'Mobile app', ownerId: 'customer-4711', metadata: { plan: 'pro' } });
+    await createKey({ name: 'ends soon', expiresAt: new Date(Date.now() + 3 * 86_400_000).toISOString() });
+    for (let i = 0; i < 3; i++) await statusWith(key);
+    await fetch(`${url}/v1/api-keys/verify`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ key, ip: '192.0.2.9' }),
+    });
+    const page = await openDashboard(t, dashboard, '?view=keys');
+    const rows = page
+      .getByRole('table', { name: 'Keys' })
+      .or(page.getByLabel('Keys').locator('table'))
+      .locator('tbody tr');
+    await page.getByLabel('Search keys').fill('mobile');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/q=mobile/);
+    await rows.filter({ hasText: 'ends soon' }).waitFor({ state: 'detached' });
+    t.equal(await rows.count(), 1);
+    await page.getByLabel('Search keys').fill('');
+    await page.keyboard.press('Enter');
+    await page.getByLabel('Keys', { exact: true }).and(page.locator('select')).selectOption('Expire within 7 days');
+    await rows.filter({ hasText: 'Mobile app' }).waitFor({ state: 'detached' });
+    await rows.filter({ hasText: 'ends soon' }).waitFor();
+    await page.getByLabel('Keys', { exact: true }).and(page.locator('select')).selectOption('All keys');
+
+    await openKey(page, 'Mobile app');
+    const details = dialog(page, 'Mobile app');
+    await details.getByText('"plan":"pro"').waitFor();
+    await details.getByRole('row', { name: /VALID 4/ }).waitFor();
+    await checkEverySizeAndTheme(t, page, 'the usage of a key');
+    await details.getByRole('button', { name: 'customer-4711' }).click();
+    await page.getByRole('heading', { name: 'Owner customer-4711' }).waitFor();
+    await page.getByRole('row', { name: /VALID 4/ }).waitFor();
+    t.equal(await rows.filter({ hasText: 'Mobile app' }).count(), 1);
+    await page.getByText(/“Mobile app”, by the key/).waitFor();
+    await checkEverySizeAndTheme(t, page, 'the page of an owner');
+    await page.getByRole('button', { name: 'Show requests' }).click();
+    await page.waitForURL(/ownerId=customer-4711/);
+    await page.getByText('/v1/api-keys/verify').first().waitFor();
+  });
+
+  t.test('the key list, form, details and deletion are accessible and no wider than the screen', async (t) => {
     const page = await openDashboard(t, dashboard, '?view=keys');
     await page
       .getByRole('img', { name: /requests in the last day/ })
       .first()
       .waitFor();
-    await checkEveryLook(t, page, 'the list');
+    await checkEverySizeAndTheme(t, page, 'the list');
     await button(page, 'New key').click();
-    await checkEveryLook(t, page, 'the form');
+    await checkEverySizeAndTheme(t, page, 'the form');
     await page.keyboard.press('Escape');
     await openKey(page, 'ci');
     await dialog(page, 'ci').locator('ol strong').first().waitFor();
-    await checkEveryLook(t, page, 'a key');
+    await checkEverySizeAndTheme(t, page, 'a key');
     await button(page, 'Delete…').click();
-    await checkEveryLook(t, page, 'the question');
+    await checkEverySizeAndTheme(t, page, 'the deletion dialog');
   });
 
-  t.test('there are pages where there are many, and a link leads back to one', async (t) => {
-    for (let i = 0; i < 51; i++) await makeKey({ name: `many ${i}` });
+  t.test('keys are listed 50 to a page, and a reload stays on the same page', async (t) => {
+    for (let i = 0; i < 51; i++) await createKey({ name: `many ${i}` });
     const page = await openDashboard(t, dashboard, '?view=keys');
     await button(page, 'many 50').waitFor();
     t.equal(await page.getByRole('row').count(), 51);

@@ -1,19 +1,19 @@
 import t from 'tap';
-import { checkEveryLook, needsBrowser, openDashboard, openPage, startDashboard } from './browser.js';
+import { checkEverySizeAndTheme, needsBrowser, openDashboard, openPage, startDashboard } from './browser.js';
 
-// What a browser says of every answer from 400 on.
-const refused = /status of (400|401|403|503)/;
+// The console error of the browser for each response with a status of 400 or higher.
+const expectedErrors = /status of (400|401|403|503)/;
 
 t.test('signing in to the dashboard', { skip: needsBrowser }, async (t) => {
   const dashboard = await startDashboard();
   const { url, key } = dashboard;
   const admin = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
   const create = async (body: object): Promise<{ id: string; key: string }> => {
-    const answer = await fetch(`${url}/v1/api-keys`, { method: 'POST', headers: admin, body: JSON.stringify(body) });
-    return (await answer.json()) as { id: string; key: string };
+    const response = await fetch(`${url}/v1/api-keys`, { method: 'POST', headers: admin, body: JSON.stringify(body) });
+    return (await response.json()) as { id: string; key: string };
   };
 
-  t.test('a wrong key, one without admin and an unreachable service are told apart', async (t) => {
+  t.test('a wrong key, a key without admin and an unreachable service have different messages', async (t) => {
     const page = await openPage(t, url, { expected: /status of (400|401|403|503)|ERR_FAILED|ERR_INTERNET/ });
     await page.goto(`${url}/dashboard`);
     const field = page.getByLabel('Admin key');
@@ -23,33 +23,37 @@ t.test('signing in to the dashboard', { skip: needsBrowser }, async (t) => {
       await page.keyboard.press('Enter');
       await page.getByRole('button', { name: 'Sign in', disabled: false }).waitFor();
     };
-    const says = async (words: RegExp) => t.match(await message.filter({ hasText: words }).innerText(), words);
+    const showsMessage = async (words: RegExp) => t.match(await message.filter({ hasText: words }).innerText(), words);
 
     await attempt(' ');
-    await says(/Paste an admin key/);
+    await showsMessage(/Paste an admin key/);
     await attempt('ключ');
-    await says(/does not look like a key/);
+    await showsMessage(/does not look like a key/);
     await attempt(`${key.slice(0, -1)}${key.endsWith('A') ? 'B' : 'A'}`);
-    await says(/not a key of this service/);
+    await showsMessage(/not a key of this service/);
     await attempt((await create({ name: 'reader', scopes: ['read'] })).key);
-    await says(/“reader” is a good key, but not an admin key/);
+    await showsMessage(/“reader” is a valid key, but not an admin key/);
     await page.context().setOffline(true);
     await attempt(key);
-    await says(/cannot be reached/);
+    await showsMessage(/cannot be reached/);
     await page.context().setOffline(false);
     const problem = { status: 503, title: 'Service Unavailable', detail: 'the database does not answer just now' };
     await page.route('**/v1/me', (route) => route.fulfill({ status: 503, json: problem }));
     await attempt(key);
-    await says(/cannot check keys just now: the database does not answer/);
+    await showsMessage(/cannot check keys at the moment: the database does not answer/);
     await page.unroute('**/v1/me');
 
-    t.equal(await page.evaluate(() => sessionStorage.length + localStorage.length), 0, 'and nothing is kept');
+    t.equal(
+      await page.evaluate(() => sessionStorage.length + localStorage.length),
+      0,
+      'nothing is stored in the browser',
+    );
     await field.fill(key);
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Sign out' }).waitFor();
   });
 
-  t.test('the key leaves as a header only, and is gone after signing out', async (t) => {
+  t.test('the key is sent only as a header and is removed on sign-out', async (t) => {
     const page = await openPage(t, url);
     const sent: { url: string; hasHeader: boolean }[] = [];
     page.on('request', (request) =>
@@ -70,18 +74,18 @@ t.test('signing in to the dashboard', { skip: needsBrowser }, async (t) => {
   });
 
   t.test(
-    'a session whose key is no longer good ends with a word about it, and goes on at the same place',
+    'a session ends with a message when its key becomes invalid, and signing in returns to the same view',
     async (t) => {
       const second = await create({ name: 'second', scopes: ['admin'] });
       const place = '?view=requests&method=GET&statusCode=200';
-      const page = await openDashboard(t, { url, key: second.key }, place, { expected: refused });
+      const page = await openDashboard(t, { url, key: second.key }, place, { expected: expectedErrors });
       await page.getByText('Live', { exact: true }).waitFor();
       await fetch(`${url}/v1/api-keys/${second.id}`, {
         method: 'PATCH',
         headers: admin,
         body: JSON.stringify({ active: false }),
       });
-      await page.getByText('The key is no longer good').waitFor();
+      await page.getByText('The key is no longer valid').waitFor();
       t.equal(new URL(page.url()).search, place);
       await page.getByLabel('Admin key').fill(key);
       await page.keyboard.press('Enter');
@@ -91,12 +95,12 @@ t.test('signing in to the dashboard', { skip: needsBrowser }, async (t) => {
     },
   );
 
-  t.test('anybody can use it: in the light, in the dark, on a phone, by keyboard', async (t) => {
-    const page = await openPage(t, url, { expected: refused });
+  t.test('sign-in works by keyboard and is accessible in light and dark mode, on desktop and phone', async (t) => {
+    const page = await openPage(t, url, { expected: expectedErrors });
     await page.goto(`${url}/dashboard`);
     await page.keyboard.type('nonsense');
     await page.keyboard.press('Enter');
     await page.getByRole('alert').filter({ hasText: 'not a key' }).waitFor();
-    await checkEveryLook(t, page, 'signing in');
+    await checkEverySizeAndTheme(t, page, 'signing in');
   });
 });

@@ -1,10 +1,10 @@
-// Asks URL with KEY, PER_SECOND times a second over CONNECTIONS that are kept, until SIGTERM; then prints what failed and the
-// id of each answer. A process of its own: the tests' would be the first to be late.
+// Sends PER_SECOND requests a second with KEY to URL over CONNECTIONS keep-alive connections until SIGTERM. Then prints
+// the failures and the id of each response. A separate process, because the test process would delay the requests.
 import { steadyLoad } from '../plugins/request-log/steady-load.js';
 
 const { URL: url = '', KEY: key = '', PER_SECOND, CONNECTIONS } = process.env;
 
-/** What it prints, as JSON. */
+/** The output, as JSON. */
 export interface ClientsReport {
   failures: string[];
   ids: string[];
@@ -14,11 +14,11 @@ export interface ClientsReport {
 const load = steadyLoad({ teardown() {} }, url, { 'x-api-key': key }, Number(PER_SECOND), Number(CONNECTIONS));
 process.once('SIGTERM', async () => {
   await load.stop();
-  const refused = load.answers.filter(({ status }) => status !== 200);
+  const failed = load.responses.filter(({ status }) => status !== 200);
   const report: ClientsReport = {
-    failures: [...load.failures, ...refused.map(({ id, problem }) => `${id} ${problem}`)],
-    ids: load.answers.map(({ id }) => id),
-    longestMs: load.answers.reduce((longest, { tookMs }) => Math.max(longest, tookMs), 0),
+    failures: [...load.failures, ...failed.map(({ id, problem }) => `${id} ${problem}`)],
+    ids: load.responses.map(({ id }) => id),
+    longestMs: load.responses.reduce((longest, { tookMs }) => Math.max(longest, tookMs), 0),
   };
   process.stdout.write(JSON.stringify(report));
 });

@@ -6,18 +6,19 @@ import { text } from 'node:stream/consumers';
 import type { Test } from 'tap';
 import { freePort } from '../process.js';
 import { root } from '../root.js';
-import { runListening, temporaryDirectory, unlessInstalled } from './proxy-processes.js';
+import { temporaryDirectory } from '../temporary-directory.js';
+import { runListening, unlessInstalled } from './proxy-processes.js';
 
 const recipe = join(root, 'deploy/proxies/haproxy.cfg');
 
-/** `{ skip: needsHaproxy }`; in CI a missing one is a failure. */
+/** `{ skip: needsHaproxy }`; in CI a missing HAProxy is a failure. */
 export const needsHaproxy = unlessInstalled('haproxy', '-v');
 
-/** A line of HAProxy's statistics, by the names that its management guide has for the columns. */
+/** One line of HAProxy's statistics, keyed by the column names of its management guide. */
 export type Statistics = Record<string, string>;
 
 /**
- * Starts HAProxy with the recipe of this project, but asking for readiness ten times as often.
+ * Starts HAProxy with the project's configuration, but with readiness checks ten times as often.
  *
  * @param ports of the three replicas on this machine
  */
@@ -35,12 +36,14 @@ export async function startHaproxy(t: Test, ports: number[]) {
   writeFileSync(join(directory, 'haproxy.cfg'), config);
   await runListening(t, 'haproxy', ['-db', '-f', join(directory, 'haproxy.cfg')], {}, port);
 
-  /** Of each replica, in order. */
+  /** Returns the statistics of each replica, in order. */
   async function statistics(): Promise<Statistics[]> {
-    const asking = connect(socket);
-    await once(asking, 'connect');
-    asking.write('show stat\n');
-    const [names = [], ...lines] = (await text(asking)).split('\n').map((line) => line.replace('# ', '').split(','));
+    const connection = connect(socket);
+    await once(connection, 'connect');
+    connection.write('show stat\n');
+    const [names = [], ...lines] = (await text(connection))
+      .split('\n')
+      .map((line) => line.replace('# ', '').split(','));
     return lines
       .filter(([proxy, server]) => proxy === 'musicez' && server !== 'BACKEND')
       .map((line) => Object.fromEntries(names.map((name, column) => [name, line[column] ?? ''])));
@@ -49,7 +52,7 @@ export async function startHaproxy(t: Test, ports: number[]) {
   return {
     url: `http://127.0.0.1:${port}`,
     statistics,
-    /** Waits until it sends requests to all of them. */
+    /** Waits until HAProxy sends requests to all replicas. */
     async untilAllUp() {
       while ((await statistics()).some(({ status }) => status !== 'UP')) {
         await new Promise((resolve) => setTimeout(resolve, 20));

@@ -7,16 +7,16 @@ import { Pod } from './kubelet.js';
 
 type Name = 'startup' | 'readiness' | 'liveness';
 
-/** A probe, and the answers to it in turn, the last one again and again; 0 is none within the time-out. */
-type Script = Omit<IProbe, 'httpGet'> & { answers: number[] };
+/** A probe and its results as HTTP statuses. The last one repeats; 0 means a timeout. */
+type Script = Omit<IProbe, 'httpGet'> & { results: number[] };
 
-const passes: Script = { answers: [200] };
+const passes: Script = { results: [200] };
 
 async function startPod(t: Test, given: Partial<Record<Name, Script>>) {
   const scripts = { startup: passes, readiness: passes, liveness: passes, ...given };
   const server = createServer((request, response) => {
-    const { answers } = scripts[String(request.url).slice(1) as Name];
-    const status = answers.length > 1 ? answers.shift() : answers[0];
+    const { results } = scripts[String(request.url).slice(1) as Name];
+    const status = results.length > 1 ? results.shift() : results[0];
     if (status) response.writeHead(status).end();
   });
   server.listen(0, '127.0.0.1');
@@ -38,7 +38,7 @@ async function startPod(t: Test, given: Partial<Record<Name, Script>>) {
   return pod;
 }
 
-/** One that ends by the first signal that it gets. */
+/** A container that exits on the first signal. */
 function containerThatStops() {
   let end = (_signal: NodeJS.Signals) => {};
   const exited = new Promise<NodeJS.Signals>((resolve) => {
@@ -55,51 +55,48 @@ function containerThatStops() {
   };
 }
 
-function answersTo(pod: Pod, name: Name) {
-  return pod.answers.filter(({ probe }) => probe === name).map(({ isSuccess }) => isSuccess);
+function resultsOf(pod: Pod, name: Name) {
+  return pod.results.filter(({ probe }) => probe === name).map(({ isSuccess }) => isSuccess);
 }
 
-t.test(
-  'nothing else is asked before the container has started, and not whether it has started after that',
-  async (t) => {
-    const pod = await startPod(t, { startup: { answers: [503, 503, 200], failureThreshold: 3 } });
-    await pod.until(() => pod.count('readiness') > 2 && pod.count('liveness') > 2);
-    t.strictSame(
-      pod.answers.slice(0, 3).map(({ probe }) => probe),
-      ['startup', 'startup', 'startup'],
-    );
-    t.equal(pod.count('startup'), 3);
-    t.strictSame(pod.events, ['started', 'ready']);
-  },
-);
-
-t.test('a status from 200 to 399 is a success, any other and silence are not', async (t) => {
-  const pod = await startPod(t, { readiness: { answers: [200, 204, 302, 399, 400, 404, 503, 0, 200] } });
-  await pod.until(() => pod.count('readiness') > 8);
-  t.strictSame(answersTo(pod, 'readiness').slice(0, 9), [true, true, true, true, false, false, false, false, true]);
+t.test('only the startup probe runs before the container has started, and it does not run afterwards', async (t) => {
+  const pod = await startPod(t, { startup: { results: [503, 503, 200], failureThreshold: 3 } });
+  await pod.until(() => pod.count('readiness') > 2 && pod.count('liveness') > 2);
+  t.strictSame(
+    pod.results.slice(0, 3).map(({ probe }) => probe),
+    ['startup', 'startup', 'startup'],
+  );
+  t.equal(pod.count('startup'), 3);
+  t.strictSame(pod.events, ['started', 'ready']);
 });
 
-t.test('readiness turns after as many answers in a row as its thresholds say', async (t) => {
-  const answers = [200, 200, 503, 200, 503, 503, 200, 200];
-  const pod = await startPod(t, { readiness: { answers, successThreshold: 2, failureThreshold: 2 } });
-  const turnedAfter = [];
+t.test('a status from 200 to 399 is a success; any other status or a timeout is a failure', async (t) => {
+  const pod = await startPod(t, { readiness: { results: [200, 204, 302, 399, 400, 404, 503, 0, 200] } });
+  await pod.until(() => pod.count('readiness') > 8);
+  t.strictSame(resultsOf(pod, 'readiness').slice(0, 9), [true, true, true, true, false, false, false, false, true]);
+});
+
+t.test('readiness changes after as many consecutive probe results as the thresholds require', async (t) => {
+  const results = [200, 200, 503, 200, 503, 503, 200, 200];
+  const pod = await startPod(t, { readiness: { results, successThreshold: 2, failureThreshold: 2 } });
+  const changedAfter = [];
   for (const isReady of [true, false, true]) {
     await pod.until(() => pod.isReady === isReady);
-    turnedAfter.push(pod.count('readiness'));
+    changedAfter.push(pod.count('readiness'));
   }
-  t.strictSame(turnedAfter, [2, 6, 8]);
+  t.strictSame(changedAfter, [2, 6, 8]);
 });
 
-for (const [name, answersUntilKilled] of [
+for (const [name, resultsUntilKilled] of [
   ['startup', [503, 503, 503, 200]],
   ['liveness', [503, 503, 200, 503, 503, 503, 200]],
 ] as const) {
-  t.test(`a container that fails its ${name} probe often enough in a row is started anew`, async (t) => {
-    const pod = await startPod(t, { [name]: { answers: [...answersUntilKilled], failureThreshold: 3 } });
+  t.test(`a container that reaches the failure threshold of its ${name} probe is restarted`, async (t) => {
+    const pod = await startPod(t, { [name]: { results: [...resultsUntilKilled], failureThreshold: 3 } });
     await pod.until(() => pod.events.includes('killed') && pod.isReady);
     t.strictSame(
-      answersTo(pod, name).slice(0, answersUntilKilled.length - 1),
-      answersUntilKilled.slice(0, -1).map((status) => status < 400),
+      resultsOf(pod, name).slice(0, resultsUntilKilled.length - 1),
+      resultsUntilKilled.slice(0, -1).map((status) => status < 400),
     );
     const events = pod.events.filter((event) => !event.endsWith('ready'));
     t.strictSame(events, [...(name === 'startup' ? [] : ['started']), 'killed', 'exited SIGTERM', 'started']);

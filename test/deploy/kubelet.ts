@@ -13,8 +13,8 @@ export interface PodOptions extends Pick<IContainer, `${ProbeName}Probe`> {
   start(): Container;
   port: number;
   /**
-   * How long one of Kubernetes' seconds takes here, in milliseconds. A probe's time-out is not shortened: it is about the
-   * process and the machine that it runs on, and costs nothing where there is an answer.
+   * The duration of one Kubernetes second here, in milliseconds. Probe timeouts are not shortened: they depend on the
+   * process and its machine, and cost no time if a response arrives.
    */
   secondMs: number;
 }
@@ -25,17 +25,17 @@ interface Container {
 }
 
 /**
- * A pod of one container, started, asked and restarted as by the kubelet. What is left out is the growing pause before a
- * container is started again and again.
+ * A pod with one container that is started, probed and restarted like by the kubelet, but without the growing backoff
+ * before repeated restarts.
  *
  * @see https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-probes
  */
 export class Pod {
-  /** What happened to it: `started`, `ready`, `unready`, `killed` and `exited`, in order. */
+  /** The events of the pod: `started`, `ready`, `unready`, `killed` and `exited`, in order. */
   readonly events: string[] = [];
-  /** Every answer to a probe, in order. */
-  readonly answers: { probe: ProbeName; isSuccess: boolean }[] = [];
-  /** Whether requests are sent here. */
+  /** Every probe result, in order. */
+  readonly results: { probe: ProbeName; isSuccess: boolean }[] = [];
+  /** Whether the pod receives requests. */
   isReady = false;
 
   private readonly options: PodOptions;
@@ -51,17 +51,17 @@ export class Pod {
     for (const probe of ['startup', 'readiness', 'liveness'] as const) void this.keepProbing(probe);
   }
 
-  /** Waits until something has happened. The test's own time-out is the limit. */
-  async until(happened: () => boolean): Promise<void> {
-    while (!happened()) await once(this.progress, 'news');
+  /** Waits until the condition is true. The timeout of the test is the limit. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await once(this.progress, 'news');
   }
 
-  /** How often a probe has been answered so far. */
+  /** Returns the number of results of a probe so far. */
   count(probe: ProbeName): number {
-    return this.answers.filter((answer) => answer.probe === probe).length;
+    return this.results.filter((answer) => answer.probe === probe).length;
   }
 
-  /** Ends it as the deletion of a pod does; resolves when it is gone. */
+  /** Terminates the pod like a deletion. Resolves when the container has exited. */
   async delete(): Promise<void> {
     this.isDeleted = true;
     if (this.container) await this.stop(this.container);
@@ -75,7 +75,7 @@ export class Pod {
       const code = await this.container.exited;
       this.container = undefined;
       this.setReady(false);
-      this.note(`exited ${code}`);
+      this.addEvent(`exited ${code}`);
     }
   }
 
@@ -96,7 +96,7 @@ export class Pod {
     let last: boolean | undefined;
     let run = 0;
     let next = performance.now();
-    // Of a pod that is deleted only the readiness is still of interest.
+    // After a deletion only the readiness probe continues.
     while (!this.isDeleted || (probe === 'readiness' && this.container)) {
       next = Math.max(next + periodSeconds * secondMs, performance.now());
       await sleep(next - performance.now());
@@ -107,14 +107,14 @@ export class Pod {
         performance.now() >= this.startedAt + initialDelaySeconds * secondMs &&
         this.isStarted === (probe !== 'startup');
       if (!isDue) continue;
-      const isSuccess = await this.ask(spec);
-      // Meanwhile it may have been replaced.
+      const isSuccess = await this.sendProbe(spec);
+      // The container may have been replaced during the probe.
       if (container !== this.container) continue;
       run = isSuccess === last ? run + 1 : 1;
       last = isSuccess;
-      this.answers.push({ probe, isSuccess });
+      this.results.push({ probe, isSuccess });
       if (run >= (isSuccess ? successThreshold : failureThreshold)) {
-        this.conclude(probe, isSuccess, container);
+        this.applyResult(probe, isSuccess, container);
         if (!isSuccess && probe !== 'readiness') {
           failedFor = container;
           run = 0;
@@ -124,30 +124,30 @@ export class Pod {
     }
   }
 
-  private conclude(probe: ProbeName, isSuccess: boolean, container: Container) {
+  private applyResult(probe: ProbeName, isSuccess: boolean, container: Container) {
     if (probe === 'readiness') return this.setReady(isSuccess);
     if (!isSuccess) {
-      this.note('killed');
+      this.addEvent('killed');
       void this.stop(container);
     } else if (probe === 'startup') {
       this.isStarted = true;
-      this.note('started');
+      this.addEvent('started');
     }
   }
 
   private setReady(isReady: boolean) {
     if (isReady === this.isReady) return;
     this.isReady = isReady;
-    this.note(isReady ? 'ready' : 'unready');
+    this.addEvent(isReady ? 'ready' : 'unready');
   }
 
-  private note(event: string) {
+  private addEvent(event: string) {
     this.events.push(event);
     this.progress.emit('news');
   }
 
-  /** Any status from 200 to 399 within the time-out is a success. Each time the connection is a new one. */
-  private ask({ httpGet, timeoutSeconds = 1 }: IProbe): Promise<boolean> {
+  /** A status from 200 to 399 within the timeout is a success. Each probe uses a new connection. */
+  private sendProbe({ httpGet, timeoutSeconds = 1 }: IProbe): Promise<boolean> {
     return new Promise((resolve) => {
       const signal = AbortSignal.timeout(timeoutSeconds * 1_000);
       const { port } = this.options;

@@ -5,11 +5,11 @@ import t from 'tap';
 import { databaseConfig } from '../../src/config/database.js';
 import { closeDeadlineMs, Environment, loadConfig } from '../../src/config/index.js';
 import { startApp } from '../app.js';
-import { onceIsEnough, ownDatabase } from '../database.js';
+import { createTestDatabase, skipFileOnEmbedded } from '../database.js';
 import { root } from '../root.js';
 import { type Kinds, needsKubectl, problemsOf, render } from './manifests.js';
 
-onceIsEnough();
+skipFileOnEmbedded();
 
 const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
 const page = readFileSync(join(root, 'docs/kubernetes.md'), 'utf8');
@@ -20,7 +20,7 @@ for (const directory of ['base', 'overlays/example']) {
     const deployment = only('Deployment');
     const { metadata, spec: pod } = deployment.spec.template;
     const [container, ...others] = pod.containers;
-    if (!container || others.length > 0) throw new Error('a pod has one container');
+    if (!container || others.length > 0) throw new Error('a pod must have exactly one container');
     const { startupProbe, readinessProbe, livenessProbe } = container;
     const { data: variables } = only('ConfigMap');
     const config = loadConfig(variables);
@@ -32,7 +32,7 @@ for (const directory of ['base', 'overlays/example']) {
       return found[0];
     }
 
-    t.test("has what Kubernetes' schemas have, and no other field", async (t) => {
+    t.test('objects match the Kubernetes schemas and have no unknown field', async (t) => {
       for (const object of objects) t.strictSame(await problemsOf(object), []);
       const misspelt = structuredClone(deployment);
       Object.assign(misspelt.spec.template.spec, { terminationGraceSeconds: 35 });
@@ -41,7 +41,7 @@ for (const directory of ['base', 'overlays/example']) {
       ]);
     });
 
-    t.test('all objects have one name, and find the pods by their labels', async (t) => {
+    t.test('all objects share one name and select the pods by their labels', async (t) => {
       const named = objects.filter(({ kind }) => kind !== 'ConfigMap');
       for (const { kind, metadata } of named) t.equal(metadata.name, 'musicez', kind);
       const selectors = [
@@ -54,17 +54,17 @@ for (const directory of ['base', 'overlays/example']) {
       for (const selector of selectors) t.strictSame(selector, metadata.labels);
       const { scaleTargetRef } = only('HorizontalPodAutoscaler').spec;
       t.strictSame(scaleTargetRef, { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment.metadata.name });
-      t.notOk('replicas' in deployment.spec, 'how many there are is for the autoscaler to say');
+      t.notOk('replicas' in deployment.spec, 'the autoscaler sets the number of replicas');
     });
 
-    t.test('every variable is one that the service reads', async (t) => {
+    t.test('the manifests set only variables that the service reads', async (t) => {
       t.strictSame(container.envFrom, [{ configMapRef: { name: only('ConfigMap').metadata.name } }]);
       for (const name of [...Object.keys(variables), ...container.env.map(({ name }) => name)]) {
         t.ok(name in Environment.properties, name);
       }
     });
 
-    t.test('secrets come by reference, and there is no start without a database', async (t) => {
+    t.test('secrets come by reference, and only DATABASE_URL is required', async (t) => {
       const references = container.env.map(({ name, valueFrom }) => [name, valueFrom.secretKeyRef]);
       t.strictSame(references, [
         ['DATABASE_URL', { name: 'musicez', key: 'DATABASE_URL' }],
@@ -74,32 +74,39 @@ for (const directory of ['base', 'overlays/example']) {
       t.notMatch(objects, [{ kind: 'Secret' }]);
     });
 
-    t.test('probes ask for different things, and the service answers accordingly', async (t) => {
-      const app = await startApp(await ownDatabase());
+    t.test('before warm-up the startup and readiness probes fail, and the liveness probe succeeds', async (t) => {
+      const app = await startApp(await createTestDatabase());
       const statusOf = async ({ httpGet }: typeof startupProbe) => (await app.inject(httpGet.path)).statusCode;
-      t.equal(await statusOf(startupProbe), 503, 'has it started');
-      t.equal(await statusOf(readinessProbe), 503, 'should requests be sent here');
-      t.equal(await statusOf(livenessProbe), 200, 'does the event loop turn');
+      t.equal(await statusOf(startupProbe), 503, 'startup');
+      t.equal(await statusOf(readinessProbe), 503, 'readiness');
+      t.equal(await statusOf(livenessProbe), 200, 'liveness');
       app.health.markWarm();
       t.equal(await statusOf(startupProbe), 200);
       t.equal(await statusOf(readinessProbe), 200);
-      t.notMatch(JSON.stringify(objects), '/health', 'which the database decides on, for all replicas at once');
+      t.notMatch(
+        JSON.stringify(objects),
+        '/health',
+        'no probe uses /health, which fails on all replicas when the database is down',
+      );
     });
 
-    t.test('all that connect do so where the service listens, and it may connect to what it needs', async (t) => {
-      t.strictSame(container.ports, [{ name: 'http', containerPort: config.port }]);
-      const { ingress, egress } = only('NetworkPolicy').spec;
-      const asked = [
-        ...[startupProbe, readinessProbe, livenessProbe].map(({ httpGet }) => httpGet.port),
-        ...only('Service').spec.ports.map(({ targetPort }) => targetPort),
-        ...ingress.flatMap(({ ports }) => ports.map(({ port }) => port)),
-      ];
-      t.strictSame(new Set(asked), new Set(['http']));
-      const reached = egress.flatMap(({ ports }) => ports.map(({ port }) => port));
-      t.strictSame(new Set(reached), new Set([53, pg.defaults.port, 6379]), 'names, PostgreSQL, Redis');
-    });
+    t.test(
+      'traffic reaches only the port of the service, which connects only to DNS, PostgreSQL and Redis',
+      async (t) => {
+        t.strictSame(container.ports, [{ name: 'http', containerPort: config.port }]);
+        const { ingress, egress } = only('NetworkPolicy').spec;
+        const targetPorts = [
+          ...[startupProbe, readinessProbe, livenessProbe].map(({ httpGet }) => httpGet.port),
+          ...only('Service').spec.ports.map(({ targetPort }) => targetPort),
+          ...ingress.flatMap(({ ports }) => ports.map(({ port }) => port)),
+        ];
+        t.strictSame(new Set(targetPorts), new Set(['http']));
+        const egressPorts = egress.flatMap(({ ports }) => ports.map(({ port }) => port));
+        t.strictSame(new Set(egressPorts), new Set([53, pg.defaults.port, 6379]), 'DNS, PostgreSQL, Redis');
+      },
+    );
 
-    t.test('a start has longer than Kubernetes remembers restarts, which is ten minutes', async (t) => {
+    t.test('a start may take more than ten minutes, the time after which Kubernetes forgets restarts', async (t) => {
       const longestStart = startupProbe.periodSeconds * startupProbe.failureThreshold;
       t.ok(longestStart > 600);
       t.ok(deployment.spec.progressDeadlineSeconds > longestStart);
@@ -112,14 +119,14 @@ for (const directory of ['base', 'overlays/example']) {
       t.ok(unreadyAfterSeconds < livenessProbe.periodSeconds * (livenessProbe.failureThreshold - 1));
     });
 
-    t.test('a pod has the time that it takes to stop, and the next one waits for that', async (t) => {
+    t.test('the grace period is longer than a shutdown, and a rolling update waits as long for each pod', async (t) => {
       t.ok(pod.terminationGracePeriodSeconds * 1_000 > stopsWithinMs);
       t.ok(deployment.spec.minReadySeconds * 1_000 >= stopsWithinMs);
-      t.notOk('lifecycle' in container, 'the process waits by itself');
+      t.notOk('lifecycle' in container, 'the process itself implements the delay, without a preStop hook');
       t.match(page, `| \`terminationGracePeriodSeconds\` | ${pod.terminationGracePeriodSeconds} |`);
     });
 
-    t.test('a roll takes no replica away, and never needs more connections than PostgreSQL has', async (t) => {
+    t.test('a rolling update keeps all replicas and never exceeds the connection limit of PostgreSQL', async (t) => {
       const { maxSurge, maxUnavailable } = deployment.spec.strategy.rollingUpdate;
       const { minReplicas, maxReplicas } = only('HorizontalPodAutoscaler').spec;
       t.equal(maxUnavailable, 0);
@@ -131,7 +138,7 @@ for (const directory of ['base', 'overlays/example']) {
       t.ok(needed < 100 - 3, `${needed} connections`);
     });
 
-    t.test("it runs as the image's user, and writes where the image says and nowhere else", async (t) => {
+    t.test("the pod runs as the image's user and can write only to the image's data directory", async (t) => {
       const [, user, group] = /^USER (\d+):(\d+)$/m.exec(dockerfile) ?? [];
       t.strictSame(pod.securityContext, {
         runAsNonRoot: true,
@@ -154,7 +161,7 @@ for (const directory of ['base', 'overlays/example']) {
   });
 }
 
-t.test('the example has a namespace of its own, for restricted pods only', { skip: needsKubectl }, async (t) => {
+t.test('the example has its own namespace, which allows only restricted pods', { skip: needsKubectl }, async (t) => {
   const [namespace, ...others] = render('overlays/example') as { metadata: { namespace?: string } }[];
   t.match(namespace, {
     kind: 'Namespace',

@@ -9,24 +9,24 @@ import type { IService } from 'kubernetes-models/v1/Service';
 import { parseAllDocuments } from 'yaml';
 import { root } from '../root.js';
 
-/** A test that reads a field expects it to be there. */
-type Whole<T> = { [K in keyof T]-?: Whole<T[K]> };
+/** Makes every field required: a test that reads a field expects it to exist. */
+type DeepRequired<T> = { [K in keyof T]-?: DeepRequired<T[K]> };
 
 export interface Kinds {
-  ConfigMap: Whole<IConfigMap>;
-  Deployment: Whole<IDeployment>;
-  HorizontalPodAutoscaler: Whole<IHorizontalPodAutoscaler>;
-  NetworkPolicy: Whole<INetworkPolicy>;
-  PodDisruptionBudget: Whole<IPodDisruptionBudget>;
-  Service: Whole<IService>;
+  ConfigMap: DeepRequired<IConfigMap>;
+  Deployment: DeepRequired<IDeployment>;
+  HorizontalPodAutoscaler: DeepRequired<IHorizontalPodAutoscaler>;
+  NetworkPolicy: DeepRequired<INetworkPolicy>;
+  PodDisruptionBudget: DeepRequired<IPodDisruptionBudget>;
+  Service: DeepRequired<IService>;
 }
 
 export type Manifest = Kinds[keyof Kinds];
 
-/** For tests of what kustomize renders: `{ skip: needsKubectl }`. In CI a missing one, or an old one, is a failure. */
+/** For tests of what kustomize renders: `{ skip: needsKubectl }`. In CI a missing or old kubectl is a failure. */
 export const needsKubectl = !isInstalled() && !process.env.CI && 'needs kubectl, 1.25 or newer';
 
-/** Renders a directory of deploy/kubernetes as `kubectl apply -k` would, one object a document. */
+/** Renders a directory of deploy/kubernetes as `kubectl apply -k` would, with one object for each document. */
 export function render(directory: string): Manifest[] {
   const path = join(root, 'deploy/kubernetes', directory);
   const text = execFileSync('kubectl', ['kustomize', path], { encoding: 'utf8' });
@@ -34,30 +34,30 @@ export function render(directory: string): Manifest[] {
 }
 
 /**
- * Holds an object against Kubernetes' own schema of its kind.
+ * Validates an object with the Kubernetes schema of its kind.
  *
- * @returns what is wrong with it. A field that no schema has is wrong too: the schemas themselves let any other field be,
- * but never look at it.
+ * @returns the problems, which include unknown fields: the schemas allow additional fields, but the validation never
+ * reads them.
  */
 export async function problemsOf(manifest: Manifest): Promise<string[]> {
   const { apiVersion, kind } = manifest;
   const { [kind]: Model } = await import(`kubernetes-models/${apiVersion}/${kind}`);
   const unread = new Set<string>();
   try {
-    watch(new Model(manifest), kind, unread).validate();
+    trackReads(new Model(manifest), kind, unread).validate();
   } catch (error) {
     return [`${kind}: ${(error as Error).message}`];
   }
   return [...unread].map((field) => `${field}: no such field`);
 }
 
-/** @param unread gets the path of each field in `value`, and loses it when somebody reads the field */
-function watch<T extends object>(value: T, path: string, unread: Set<string>): T {
+/** @param unread receives the path of each field in `value`; reading a field removes its path */
+function trackReads<T extends object>(value: T, path: string, unread: Set<string>): T {
   const children = new Map<string | symbol, unknown>();
   for (const [name, child] of Object.entries(value)) {
     const childPath = `${path}.${name}`;
     unread.add(childPath);
-    children.set(name, typeof child === 'object' && child !== null ? watch(child, childPath, unread) : child);
+    children.set(name, typeof child === 'object' && child !== null ? trackReads(child, childPath, unread) : child);
   }
   return new Proxy(value, {
     get(target, name) {
@@ -69,7 +69,7 @@ function watch<T extends object>(value: T, path: string, unread: Set<string>): T
 
 function isInstalled() {
   try {
-    // Those before 1.25 do not say which kustomize they have; the overlay is too new for that of Debian 12's 1.20.
+    // kubectl before 1.25 does not show its kustomize version. Debian 12 has kubectl 1.20, whose kustomize is too old.
     const version = execFileSync('kubectl', ['version', '--client'], { stdio: ['ignore', 'pipe', 'ignore'] });
     return version.includes('Kustomize Version');
   } catch {

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { parse } from 'yaml';
 import { startApp } from '../app.js';
-import { onceIsEnough, ownDatabase } from '../database.js';
+import { createTestDatabase, skipFileOnEmbedded } from '../database.js';
 import { root } from '../root.js';
-import { type Labels, labelsByMetric, read } from './promql.js';
+import { type Labels, labelsByMetric, parsePromql } from './promql.js';
 
-onceIsEnough();
+skipFileOnEmbedded();
 
 interface Rule {
   alert: string;
@@ -35,12 +35,12 @@ const panels: Panel[] = dashboard.panels.filter(({ type }: Panel) => type !== 'r
 const targets = panels.flatMap(({ title, targets }) => targets.map((target) => ({ title, ...target })));
 const variables: { name: string; definition?: string; datasource?: unknown }[] = dashboard.templating.list;
 
-/** What Prometheus adds by itself. */
-const ofPrometheus = ['job', 'instance'];
+/** Labels that Prometheus adds itself. */
+const prometheusLabels = ['job', 'instance'];
 
 const promtool = { skip: !isInstalled() && !process.env.CI && 'needs promtool: apt-get install prometheus' };
 
-t.test('promtool takes the rules, and each fires when it should and only then', promtool, async (t) => {
+t.test('promtool accepts the rules, and the unit tests of the rules pass', promtool, async (t) => {
   t.match(execFileSync('promtool', ['check', 'rules', 'alerts.yml'], { cwd: directory, encoding: 'utf8' }), 'SUCCESS');
   t.match(
     execFileSync('promtool', ['test', 'rules', 'alerts.test.yml'], { cwd: directory, encoding: 'utf8' }),
@@ -48,7 +48,7 @@ t.test('promtool takes the rules, and each fires when it should and only then', 
   );
 });
 
-t.test('of each rule there is a case in which it fires, and one in which it does not', async (t) => {
+t.test('every rule has a test case in which it fires and one in which it does not', async (t) => {
   const cases = (parse(file('alerts.test.yml')) as RuleTests).tests.flatMap((group) => group.alert_rule_test);
   for (const { alert } of rules) {
     const counts = cases.filter(({ alertname }) => alertname === alert).map(({ exp_alerts = [] }) => exp_alerts.length);
@@ -56,7 +56,7 @@ t.test('of each rule there is a case in which it fires, and one in which it does
   }
 });
 
-t.test('an alert says in its last words where to read on, and there is such a section', async (t) => {
+t.test('the description of every alert ends with a reference to an existing section', async (t) => {
   for (const { alert, annotations } of rules) {
     const [, page = '', anchor] = /See (docs\/[\w-]+\.md)#([\w-]+)$/.exec(annotations.description) ?? [];
     const headings = readFileSync(join(root, page), 'utf8').match(/^#+ .+$/gm) ?? [];
@@ -65,30 +65,30 @@ t.test('an alert says in its last words where to read on, and there is such a se
   }
 });
 
-t.test('every alert is explained in the documentation', async (t) => {
+t.test('docs/monitoring.md mentions every alert', async (t) => {
   const page = readFileSync(join(root, 'docs/monitoring.md'), 'utf8');
   for (const { alert } of rules) t.match(page, `\`${alert}\``);
 });
 
-t.test('rules and dashboard ask for nothing that the service does not tell', async (t) => {
-  const app = await startApp(await ownDatabase());
+t.test('rules and dashboard use only metrics and labels that the service exports', async (t) => {
+  const app = await startApp(await createTestDatabase());
   await app.inject('/v1/request-logs/export');
-  const told = labelsByMetric((await app.inject('/metrics')).body);
-  told.set('up', new Map());
-  for (const { alert, expr } of rules) checkReading(t, alert, expr, told);
+  const metrics = labelsByMetric((await app.inject('/metrics')).body);
+  metrics.set('up', new Map());
+  for (const { alert, expr } of rules) checkExpression(t, alert, expr, metrics);
   for (const { title, expr, legendFormat } of targets) {
-    const known = checkReading(t, title, expr, told);
+    const known = checkExpression(t, title, expr, metrics);
     for (const [, label = ''] of legendFormat.matchAll(/\{\{(\w+)\}\}/g)) t.ok(known.has(label), `${title}: ${label}`);
   }
   for (const { name, definition } of variables) {
     const [, metric, label] = /^label_values\((.+), (\w+)\)$/.exec(definition ?? '') ?? [];
-    if (metric) t.ok(checkReading(t, name, metric, told).has(label as string), `${name}: ${label}`);
+    if (metric) t.ok(checkExpression(t, name, metric, metrics).has(label as string), `${name}: ${label}`);
   }
 });
 
-t.test('another service with the same metrics does not count', async (t) => {
+t.test('rules and panels select only the metrics of this service', async (t) => {
   const isOfJob = (job: string) => (expression: string) =>
-    read(expression).selectors.every(({ matchers }) =>
+    parsePromql(expression).selectors.every(({ matchers }) =>
       matchers.some(({ label, operator, value }) => label === 'job' && operator === '=' && value === job),
     );
   t.strictSame(
@@ -101,19 +101,19 @@ t.test('another service with the same metrics does not count', async (t) => {
   );
 });
 
-t.test('promtool takes what the panels ask', promtool, async (t) => {
+t.test('promtool accepts the expressions of the panels', promtool, async (t) => {
   const asRules = targets.map(({ expr }) => ({
     record: 'panel',
     expr: expr.replaceAll(/\$__(rate_interval|range)/g, '5m'),
   }));
   const given = t.testdir({ 'panels.yml': JSON.stringify({ groups: [{ name: 'panels', rules: asRules }] }) });
-  const said = execFileSync('promtool', ['check', 'rules', '--lint=none', join(given, 'panels.yml')], {
+  const output = execFileSync('promtool', ['check', 'rules', '--lint=none', join(given, 'panels.yml')], {
     encoding: 'utf8',
   });
-  t.match(said, `${targets.length} rules found`);
+  t.match(output, `${targets.length} rules found`);
 });
 
-t.test('every panel has an id of its own, a title, a unit and the data source that was chosen', async (t) => {
+t.test('every panel has a unique id, a title, a unit and the selected data source', async (t) => {
   const ids = dashboard.panels.map(({ id }: Panel) => id);
   t.equal(new Set(ids).size, ids.length);
   const chosen = { type: 'prometheus', uid: `\${datasource}` };
@@ -130,15 +130,15 @@ t.test('every panel has an id of its own, a title, a unit and the data source th
   }
 });
 
-/** @returns the labels that the answer may have */
-function checkReading(t: Test, name: string, expression: string, told: Map<string, Labels>): Set<string> {
-  const known = new Set(ofPrometheus);
-  const { selectors, grouping } = read(expression);
+/** @returns the labels that the result can have */
+function checkExpression(t: Test, name: string, expression: string, metrics: Map<string, Labels>): Set<string> {
+  const known = new Set(prometheusLabels);
+  const { selectors, grouping } = parsePromql(expression);
   for (const { metric, matchers } of selectors) {
-    t.ok(told.has(metric), `${name}: ${metric}`);
-    const labels: Labels = told.get(metric) ?? new Map();
+    t.ok(metrics.has(metric), `${name}: ${metric}`);
+    const labels: Labels = metrics.get(metric) ?? new Map();
     for (const label of labels.keys()) known.add(label);
-    for (const { label, operator, value } of matchers.filter(({ label }) => !ofPrometheus.includes(label))) {
+    for (const { label, operator, value } of matchers.filter(({ label }) => !prometheusLabels.includes(label))) {
       const values = labels.get(label);
       t.ok(operator.endsWith('~') ? values : values?.has(value), `${name}: ${metric}{${label}${operator}"${value}"}`);
     }

@@ -1,5 +1,5 @@
-/** What an expression asks for. */
-export interface Reading {
+/** The metrics and labels that an expression uses. */
+export interface ParsedExpression {
   selectors: Selector[];
   /** Labels by which it groups or joins. */
   grouping: string[];
@@ -16,11 +16,11 @@ export type Labels = Map<string, Set<string>>;
 const grouping = /\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)/g;
 const selector = /([a-zA-Z_:][\w:]*)\s*\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\}/g;
 const matcher = /(\w+)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"/g;
-/** What is left of an expression without these is a metric without matchers, a function's name apart. */
-const noMetric = /\[[^\]]*\]|"(?:[^"\\]|\\.)*"|\b(?:and|or|unless|offset|bool|by)\b/g;
+/** Text that is not a metric. Without it and the selectors, only functions and metrics without matchers remain. */
+const nonMetrics = /\[[^\]]*\]|"(?:[^"\\]|\\.)*"|\b(?:and|or|unless|offset|bool|by)\b/g;
 
-/** Reads the metrics and labels out of PromQL; whether it is PromQL at all is for promtool to say. */
-export function read(expression: string): Reading {
+/** Extracts the metrics and labels from PromQL. It does not check the syntax: promtool does. */
+export function parsePromql(expression: string): ParsedExpression {
   const selectors: Selector[] = [];
   const labels: string[] = [];
   const rest = expression
@@ -37,12 +37,12 @@ export function read(expression: string): Reading {
       selectors.push({ metric, matchers });
       return ' ';
     })
-    .replace(noMetric, ' ');
+    .replace(nonMetrics, ' ');
   for (const [metric] of rest.matchAll(/\b[a-zA-Z_:][\w:]*\b(?!\s*\()/g)) selectors.push({ metric, matchers: [] });
   return { selectors, grouping: labels };
 }
 
-/** @param scrape what `/metrics` answers */
+/** @param scrape the response body of `/metrics` */
 export function labelsByMetric(scrape: string): Map<string, Labels> {
   const metrics = new Map<string, Labels>();
   for (const [, metric = '', list = ''] of scrape.matchAll(/^([a-z]\w*)(?:\{(.*)\})? /gm)) {

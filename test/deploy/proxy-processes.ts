@@ -1,26 +1,26 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { accepts, freePort } from '../process.js';
+import { acceptsConnections, freePort } from '../process.js';
 import { root } from '../root.js';
+import { temporaryDirectory } from '../temporary-directory.js';
 
-// Where Debian keeps nginx.
+// Debian installs nginx in /usr/sbin.
 const path = `${process.env.PATH}:/usr/sbin`;
 const recipes = join(root, 'deploy/proxies');
 
-/** A reverse proxy with the recipe of this project. */
+/** A reverse proxy with the project's configuration. */
 export interface Proxy {
   name: 'nginx' | 'caddy';
-  /** `{ skip: proxy.skip }`; in CI a missing one is a failure. */
+  /** `{ skip: proxy.skip }`; in CI a missing proxy is a failure. */
   skip: string | false;
   /**
-   * Starts it; it is gone when the test ends.
+   * Starts the proxy. It is stopped when the test ends.
    *
-   * @param musicez host and port to ask
-   * @param upstream host and port of what it protects
+   * @param musicez host and port of the service
+   * @param upstream host and port of the protected server
    * @returns its URL
    */
   start(t: Test, musicez: string, upstream: string): Promise<string>;
@@ -74,7 +74,7 @@ export const proxies: Proxy[] = [
   },
 ];
 
-/** Why a test cannot run here, if so; in CI a missing program is a failure. */
+/** @returns why a test must be skipped, or false. In CI a missing program is a failure. */
 export function unlessInstalled(program: string, versionOption: string) {
   try {
     execFileSync(program, [versionOption], { stdio: 'ignore', env: { PATH: path } });
@@ -84,26 +84,18 @@ export function unlessInstalled(program: string, versionOption: string) {
   }
 }
 
-/** One that nginx's workers, which are another user's, may enter. */
-export function temporaryDirectory(t: Test): string {
-  const directory = mkdtempSync(join(tmpdir(), 'musicez-proxy-'));
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
-  chmodSync(directory, 0o755);
-  return directory;
-}
-
 /** Runs a program until the test ends. Resolves when it listens. */
 export async function runListening(t: Test, program: string, args: string[], env: NodeJS.ProcessEnv, port: number) {
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: path, ...env } });
-  let said = '';
-  child.stderr.on('data', (chunk) => (said += chunk));
-  const gone = once(child, 'exit');
+  let output = '';
+  child.stderr.on('data', (chunk) => (output += chunk));
+  const exited = once(child, 'exit');
   t.teardown(async () => {
     child.kill('SIGTERM');
-    await gone;
+    await exited;
   });
-  while (!(await accepts(port))) {
-    if (child.exitCode !== null) throw new Error(`${program} ended:\n${said}`);
+  while (!(await acceptsConnections(port))) {
+    if (child.exitCode !== null) throw new Error(`${program} ended:\n${output}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

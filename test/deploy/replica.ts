@@ -6,11 +6,11 @@ export interface Replica {
   url: string;
   /** Resolves when the new process is ready. */
   start(): Promise<void>;
-  /** Sends SIGTERM, and waits for the end of the process. */
+  /** Sends SIGTERM and waits until the process has exited. */
   stop(): Promise<{ exitCode: number | NodeJS.Signals; tookMs: number }>;
 }
 
-/** Starts a replica on a port that it keeps. */
+/** Starts a replica on a port that it keeps after restarts. */
 export async function startReplica(variables: NodeJS.ProcessEnv): Promise<Replica> {
   const port = await freePort();
   const start = () => startService({ ...variables, PORT: `${port}` });
@@ -22,10 +22,10 @@ export async function startReplica(variables: NodeJS.ProcessEnv): Promise<Replic
       process = await start();
     },
     async stop() {
-      const askedAt = performance.now();
+      const signaledAt = performance.now();
       process.child.kill('SIGTERM');
       const exitCode = await process.exited;
-      return { exitCode, tookMs: performance.now() - askedAt };
+      return { exitCode, tookMs: performance.now() - signaledAt };
     },
   };
 }

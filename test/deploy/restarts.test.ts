@@ -3,7 +3,7 @@ import t, { type Test } from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { closeDeadlineMs } from '../../src/config/index.js';
 import { type Cluster, needsCluster, startCluster } from '../cluster.js';
-import { needsPostgres, ownDatabase } from '../database.js';
+import { createTestDatabase, needsPostgres } from '../database.js';
 import { untilWritten } from '../plugins/request-log/scraper.js';
 import { run, untilStatus } from '../process.js';
 import type { ClientsReport } from './clients.js';
@@ -13,7 +13,7 @@ import { type Replica, startReplica } from './replica.js';
 const perSecond = 2_000;
 const connections = 50;
 const rounds = 3;
-/** HAProxy asks every 100 ms and believes the second no. */
+/** HAProxy checks every 100 ms and takes a replica out after the second failure. */
 const shutdownDelayMs = 1_000;
 
 const key = generateKey('mez');
@@ -26,9 +26,9 @@ t.test('behind HAProxy, at 2,000 requests a second', { skip }, async (t) => {
   const ports = replicas.map(({ port }) => port);
   const haproxy = await startHaproxy(t, ports);
   await haproxy.untilAllUp();
-  let answered = 0;
+  let total = 0;
 
-  await t.test(`nobody notices that each of three replicas is replaced, ${rounds} times`, async (t) => {
+  await t.test(`clients see no error while each of three replicas is replaced ${rounds} times`, async (t) => {
     await underLoad(t, async () => {
       for (let round = 0; round < rounds; round++) {
         for (const replica of replicas) await replace(t, replica, () => replica.start());
@@ -36,11 +36,11 @@ t.test('behind HAProxy, at 2,000 requests a second', { skip }, async (t) => {
     });
   });
 
-  await t.test('nor, who has a known key, that PostgreSQL is restarted in the middle of it', async (t) => {
+  await t.test('clients with cached keys see no error while PostgreSQL restarts', async (t) => {
     const [first, second, third] = replicas as [Replica, Replica, Replica];
     await underLoad(t, async () => {
       await replace(t, first, () => first.start());
-      // Each has been asked for the key by now.
+      // Every replica has cached the key after this.
       for (const { url } of replicas) await untilStatus(`${url}/v1/auth`, 204, { headers: { 'x-api-key': key } });
       await cluster.stop('fast');
       await replace(t, second, () => Promise.all([second.start(), cluster.start()]));
@@ -56,7 +56,7 @@ t.test('behind HAProxy, at 2,000 requests a second', { skip }, async (t) => {
     await haproxy.untilAllUp();
   }
 
-  /** Lets clients ask while `work` goes on, and holds the service to what it promises them. */
+  /** Sends requests while `work` runs, then checks that none failed and that each one is logged once. */
   async function underLoad(t: Test, work: () => Promise<void>) {
     const [clients, startedAt] = [startClients(`${haproxy.url}/v1/me`), performance.now()];
     await work();
@@ -69,23 +69,23 @@ t.test('behind HAProxy, at 2,000 requests a second', { skip }, async (t) => {
       t.strictSame(
         [wretr, wredis, econ, eresp, srv_abrt],
         ['0', '0', '0', '0', '0'],
-        `nor did HAProxy hide one: ${svname}`,
+        `HAProxy did not hide a failure with a retry: ${svname}`,
       );
     }
 
     for (const { url } of replicas) t.equal((await untilWritten(url)).dropped, 0);
-    answered += ids.length;
+    total += ids.length;
     const found = await rowsOf(cluster, ids);
-    t.strictSame(found, { all: answered, ours: ids.length }, 'each answer has its row, and each row its answer');
+    t.strictSame(found, { all: total, ours: ids.length }, 'each response has a row, and each row a response');
     t.equal(new Set(ids).size, ids.length);
     const reached = Math.round(ids.length / seconds);
-    t.ok(reached > perSecond / 4, `${reached} requests/s, where there is the machine for it ${perSecond}`);
+    t.ok(reached > perSecond / 4, `${reached} requests/s; a fast machine reaches ${perSecond}`);
     t.comment(`${ids.length} requests in ${seconds.toFixed(1)} s, the longest ${Math.round(longestMs)} ms`);
   }
 });
 
 async function start(cluster: Cluster): Promise<Replica> {
-  const { DATA_DIR } = await ownDatabase();
+  const { DATA_DIR } = await createTestDatabase();
   return startReplica({
     DATA_DIR,
     DATABASE_URL: cluster.url,
@@ -99,7 +99,7 @@ function startClients(url: string) {
   return run('test/deploy/clients.ts', [], variables);
 }
 
-/** How many rows these requests have, and how many all that asked for the same. */
+/** @returns the number of rows of these requests, and of all requests for the same path */
 async function rowsOf(cluster: Cluster, ids: string[]) {
   const client = new pg.Client(cluster.url);
   await client.connect();

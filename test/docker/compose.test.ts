@@ -28,10 +28,10 @@ const { postgres, ...ours } = services;
 const { musicez, replica, redis, nginx } = ours;
 const dockerfile = readDockerfile();
 
-/** It needs no engine. No package of Debian has it, so CI does without it where the machine does. */
+/** docker compose needs no engine here. Debian has no package of it, so the test can be skipped in CI too. */
 const needsCompose = !compose('version') && 'needs docker compose';
 
-test("the database is the schema document's, to the letter", async (t) => {
+test('the database service matches the schema document, except that only this machine can reach its port', async (t) => {
   const fromDocument = parse(`
 postgres:
   image: postgres:16-alpine
@@ -43,7 +43,7 @@ postgres:
     - postgres_data:/var/lib/postgresql/data
     - ./docker/postgres/init.sql:/docker-entrypoint-initdb.d/init.sql
   ports:
-    - "5432:5432"
+    - "127.0.0.1:5432:5432"
   healthcheck:
     test: ["CMD-SHELL", "pg_isready -U postgres"]
     interval: 10s
@@ -53,7 +53,7 @@ postgres:
   t.strictSame(postgres, fromDocument.postgres);
 });
 
-test('Redis is there with either profile, nginx and the replica with one, the others always', async (t) => {
+test('Redis starts with either profile, nginx and the replica with one, the other services always', async (t) => {
   const profiles = Object.entries(services).map(([name, { profiles = [] }]) => [name, profiles]);
   t.strictSame(Object.fromEntries(profiles), {
     postgres: [],
@@ -64,7 +64,7 @@ test('Redis is there with either profile, nginx and the replica with one, the ot
   });
 });
 
-test('docker compose takes the file, with each profile', { skip: needsCompose }, async (t) => {
+test('docker compose accepts the file with each profile', { skip: needsCompose }, async (t) => {
   for (const [profile, names] of Object.entries({
     none: ['musicez', 'postgres'],
     redis: ['musicez', 'postgres', 'redis'],
@@ -74,7 +74,7 @@ test('docker compose takes the file, with each profile', { skip: needsCompose },
   }
 });
 
-test('the service waits for a healthy database and uses it, and for Redis where there is one', async (t) => {
+test('the service uses the database and waits until it is healthy, and waits for Redis if it is enabled', async (t) => {
   t.equal(musicez.build, '.');
   t.strictSame(musicez.depends_on, {
     postgres: { condition: 'service_healthy' },
@@ -84,9 +84,9 @@ test('the service waits for a healthy database and uses it, and for Redis where 
   t.strictSame(musicez.ports, ['3000:3000']);
 });
 
-test('every variable is one that the service reads, and its value works', async (t) => {
+test('the service reads every variable and accepts its value', async (t) => {
   const { BOOTSTRAP_ADMIN_KEY, ...variables } = musicez.environment ?? {};
-  t.equal(BOOTSTRAP_ADMIN_KEY, null, 'passed on only where it is set');
+  t.equal(BOOTSTRAP_ADMIN_KEY, null, 'passed on only if it is set');
   for (const name of Object.keys(musicez.environment ?? {})) t.ok(name in Environment.properties, name);
   const { database, limits, trustProxy } = loadConfig(variables as NodeJS.ProcessEnv);
   t.equal(new URL(database.url ?? '').hostname, 'postgres');
@@ -94,23 +94,23 @@ test('every variable is one that the service reads, and its value works', async 
   t.strictSame(trustProxy, [nginx.networks?.default.ipv4_address]);
 });
 
-test('the replica is the same service, with a volume of its own, and is reached through nginx', async (t) => {
+test('the replica is the same service with its own volume and without a published port', async (t) => {
   const { profiles, ...same } = replica;
   const { ports, ...other } = musicez;
   t.strictSame(same, { ...other, volumes: ['replica_data:/data'] });
 });
 
-test("the address whose word on clients is taken is nginx's, and is given to nobody else", async (t) => {
+test('nginx, the trusted proxy, has a fixed address outside the range of dynamic addresses', async (t) => {
   const [config, ...others] = networks.default.ipam.config;
   t.strictSame([config, others], [{ subnet: '10.213.77.0/24', ip_range: '10.213.77.0/25' }, []]);
   const [, last] = /^10\.213\.77\.(\d+)$/.exec(nginx.networks?.default.ipv4_address ?? '') ?? [];
   t.ok(Number(last) > 127 && Number(last) < 255);
 });
 
-test('each says when it is healthy; where it has to wait it waits for that', async (t) => {
-  const ofTheImage = dockerfile.some(({ keyword, stage }) => keyword === 'HEALTHCHECK' && stage === undefined);
+test('every service has a health check, and services that depend on it wait until it is healthy', async (t) => {
+  const fromDockerfile = dockerfile.some(({ keyword, stage }) => keyword === 'HEALTHCHECK' && stage === undefined);
   for (const [name, { build, healthcheck, depends_on = {} }] of Object.entries(services)) {
-    t.ok(build ? ofTheImage : healthcheck?.test.length, name);
+    t.ok(build ? fromDockerfile : healthcheck?.test.length, name);
     for (const [other, { condition }] of Object.entries(depends_on)) {
       t.ok(other in services, other);
       t.equal(condition, 'service_healthy', `${name} waits for ${other}`);
@@ -118,19 +118,19 @@ test('each says when it is healthy; where it has to wait it waits for that', asy
   }
 });
 
-test('none but the database may do more than write to its volume and to memory, as no root', async (t) => {
+test('every service except the database runs read-only, without capabilities and not as root', async (t) => {
   for (const [name, service] of Object.entries(ours)) {
     const { read_only, cap_drop, security_opt, restart, build, user } = service;
     const hardened = { read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] };
     t.strictSame({ read_only, cap_drop, security_opt }, hardened, name);
     t.equal(restart, 'unless-stopped', name);
-    const ofTheImage = dockerfile.find(({ keyword }) => keyword === 'USER')?.rest;
-    t.match(build ? ofTheImage : user, /^[1-9]\d*:[1-9]\d*$/, name);
+    const fromDockerfile = dockerfile.find(({ keyword }) => keyword === 'USER')?.rest;
+    t.match(build ? fromDockerfile : user, /^[1-9]\d*:[1-9]\d*$/, name);
   }
   t.strictSame([musicez.tmpfs, nginx.tmpfs, redis.tmpfs], [['/tmp'], ['/tmp'], ['/data']]);
 });
 
-test('the service is given time to stop', async (t) => {
+test('the stop grace period is longer than the shutdown deadline', async (t) => {
   const [, seconds] = /^(\d+)s$/.exec(String(musicez.stop_grace_period)) ?? [];
   t.ok(Number(seconds) * 1_000 > closeDeadlineMs);
 });
@@ -142,11 +142,11 @@ test('every image is pinned by a tag', async (t) => {
 });
 
 test('no port is published twice', async (t) => {
-  const published = Object.values(services).flatMap(({ ports = [] }) => ports.map((port) => port.split(':')[0]));
+  const published = Object.values(services).flatMap(({ ports = [] }) => ports.map((port) => port.split(':').at(-2)));
   t.strictSame(published.toSorted(), ['3000', '5432', '8000']);
 });
 
-test('every volume is of one service, and declared; every file that is mounted is there', async (t) => {
+test('every volume is declared and used by one service, and every mounted file exists', async (t) => {
   const mounts = Object.values(services).flatMap(({ volumes = [] }) => volumes.map((volume) => volume.split(':')));
   const named = mounts.flatMap(([source = '']) => (source.startsWith('.') ? [] : source));
   t.strictSame(named.toSorted(), Object.keys(volumes).toSorted());
@@ -156,7 +156,7 @@ test('every volume is of one service, and declared; every file that is mounted i
   for (const { volumes } of [musicez, replica]) t.equal(volumes?.[0]?.split(':')[1], dataDir);
 });
 
-/** @returns what docker compose says of the file, or undefined where it does not run */
+/** @returns the output of docker compose, or undefined if it fails */
 function compose(...args: string[]): string | undefined {
   try {
     return execFileSync('docker', ['compose', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });

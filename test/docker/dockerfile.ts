@@ -2,17 +2,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../root.js';
 
-/** One of the Dockerfile's instructions, its lines joined. */
+/** An instruction of the Dockerfile, with its continuation lines joined. */
 export interface Instruction {
   keyword: string;
   rest: string;
-  /** What the stage is called that it belongs to; the last one, which is the image, has no name. */
+  /** The name of its stage; undefined for the last stage, which is the image. */
   stage: string | undefined;
 }
 
-/** The project's directory. */
-
-/** Reads the project's Dockerfile, in order. What comes before the first FROM is of the image's stage too. */
+/** Reads the instructions of the project's Dockerfile, in order. Those before the first FROM have no stage name. */
 export function readDockerfile(): Instruction[] {
   const text = readFileSync(join(root, 'Dockerfile'), 'utf8');
   const lines = text.replaceAll(/^#.*\n/gm, '').replaceAll(/\\\n\s*/g, '');

@@ -10,16 +10,16 @@ const variables = text.split('\n').flatMap((line, index, lines) => {
   return name ? [{ name, above: lines[index - 1] ?? '' }] : [];
 });
 
-test('every variable that the service reads is there, and no other', async (t) => {
+test('the file lists exactly the variables that the service reads', async (t) => {
   const names = variables.map(({ name }) => name);
   t.strictSame(names.toSorted(), Object.keys(Environment.properties).toSorted());
 });
 
-test('every variable has a line of meaning above it', async (t) => {
+test('every variable has a comment above it', async (t) => {
   for (const { name, above } of variables) t.match(above, /^# \w.{10}/, name);
 });
 
-test("a copy of it works with the compose file's database", async (t) => {
+test("a copy of the file works with the compose file's database", async (t) => {
   t.strictSame(active, {
     DATABASE_URL: 'postgresql://postgres:password@localhost:5432/musicez_dev?schema=public',
     SHADOW_DATABASE_URL: 'postgresql://postgres:password@localhost:5432/musicez_shadow?schema=public',
@@ -27,10 +27,10 @@ test("a copy of it works with the compose file's database", async (t) => {
   t.equal(loadConfig(active).database.url, active.DATABASE_URL);
 });
 
-test('what is commented out shows the default', async (t) => {
+test('commented-out variables show their defaults', async (t) => {
   const uncommented = parseEnv(text.replaceAll(/^#(?=[A-Z_]+=)/gm, '')) as NodeJS.ProcessEnv;
   t.strictSame(loadConfig(uncommented), loadConfig(active));
   for (const [name, { default: value }] of Object.entries(Environment.properties)) {
-    if (!(name in active)) t.equal(uncommented[name], String(value ?? ''), name);
+    if (!(name in active)) t.equal(uncommented[name] ?? '', String(value ?? ''), name);
   }
 });

@@ -1,19 +1,20 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { productionPackages, readLockFile } from '../../deploy/lock-file.js';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
-import { needsPostgres, ownDatabase } from '../database.js';
+import { productionPackages, readLockFile } from '../../scripts/lock-file.js';
+import { createTestDatabase, needsPostgres, skipFileOnEmbedded } from '../database.js';
 import { run, untilStatus } from '../process.js';
 import { root } from '../root.js';
+import { temporaryDirectory } from '../temporary-directory.js';
 import { readDockerfile } from './dockerfile.js';
 
-// What the image has in /app, put together as the Dockerfile does it, without an engine for containers. It is not below the
-// project, where Node.js would find in the project's own node_modules what the image lacks.
-const app = mkdtempSync(join(tmpdir(), 'musicez-image-'));
-t.teardown(() => rmSync(app, { recursive: true, force: true }));
+skipFileOnEmbedded();
+
+// The contents of /app in the image, built like in the Dockerfile but without a container engine. Outside of the
+// project, so that Node.js does not find packages in the project's node_modules that the image lacks.
+const app = temporaryDirectory();
 for (const [path] of productionPackages(readLockFile(root))) {
   const source = join(root, path);
   cpSync(source, join(app, path), {
@@ -25,34 +26,37 @@ writeFileSync(join(app, 'node_modules/.package-lock.json'), 'what npm leaves');
 const [prune, ...others] = readDockerfile().filter(
   ({ stage, rest }) => stage === 'dependencies' && /^find /.test(rest),
 );
-if (!prune || others.length > 0) throw new Error('one RUN takes out what is not needed');
+if (!prune || others.length > 0)
+  throw new Error('the Dockerfile must have exactly one RUN that removes unneeded files');
 execFileSync('sh', ['-c', prune.rest], { cwd: app });
 for (const path of ['dist', 'package.json', 'prisma/schema.prisma', 'prisma/migrations']) {
   cpSync(join(root, path), join(app, path), { recursive: true, filter: (file) => !file.endsWith('.map') });
 }
 
-/** In bytes, each file as whole blocks, as a file system has it. */
-const atMost = 70 * 2 ** 20;
+/** In bytes. Each file counts as whole blocks, like on a file system. */
+const maxBytes = 70 * 2 ** 20;
 
 t.test('the image is at most 70 MB larger than its base', async (t) => {
   const files = readdirSync(app, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const sizes = files.map(({ parentPath, name }) => Math.ceil(statSync(join(parentPath, name)).size / 4096) * 4096);
   const size = sizes.reduce((sum, size) => sum + size, 0);
-  t.ok(size <= atMost, `${size} bytes in ${files.length} files`);
+  t.ok(size <= maxBytes, `${size} bytes in ${files.length} files`);
 });
 
-t.test('what the image has is enough: for the commands, and for every page and route', async (t) => {
+t.test('the image contains everything that the commands, pages and routes need', async (t) => {
   const key = generateKey('mez');
   const variables = {
-    ...(await ownDatabase({ migrated: false })),
+    ...(await createTestDatabase({ migrated: false })),
     PORT: '0',
     HOST: '127.0.0.1',
     BOOTSTRAP_ADMIN_KEY: key,
-    // Nobody is there: it says so and goes on.
+    // No Redis listens here: the service logs that and retries.
     REDIS_URL: 'redis://127.0.0.1:1',
-    // As a container, without what the tests are loaded by.
+    // As in a container, without the loaders of the tests.
     NODE_OPTIONS: '',
   };
+  const migration = run(join(app, 'dist/src/cli.js'), ['migrate'], variables);
+  t.equal(await migration.exited, 0, migration.stderr());
   const cli = run(join(app, 'dist/src/cli.js'), ['keys', 'create', '--name', 'shell', '--scope', 'read'], variables);
   t.equal(await cli.exited, 0, cli.stderr());
 
@@ -60,9 +64,9 @@ t.test('what the image has is enough: for the commands, and for every page and r
   const [, url = ''] = await service.waitFor(/listening at (http:[^"]+)/);
   await untilStatus(`${url}/readyz`, 200);
   const get = async (path: string) => {
-    const answer = await fetch(new URL(path, url), { headers: { 'x-api-key': key } });
-    t.ok(answer.ok, `${answer.status} ${path}`);
-    return answer;
+    const response = await fetch(new URL(path, url), { headers: { 'x-api-key': key } });
+    t.ok(response.ok, `${response.status} ${path}`);
+    return response;
   };
 
   const page = await (await get('/documentation/')).text();
@@ -73,14 +77,15 @@ t.test('what the image has is enough: for the commands, and for every page and r
   const { paths } = (await (await get('/documentation/json')).json()) as { paths: Record<string, { get?: object }> };
   const routes = Object.entries(paths).filter(([path, { get }]) => get && !path.includes('{'));
   t.ok(routes.length > 10);
-  for (const [path] of routes) await (await get(path.replace(/\/export$/, '$&?format=csv'))).body?.cancel();
+  const queries: Record<string, string> = { '/v1/request-logs/export': '?format=csv', '/v1/usage': '?ownerId=acme' };
+  for (const [path] of routes) await (await get(path + (queries[path] ?? ''))).body?.cancel();
 
   service.child.kill('SIGTERM');
   t.equal(await service.exited, 0);
 });
 
-t.test('without a key its log has the command that makes one there', { skip: needsPostgres }, async (t) => {
-  const variables = { ...(await ownDatabase()), PORT: '0', HOST: '127.0.0.1', NODE_OPTIONS: '' };
+t.test('without a key the service logs a command that creates one in the image', { skip: needsPostgres }, async (t) => {
+  const variables = { ...(await createTestDatabase()), PORT: '0', HOST: '127.0.0.1', NODE_OPTIONS: '' };
   const service = run(join(app, 'dist/src/server.js'), [], variables);
   const [, args = ''] = await service.waitFor(/there is no API key yet: node dist\/src\/cli\.js ([^,]+), or/);
   const cli = run(join(app, 'dist/src/cli.js'), args.split(' '), variables);

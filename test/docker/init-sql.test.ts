@@ -5,7 +5,7 @@ const databases = ['musicez_dev', 'musicez_shadow', 'musicez_test'];
 
 const runInitSql = (cluster: Cluster, database: string) => cluster.runScript(database, 'docker/postgres/init.sql');
 
-test('init.sql makes the databases where there are none, and may be run again', { skip }, async (t) => {
+test('init.sql creates the databases on an empty server and can run again', { skip }, async (t) => {
   const cluster = await startCluster(t);
   await runInitSql(cluster, 'postgres');
   await hasDatabases(t, cluster);
@@ -13,10 +13,10 @@ test('init.sql makes the databases where there are none, and may be run again', 
   await cluster.query('musicez_dev', 'CREATE TABLE kept ()');
   await runInitSql(cluster, 'postgres');
   await hasDatabases(t, cluster);
-  await t.resolves(cluster.query('musicez_dev', 'SELECT FROM kept'), 'the second run keeps what is in them');
+  await t.resolves(cluster.query('musicez_dev', 'SELECT FROM kept'), 'the second run keeps existing tables');
 });
 
-test('init.sql runs to its end where POSTGRES_DB has made musicez_dev, and may be run again', { skip }, async (t) => {
+test('init.sql succeeds if POSTGRES_DB has created musicez_dev, and can run again', { skip }, async (t) => {
   const cluster = await startCluster(t);
   await cluster.query('postgres', 'CREATE DATABASE musicez_dev');
   for (const _ of ['the first start', 'later']) {
@@ -27,7 +27,7 @@ test('init.sql runs to its end where POSTGRES_DB has made musicez_dev, and may b
 });
 
 async function hasDatabases(t: Test, cluster: Cluster) {
-  // A database that nothing was granted on has no list of privileges at all.
+  // datacl is null for a database without any grant.
   const rows = await cluster.query(
     'postgres',
     `SELECT datname || ' ' || coalesce(datacl::text, '') FROM pg_database WHERE datname LIKE 'musicez%' ORDER BY 1`,
@@ -35,6 +35,6 @@ async function hasDatabases(t: Test, cluster: Cluster) {
   t.strictSame(
     rows.split('\n'),
     databases.map((name) => `${name} {=Tc/postgres,postgres=CTc/postgres}`),
-    'the three are there, all privileges granted',
+    'the three databases exist with all privileges granted',
   );
 }

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../root.js';
 
-/** Every page that people read, from the root of the project. */
+/** All pages of the documentation, as paths from the root. */
 export const pages = [
   'README.md',
   'CONTRIBUTING.md',
@@ -16,14 +16,14 @@ export function textOf(page: string): string {
   return readFileSync(join(root, page), 'utf8');
 }
 
-/** The fenced blocks of a page in this language, in order, without what they are indented by. */
+/** The fenced blocks of a page in these languages, in order, without indentation. */
 export function blocksOf(page: string, ...languages: string[]): string[] {
   return [...textOf(page).matchAll(/^( *)```(\w+)\n([\s\S]*?)^ *```$/gm)]
     .filter(([, , language = '']) => languages.includes(language))
     .map(([, indent = '', , code = '']) => code.replaceAll(new RegExp(`^${indent}`, 'gm'), ''));
 }
 
-/** The commands of a page's shell blocks, in order: lines that go on with a backslash are one, comments are none. */
+/** The commands in the shell blocks of a page, without comments; lines that end with a backslash are joined. */
 export function commandsOf(page: string): string[] {
   return blocksOf(page, 'sh', 'bash').flatMap((block) =>
     block

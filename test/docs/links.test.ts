@@ -4,7 +4,7 @@ import t from 'tap';
 import { root } from '../root.js';
 import { pages, textOf } from './blocks.js';
 
-t.test('every link of a page leads to a file, and to a heading in it', async (t) => {
+t.test('every link on a page points to an existing file and heading', async (t) => {
   for (const page of pages) {
     for (const [, link = ''] of withoutCode(textOf(page)).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
       const [file = '', anchor] = link.split('#');
@@ -15,7 +15,7 @@ t.test('every link of a page leads to a file, and to a heading in it', async (t)
   }
 });
 
-t.test('every page is led to from README', async (t) => {
+t.test('README links to every page', async (t) => {
   const readme = textOf('README.md');
   for (const page of pages.slice(1)) t.match(readme, `](${page})`);
 });
@@ -24,7 +24,7 @@ function withoutCode(text: string): string {
   return text.replaceAll(/^ *```[\s\S]*?^ *```$/gm, '');
 }
 
-/** As GitHub makes them. */
+/** Returns the anchors that GitHub creates for the headings. */
 function anchorsOf(page: string): Set<string> {
   const headings = [...withoutCode(textOf(page)).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading);
   return new Set(

@@ -3,15 +3,17 @@ import { join } from 'node:path';
 import t from 'tap';
 import { firstIdAt } from '../../plugins/request-log/record.js';
 import { startApp } from '../app.js';
-import { ownDatabase } from '../database.js';
+import { createTestDatabase } from '../database.js';
 import { root } from '../root.js';
 
 const page = readFileSync(join(root, 'docs/request-log.md'), 'utf8');
 const dayMs = 86_400_000;
 
-t.test('a log that was too large for its migration moves into its days while the service runs', async (t) => {
-  const { pool } = (await startApp(await ownDatabase())).database;
-  const [makeDays = '', move = '', end = ''] = [...page.matchAll(/```sql\n([\s\S]*?)```/g)].map(([, sql]) => sql);
+t.test('the SQL on the page moves a log that was too large for its migration into daily partitions', async (t) => {
+  const { pool } = (await startApp(await createTestDatabase())).database;
+  const [createPartitions = '', move = '', end = ''] = [...page.matchAll(/```sql\n([\s\S]*?)```/g)].map(
+    ([, sql]) => sql,
+  );
   const ages = [0, 3, 3, 29, 50];
   const now = Date.now();
   const ids = ages.map((age, i) => firstIdAt(new Date(now - age * dayMs - i)));
@@ -22,7 +24,7 @@ t.test('a log that was too large for its migration moves into its days while the
     [ids],
   );
 
-  await pool.query(makeDays);
+  await pool.query(createPartitions);
   let statements = 1;
   while ((await pool.query(move)).rowCount) statements++;
   await pool.query(end);
@@ -35,6 +37,6 @@ t.test('a log that was too large for its migration moves into its days while the
   t.strictSame(
     rows,
     ids.slice(0, -1).map((id) => ({ id, isInItsDay: true })),
-    'all but what is over its time',
+    'all rows except the expired one',
   );
 });

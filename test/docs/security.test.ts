@@ -5,7 +5,7 @@ import { root } from '../root.js';
 
 const page = readFileSync(join(root, 'SECURITY.md'), 'utf8');
 
-t.test('every promise and every attack names the tests that hold it, and they are there', async (t) => {
+t.test('every guarantee and every attack in SECURITY.md lists existing test files', async (t) => {
   const tables = [...page.matchAll(/\| --- \| --- \| --- \|\n((?:\|.*\n)+)/g)];
   t.equal(tables.length, 2);
   const rows = tables.flatMap(([, table = '']) => table.trim().split('\n'));

@@ -2,65 +2,74 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import * as bench from '../../bench/options.js';
-import { onceIsEnough, onPostgres } from '../database.js';
+import { onPostgres, skipFileOnEmbedded } from '../database.js';
 import { root } from '../root.js';
 import { commandsOf, pages } from './blocks.js';
 import { prepareShell } from './shell.js';
 
-onceIsEnough();
+skipFileOnEmbedded();
 
 t.setTimeout(240_000);
 
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 const isRunByCi = (command: string) => () => read('.ci/run').includes(` ${command}`);
-/** Whether a test has a part of the command in it, and what the command names in the checkout is there. */
-const isHeldBy = (test: string, word: string) => (command: string) =>
+/** Whether a test contains this word of the command, and the files of deploy/ in the command exist. */
+const isCheckedBy = (test: string, word: string) => (command: string) =>
   command.includes(word) &&
   read(test).includes(word) &&
   (command.match(/\bdeploy\/\S+/g) ?? []).every((path) => existsSync(join(root, path)));
 
 /**
- * Commands that are not run here, why, and what is looked at instead. Whatever stands in a page is run or stands here, and
- * whatever stands here stands in a page.
+ * Commands that are not run here, the reason, and what is checked in their place. Each command of a page is run or is listed here, and
+ * each entry is used by a page.
  */
-const exceptions: [command: RegExp, reason: string, isHeld: (command: string) => boolean][] = [
+const exceptions: [command: RegExp, reason: string, isChecked: (command: string) => boolean][] = [
   [/^npm ci$/, 'takes minutes', isRunByCi('npm ci')],
-  [/^npm test$/, 'is what runs this', isRunByCi('npm test')],
-  [/npm run test:postgres$/, 'is what runs this', isRunByCi('npm run test:postgres')],
+  [/^npm test$/, 'runs this test', isRunByCi('npm test')],
+  [/npm run test:postgres$/, 'runs this test', isRunByCi('npm run test:postgres')],
   [
     /^npm run soak$/,
     'takes ten minutes',
     () => isRunByCi('npm run test:postgres')() && existsSync(join(root, 'test/soak/soak.test.ts')),
   ],
   [/npm run bench -- /, 'takes minutes', (command) => isRunByCi('npm run bench')() && isBench(command)],
-  [/^gh attestation verify /, 'needs an image that is published', isHeldBy('test/github/workflows.test.ts', 'attest')],
-  [/caddy run --config /, 'needs another service', isHeldBy('test/deploy/proxy-processes.ts', 'Caddyfile')],
-  [/^kubectl .*create secret generic /, 'needs a cluster', namesWhatIsThere],
-  [/^kubectl .*apply -f /, 'needs a cluster', isHeldBy('test/deploy/kubernetes.test.ts', 'namespace')],
-  [/^kubectl .*apply -k /, 'needs a cluster', isHeldBy('test/deploy/kubernetes.test.ts', 'overlays/example')],
-  [/^kubectl .*rollout /, 'needs a cluster', namesWhatIsThere],
+  [
+    /^gh attestation verify /,
+    'needs an image that is published',
+    isCheckedBy('test/github/workflows.test.ts', 'attest'),
+  ],
+  [
+    /prisma:migrate -- --name add_orders$/,
+    'needs the model of the page',
+    isCheckedBy('test/docs/crud-module.test.ts', 'add_orders'),
+  ],
+  [/caddy run --config /, 'needs another service', isCheckedBy('test/deploy/proxy-processes.ts', 'Caddyfile')],
+  [/^kubectl .*create secret generic /, 'needs a cluster', namesExistingResources],
+  [/^kubectl .*apply -f /, 'needs a cluster', isCheckedBy('test/deploy/kubernetes.test.ts', 'namespace')],
+  [/^kubectl .*apply -k /, 'needs a cluster', isCheckedBy('test/deploy/kubernetes.test.ts', 'overlays/example')],
+  [/^kubectl .*rollout /, 'needs a cluster', namesExistingResources],
 ];
 
-/** Goes on until it is stopped. */
+/** Commands that run until they are stopped. */
 const serves = /npm (start|run dev|run demo)\b/;
 const listens = /^curl -N /;
-/** The embedded database takes seconds to open: there one spelling of a command has to do. */
+/** Commands to run on PostgreSQL only: the embedded database takes seconds to open. */
 const needsPostgres = /DATABASE_URL=postgresql:|STANDBY_URL|dist\/src\/cli\.js/;
 
 const shell = await prepareShell();
-const met = new Set<RegExp>();
+const usedExceptions = new Set<RegExp>();
 const served = new Set<string>();
 
 for (const page of pages.filter((page) => commandsOf(page).length > 0)) {
-  t.test(`the shell lines of ${page} do what they say`, async (t) => {
+  t.test(`the shell commands of ${page} succeed`, async (t) => {
     for (const written of commandsOf(page)) {
-      // What is said in the container is said here.
+      // Commands for the container run on this machine.
       const command = written.replace(/^kubectl .* exec deployment\/musicez -- /, '');
       const exception = exceptions.find(([pattern]) => pattern.test(command));
       if (exception) {
-        const [pattern, reason, isHeld] = exception;
-        met.add(pattern);
-        t.ok(isHeld(command), `${command} (${reason})`);
+        const [pattern, reason, isChecked] = exception;
+        usedExceptions.add(pattern);
+        t.ok(isChecked(command), `${command} (${reason})`);
       } else if (needsPostgres.test(command) && !onPostgres) {
         t.pass(command, { skip: 'needs PostgreSQL: npm run test:postgres' });
       } else if (serves.test(command)) {
@@ -79,22 +88,22 @@ for (const page of pages.filter((page) => commandsOf(page).length > 0)) {
   });
 }
 
-t.test('no exception is left behind', async (t) => {
-  for (const [pattern] of exceptions) t.ok(met.has(pattern), String(pattern));
+t.test('every exception applies to a command of a page', async (t) => {
+  for (const [pattern] of exceptions) t.ok(usedExceptions.has(pattern), String(pattern));
 });
 
-/** Whether namespace, deployment and secret of the command are those of the manifests. */
-function namesWhatIsThere(command: string): boolean {
+/** Whether the manifests contain the namespace, deployment and secret of the command. */
+function namesExistingResources(command: string): boolean {
   const deployment = read('deploy/kubernetes/base/deployment.yaml');
   const [, namespace] = / -n (\S+)/.exec(command) ?? [];
   const [, kind, name] = / (deployment\/|secret generic )(\S+)/.exec(command) ?? [];
-  const held = kind === 'deployment/' ? /^ {2}name: (\S+)$/m : /secretKeyRef:\n +name: (\S+)$/m;
+  const namePattern = kind === 'deployment/' ? /^ {2}name: (\S+)$/m : /secretKeyRef:\n +name: (\S+)$/m;
   return (
     new RegExp(`^ {2}name: ${namespace}$`, 'm').test(read('deploy/kubernetes/overlays/example/namespace.yaml')) &&
-    held.exec(deployment)?.[1] === name
+    namePattern.exec(deployment)?.[1] === name
   );
 }
 
 function isBench(command: string): boolean {
-  return !bench.readOptions(command.split(' -- ')[1]?.split(' ') ?? []).help;
+  return !bench.parseOptions(command.split(' -- ')[1]?.split(' ') ?? []).help;
 }

@@ -7,11 +7,11 @@ import t from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { buildApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config/index.js';
-import { onPostgres, ownDatabase } from '../database.js';
+import { createTestDatabase, onPostgres } from '../database.js';
 import { freePort, startService } from '../process.js';
 import { root } from '../root.js';
 
-/** Does what the script is in package.json, save what npm has done before the tests: generate and compile. */
+/** Runs a script of package.json without its generate and build steps, which npm has run before the tests. */
 const npm = `
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -27,12 +27,12 @@ for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => child.kill(
 child.on('exit', (code) => process.exit(code ?? 1));
 `;
 
-/** A place like a checkout in which somebody follows the pages, with a service to ask and a database to work on. */
+/** Prepares a directory like a checkout, with a running service and a database, for the commands of the pages. */
 export async function prepareShell() {
-  const database = await ownDatabase();
+  const database = await createTestDatabase();
   const admin = generateKey('mez');
-  const ids = await fill(database, admin);
-  // The embedded database belongs to one process: the commands have a copy.
+  const ids = await createSampleData(database, admin);
+  // Only one process can open an embedded database, so the commands use a copy.
   const home = t.testdir();
   const own = onPostgres ? database : { DATA_DIR: join(home, 'data') };
   if (!onPostgres) cpSync(database.DATA_DIR, own.DATA_DIR, { recursive: true });
@@ -49,7 +49,7 @@ export async function prepareShell() {
   const launcher = `#!/bin/sh\nunset NODE_OPTIONS\nexec ${process.execPath} ${join(home, 'npm.mjs')} "$@"\n`;
   writeFileSync(join(home, 'bin', 'npm'), launcher);
   chmodSync(join(home, 'bin', 'npm'), 0o755);
-  // So that curl fails where the service refuses.
+  // Make curl fail on error responses.
   writeFileSync(join(home, '.curlrc'), 'fail-with-body\nno-progress-meter\n');
 
   const environment = {
@@ -63,11 +63,11 @@ export async function prepareShell() {
     ID: ids[0],
     STANDBY_URL: database.DATABASE_URL,
   };
-  // `$ID` is the first.
+  // `$ID` uses the first id.
   let used = 1;
 
-  /** A command as it is written, with what it names put in its place. */
-  function filled(command: string): string {
+  /** Replaces the placeholders of a command. */
+  function fillPlaceholders(command: string): string {
     return command
       .replaceAll('127.0.0.1:3000', new URL(service.url).host)
       .replaceAll('mez_…', admin)
@@ -76,7 +76,7 @@ export async function prepareShell() {
   }
 
   function start(command: string, variables: NodeJS.ProcessEnv = {}) {
-    const child = spawn('bash', ['-euo', 'pipefail', '-c', filled(command)], {
+    const child = spawn('bash', ['-euo', 'pipefail', '-c', fillPlaceholders(command)], {
       cwd: checkout,
       env: { ...environment, ...variables },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -89,13 +89,13 @@ export async function prepareShell() {
     return { child, output, exited };
   }
 
-  /** Runs it to its end, and returns what it wrote. */
+  /** Runs a command until it exits, and returns its output. */
   async function run(command: string) {
     const { output, exited } = start(command);
     return { code: await exited, output: output.text };
   }
 
-  /** Starts what goes on until it is stopped, waits until it serves, and stops it. */
+  /** Starts a command that runs the service, waits until it is ready, and stops it. */
   async function serve(command: string) {
     const port = String(await freePort());
     const { child, output, exited } = start(command, { PORT: port, HOST: '127.0.0.1' });
@@ -106,14 +106,14 @@ export async function prepareShell() {
     let isServing = false;
     while (!isServing && !hasEnded) {
       await delay(50);
-      isServing = await answers(`http://127.0.0.1:${port}/readyz`);
+      isServing = await isReady(`http://127.0.0.1:${port}/readyz`);
     }
-    // Not its group: npm passes it on.
+    // Signal only npm, not its process group: npm forwards the signal.
     child.kill('SIGTERM');
     return { isServing, code: await ended, output: output.text };
   }
 
-  /** Starts what tells of things as they happen, waits for the first word, and stops it. */
+  /** Starts a command that streams events, waits for its first output, and stops it. */
   async function listen(command: string) {
     const { child, output, exited } = start(command);
     await Promise.race([once(child.stdout as NodeJS.ReadableStream, 'data'), exited]);
@@ -125,8 +125,8 @@ export async function prepareShell() {
   return { run, serve, listen };
 }
 
-/** Keys and requests for the pages to speak of. */
-async function fill(database: NodeJS.ProcessEnv, admin: string): Promise<string[]> {
+/** Creates the keys and requests that the pages refer to. @returns the ids of the keys */
+async function createSampleData(database: NodeJS.ProcessEnv, admin: string): Promise<string[]> {
   const app = await buildApp(loadConfig({ LOG_LEVEL: 'silent', ...database }));
   await app.ready();
   await app.database.ready;
@@ -138,7 +138,7 @@ async function fill(database: NodeJS.ProcessEnv, admin: string): Promise<string[
   return ids;
 }
 
-function answers(url: string): Promise<boolean> {
+function isReady(url: string): Promise<boolean> {
   return fetch(url).then(
     ({ status }) => status === 200,
     () => false,
@@ -149,6 +149,6 @@ function end(child: ChildProcess, signal: NodeJS.Signals) {
   try {
     process.kill(-(child.pid ?? 0), signal);
   } catch {
-    // It has ended.
+    // The process has already exited.
   }
 }

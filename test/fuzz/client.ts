@@ -2,24 +2,24 @@ import { once } from 'node:events';
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 
-export interface Answer {
+export interface ReceivedResponse {
   status: number;
   headers: IncomingHttpHeaders;
   body: string;
 }
 
-/** After so long a request counts as forgotten. */
+/** A request fails if it has no response after this time. */
 const deadlineMs = 10_000;
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
-/** Sends a request byte by byte as it is, and reads the answer; of one that never ends, its beginning. */
+/** Sends a request without normalization, and reads the response; of an event stream, only the first chunk. */
 export async function send(
   origin: string,
   method: string,
   path: string,
   headers: (readonly [string, string])[] = [],
   { body, chunked = false }: { body?: string | undefined; chunked?: boolean } = {},
-): Promise<Answer> {
+): Promise<ReceivedResponse> {
   const bytes = body === undefined ? undefined : Buffer.from(body);
   const length = chunked ? ['transfer-encoding', 'chunked'] : ['content-length', String(bytes?.length)];
   const { host, hostname, port } = new URL(origin);

@@ -1,6 +1,6 @@
 import AjvCompiler from '@fastify/ajv-compiler';
 
-/** The parts of OpenAPI 3.0 that the service's document makes use of. */
+/** The parts of OpenAPI 3.0 that the service's document uses. */
 export interface Schema {
   type?: string;
   pattern?: string;
@@ -32,14 +32,14 @@ export interface Response {
   headers?: Record<string, { required?: boolean; schema: Schema }>;
 }
 export interface Operation {
-  /** As in `GET /v1/api-keys/{id}`. */
+  /** For example `GET /v1/api-keys/{id}`. */
   name: string;
   method: string;
   path: string;
   parameters: Parameter[];
   body: Schema | undefined;
   responses: Record<string, Response>;
-  /** Whether a key is asked for. */
+  /** Whether the operation needs no key. */
   isOpen: boolean;
 }
 export interface Document {
@@ -55,9 +55,9 @@ export interface Document {
   >;
 }
 
-/** Every operation that the document has, with what it refers to in place. */
+/** Returns every operation of the document, with its references resolved. */
 export function operationsOf(document: Document): Operation[] {
-  const { paths } = inPlace(document, document) as Document;
+  const { paths } = resolveReferences(document, document) as Document;
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { parameters = [], requestBody, responses, security }]) => ({
       name: `${method.toUpperCase()} ${path}`,
@@ -71,23 +71,23 @@ export function operationsOf(document: Document): Operation[] {
   );
 }
 
-/** A part of the document with each reference replaced by what it refers to. */
-function inPlace(part: unknown, document: Document): unknown {
-  if (Array.isArray(part)) return part.map((one) => inPlace(one, document));
+/** Resolves the references in a part of the document. */
+function resolveReferences(part: unknown, document: Document): unknown {
+  if (Array.isArray(part)) return part.map((one) => resolveReferences(one, document));
   if (typeof part !== 'object' || part === null) return part;
   if ('$ref' in part) {
     const steps = String(part.$ref).split('/').slice(1);
-    return inPlace(
+    return resolveReferences(
       steps.reduce((at: unknown, step) => Object(at)[step], document),
       document,
     );
   }
-  return Object.fromEntries(Object.entries(part).map(([name, value]) => [name, inPlace(value, document)]));
+  return Object.fromEntries(Object.entries(part).map(([name, value]) => [name, resolveReferences(value, document)]));
 }
 
 type Validate = ((value: unknown) => boolean) & { errors?: { instancePath: string; message?: string }[] | null };
 
-const known = new Map<Schema, Validate>();
+const validators = new Map<Schema, Validate>();
 const compile = AjvCompiler()(
   {},
   {
@@ -95,12 +95,12 @@ const compile = AjvCompiler()(
   },
 );
 
-/** What is wrong with a value by a schema of the document, in which nothing is converted; nothing if it fits. */
-export function misfitOf(schema: Schema, value: unknown): string | undefined {
-  let validate = known.get(schema);
+/** Validates a value with a schema of the document, without type conversion. @returns the errors, or undefined */
+export function schemaErrorOf(schema: Schema, value: unknown): string | undefined {
+  let validate = validators.get(schema);
   if (!validate) {
     validate = compile({ schema, method: '', url: '' }) as unknown as Validate;
-    known.set(schema, validate);
+    validators.set(schema, validate);
   }
   if (validate(value)) return undefined;
   return validate.errors?.map(({ instancePath, message }) => `${instancePath || '/'} ${message}`).join('; ');

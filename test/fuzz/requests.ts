@@ -3,16 +3,16 @@ import fc from 'fast-check';
 import type { Operation } from './document.js';
 import { bodyText, credential, mostly, parameterText, queryText } from './values.js';
 
-/** A request, written so that whoever reads a failure can send it again. */
+/** A request in a format that can be replayed after a failure. */
 export interface FuzzRequest {
-  /** By its name. */
+  /** The name of the operation. */
   operation: string;
   method: string;
   url: string;
   headers: (readonly [name: string, value: string])[];
-  /** Undefined: none. */
+  /** Undefined if the request has no body. */
   body: string | undefined;
-  /** Without a length, in pieces. */
+  /** Sent with chunked encoding instead of Content-Length. */
   chunked: boolean;
 }
 
@@ -135,7 +135,7 @@ const contentType = weighted<string | undefined>(
   [1, fc.constant(undefined)],
 );
 
-/** Requests of one operation. */
+/** Generates requests of one operation. */
 export function requestOf(operation: Operation): fc.Arbitrary<FuzzRequest> {
   const { parameters, path } = operation;
   const inPath = Object.fromEntries(
@@ -169,7 +169,7 @@ export function requestOf(operation: Operation): fc.Arbitrary<FuzzRequest> {
 }
 
 function methodOf({ method, path }: Operation): fc.Arbitrary<string> {
-  // Any method will do, says its description.
+  // Its description says that any method is accepted.
   if (path === '/v1/auth') return fc.constantFrom(...METHODS.filter((name) => name !== 'CONNECT'));
   return method === 'GET' ? weighted([15, fc.constant('GET')], [1, fc.constant('HEAD')]) : fc.constant(method);
 }

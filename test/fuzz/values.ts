@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { Id } from '../../routes/fields.js';
 import type { Parameter, Schema } from './document.js';
 
-/** The usual, but one in so many times something odd. */
+/** Generates `usual`, but `odd` once in `oneIn` values. */
 export const mostly = <T>(usual: fc.Arbitrary<T>, odd: fc.Arbitrary<T>, oneIn: number) =>
   fc.oneof({ weight: oneIn - 1, arbitrary: usual }, { weight: 1, arbitrary: odd });
 
 const anyText = fc.string({ unit: 'binary', maxLength: 40 });
 
-/** «id 3» and the like stand for what is known only while it runs, and are put in as a request is sent. */
+/** «id 3» and similar placeholders are replaced when a request is sent. */
 const id = fc.oneof(
   { weight: 4, arbitrary: fc.nat(19).map((n) => `«id ${n}»`) },
   { weight: 2, arbitrary: fc.nat(19).map((n) => `«request ${n}»`) },
@@ -16,7 +16,7 @@ const id = fc.oneof(
 );
 export const credential = fc.constantFrom('admin', 'verify', 'plain', 'limited', 'disabled', 'expired', 'unknown');
 
-/** A value that fits the schema. */
+/** Generates values that match the schema. */
 function fitting(schema: Schema, name: string): fc.Arbitrary<unknown> {
   if (schema.nullable) return mostly(fitting({ ...schema, nullable: false }, name), fc.constant(null), 3);
   if (schema.enum) return fc.constantFrom(...schema.enum);
@@ -36,6 +36,8 @@ function fitting(schema: Schema, name: string): fc.Arbitrary<unknown> {
       return fc.boolean();
     case 'array':
       return fc.uniqueArray(fitting(schema.items ?? {}, name), { maxLength: Math.min(schema.maxItems ?? 8, 8) });
+    case 'object':
+      return mostly(fc.dictionary(fc.string({ maxLength: 8 }), fc.jsonValue({ maxDepth: 2 })), fc.jsonValue(), 6);
     default:
       return fc.jsonValue();
   }
@@ -49,6 +51,10 @@ function fittingText({ pattern, format, minLength = 0, maxLength = 100 }: Schema
       anyText.filter(Boolean),
       4,
     );
+  if (name === 'ip' || name === 'allowedIps') {
+    const network = fc.tuple(fc.ipV4(), fc.nat(33)).map((parts) => parts.join('/'));
+    return mostly(fc.oneof(fc.ipV4(), fc.ipV6(), network), anyText, 12);
+  }
   if (format === 'date-time') {
     const past = fc.constantFrom('1990-01-01T00:00:00Z', '2020-02-29T23:59:59.999999999-12:00');
     const future = fc.constantFrom('2199-12-31T00:00:00Z', '2999-12-31T23:59:59.999Z');
@@ -61,7 +67,7 @@ function fittingText({ pattern, format, minLength = 0, maxLength = 100 }: Schema
 
 const deep = (depth: number, open: string, close: string) => `${open.repeat(depth)}1${close.repeat(depth)}`;
 
-/** JSON, or what looks like it. */
+/** JSON, and text that resembles it. */
 const wildJson = fc.oneof(
   fc.constantFrom(
     ...['null', 'true', '0', '-1', '-0', '1.5', '1e400', '-1e400', '9007199254740993', '""', '[]', '{}', 'NaN', '01'],
@@ -77,7 +83,7 @@ const wildJson = fc.oneof(
   anyText.map((text) => JSON.stringify(text)),
 );
 
-/** The text of a body: one that fits, or nearly, or not at all. */
+/** Generates bodies that match the schema, almost match it, or do not match it at all. */
 export function bodyText(schema: Schema): fc.Arbitrary<string> {
   const { properties = {}, required = [] } = schema;
   const values = Object.fromEntries(
@@ -108,7 +114,7 @@ export function bodyText(schema: Schema): fc.Arbitrary<string> {
   return mostly(object, broken, 10);
 }
 
-/** What a path or a query may have in a value's place, escaped already or not at all. */
+/** Unusual values for a path or query, which are already escaped or never escaped. */
 const wildText = fc.oneof(
   fc.constantFrom(
     ...['%', '%zz', '%00', '%ED%A0%80', '%C0%AF', '%0d%0aset-cookie:a=b', '..%2f..%2fetc', '%252e', '%F0%9F%A6%8A'],
@@ -139,11 +145,11 @@ const wildNumber = fc.constantFrom(
 );
 
 function escaped(text: string) {
-  // Halves of characters have no escape.
+  // encodeURIComponent throws on lone surrogates, which Buffer replaces.
   return encodeURIComponent(Buffer.from(text).toString());
 }
 
-/** A parameter's value as it stands in a URL. */
+/** Generates the value of a parameter in a URL. */
 export function parameterText({ schema, name }: Parameter): fc.Arbitrary<string> {
   const usual = fitting(schema, name).map((value) =>
     /^«.*»$/.test(String(value)) ? String(value) : escaped(String(value)),
@@ -152,7 +158,7 @@ export function parameterText({ schema, name }: Parameter): fc.Arbitrary<string>
   return mostly(usual, isNumber ? fc.oneof(wildNumber, wildText) : wildText, 12);
 }
 
-/** A query string: some of what may stand in one, now and then twice, or what nobody asked for. */
+/** Generates a query string with some parameters, sometimes repeated or unknown. */
 export function queryText(parameters: Parameter[]): fc.Arbitrary<string> {
   const parts = parameters.map((parameter) => {
     const part = parameterText(parameter).map((text) => `${parameter.name}=${text}`);

@@ -31,12 +31,12 @@ const jobs = workflows.flatMap(({ name, workflow }) =>
 );
 const steps = jobs.flatMap(({ name, steps = [] }) => steps.map((step) => ({ name, ...step })));
 
-t.test('the workflows are there, and each says when it runs', async (t) => {
+t.test('both workflows exist and have triggers', async (t) => {
   t.strictSame(files.toSorted(), ['ci.yml', 'image.yml']);
   for (const { name, workflow } of workflows) t.ok(Object.keys(workflow.on).length > 0, name);
 });
 
-t.test('every action is pinned to a commit, and its line says which version that is', async (t) => {
+t.test('every action is pinned to a commit, with its version in a comment', async (t) => {
   for (const { name, text } of workflows) {
     const lines = text.split('\n').filter((line) => /^\s*(- )?uses:/.test(line));
     t.ok(lines.length > 0, name);
@@ -46,12 +46,12 @@ t.test('every action is pinned to a commit, and its line says which version that
   }
 });
 
-t.test('an action has the same commit wherever it is used', async (t) => {
+t.test('an action is pinned to the same commit everywhere', async (t) => {
   const used = new Set(steps.flatMap(({ uses }) => uses ?? []));
   t.equal(new Set([...used].map((uses) => uses.split('@')[0])).size, used.size);
 });
 
-t.test('a job may read the repository; more has only the one that publishes the image', async (t) => {
+t.test('jobs can only read the repository, except the job that publishes the image', async (t) => {
   for (const { name, workflow } of workflows) t.strictSame(workflow.permissions, {}, name);
   const read = { contents: 'read' };
   const publish = { ...read, packages: 'write', 'id-token': 'write', attestations: 'write' };
@@ -61,7 +61,7 @@ t.test('a job may read the repository; more has only the one that publishes the 
 });
 
 t.test(
-  "what may write runs for a pushed tag only, and nothing with the rights of a pull request's target",
+  'the workflow with write access runs only for pushed tags, and no workflow uses pull_request_target',
   async (t) => {
     const triggers = Object.fromEntries(workflows.map(({ name, workflow }) => [name, workflow.on]));
     t.strictSame(triggers['image.yml'], { push: { tags: ['v*'] } });
@@ -69,19 +69,19 @@ t.test(
   },
 );
 
-t.test('no shell line has an expression in it: what an event says cannot become code', async (t) => {
+t.test('no script contains a workflow expression, so event data cannot become code', async (t) => {
   const scripts = steps.filter(({ run }) => run !== undefined);
   t.ok(scripts.length > 0);
   for (const { name, run } of scripts) t.notMatch(run, '${{', name);
 });
 
-t.test('a checkout leaves no token behind', async (t) => {
+t.test('a checkout does not store the token', async (t) => {
   const checkouts = steps.filter(({ uses }) => uses?.startsWith('actions/checkout@'));
   t.ok(checkouts.length > 0);
   for (const { name, with: options } of checkouts) t.equal(options?.['persist-credentials'], false, name);
 });
 
-t.test('Dependabot looks after packages, images and actions, each in groups', async (t) => {
+t.test('Dependabot updates packages, images and actions weekly, in groups', async (t) => {
   const { version, updates } = parse(readFileSync(join(github, 'dependabot.yml'), 'utf8'));
   t.equal(version, 2);
   const ecosystems = updates.map((update: Record<string, string>) => update['package-ecosystem']);

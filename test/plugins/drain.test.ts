@@ -22,24 +22,24 @@ async function send(port: number, text: string): Promise<Socket> {
 
 const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
 
-t.test('a connection that is kept alive, and one that has sent nothing, do not hold up the end', async (t) => {
+t.test('keep-alive connections and connections without a request do not delay the shutdown', async (t) => {
   const { app, port } = await start(60_000);
-  const kept = await send(port, request);
-  await once(kept, 'data');
+  const keptAlive = await send(port, request);
+  await once(keptAlive, 'data');
   const silent = await send(port, '');
-  const ended = Promise.all([kept, silent].map((socket) => once(socket, 'close')));
+  const ended = Promise.all([keptAlive, silent].map((socket) => once(socket, 'close')));
   await app.drain.stop();
   await ended;
   t.equal(app.drain.isDraining, true);
 });
 
-t.test('a request that never becomes whole holds it up no longer than the deadline', async (t) => {
+t.test('an incomplete request delays the shutdown only until the deadline', async (t) => {
   const { app, port } = await start(150);
   const arrived = once(app.server, 'connection');
-  const stuck = await send(port, request.slice(0, 20));
+  const incomplete = await send(port, request.slice(0, 20));
   const [socket] = (await arrived) as [Socket];
   while (socket.bytesRead === 0) await new Promise((resolve) => setImmediate(resolve));
-  const ended = once(stuck, 'close');
+  const ended = once(incomplete, 'close');
   await app.drain.stop();
   await ended;
   t.pass();

@@ -1,18 +1,16 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { connect } from 'node:net';
 import type { Test } from 'tap';
-import { accepts, freePort } from '../process.js';
+import { acceptsConnections, freePort } from '../process.js';
+import { temporaryDirectory } from '../temporary-directory.js';
 
-/** `{ skip: needsRedis }`; in CI a missing one is a failure. */
+/** `{ skip: needsRedis }`; in CI a missing Redis is a failure. */
 export const needsRedis = !isInstalled() && !process.env.CI && 'needs redis-server';
 
-/** A Redis of this test's own, which can be taken away; gone when the test ends. */
+/** Starts a Redis server that the test can stop and freeze. */
 export async function startRedis(t: Test, ...options: string[]) {
-  const directory = mkdtempSync(join(tmpdir(), 'musicez-redis-'));
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   const port = await freePort();
   let stop = await start();
   t.teardown(() => stop());
@@ -20,13 +18,13 @@ export async function startRedis(t: Test, ...options: string[]) {
   async function start() {
     const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', directory, ...options];
     const server = spawn('redis-server', args, { stdio: 'ignore' });
-    const gone = once(server, 'exit');
-    while (!(await accepts(port))) await new Promise((resolve) => setTimeout(resolve, 20));
+    const exited = once(server, 'exit');
+    while (!(await acceptsConnections(port))) await new Promise((resolve) => setTimeout(resolve, 20));
     return Object.assign(
       async () => {
         server.kill('SIGCONT');
         server.kill('SIGKILL');
-        await gone;
+        await exited;
       },
       { freeze: () => server.kill('SIGSTOP'), thaw: () => server.kill('SIGCONT') },
     );
@@ -38,7 +36,14 @@ export async function startRedis(t: Test, ...options: string[]) {
       stop = await start();
     },
     stop: () => stop(),
-    /** Goes silent, and keeps its connections. */
+    /** Sends one command, such as REPLICAOF. */
+    async command(...words: string[]) {
+      const socket = connect(port, '127.0.0.1');
+      socket.write(`*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`);
+      await once(socket, 'data');
+      socket.destroy();
+    },
+    /** Redis stops responding, but keeps its connections. */
     freeze: () => stop.freeze(),
     thaw: () => stop.thaw(),
   };

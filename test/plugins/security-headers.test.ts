@@ -4,10 +4,10 @@ import Fastify from 'fastify';
 import t from 'tap';
 import { buildApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config/index.js';
-import { ownDatabase } from '../database.js';
+import { createTestDatabase } from '../database.js';
 
 const app = await buildApp(
-  loadConfig({ LOG_LEVEL: 'silent', CORS_ORIGINS: 'https://app.example.com', ...(await ownDatabase()) }),
+  loadConfig({ LOG_LEVEL: 'silent', CORS_ORIGINS: 'https://app.example.com', ...(await createTestDatabase()) }),
 );
 t.teardown(() => app.close());
 app.get('/own-policy', async (_request, reply) => {
@@ -28,7 +28,7 @@ async function helmetHeaders() {
   );
 }
 
-t.test("every answer has Helmet's headers, over a socket and injected, whatever its status", async (t) => {
+t.test("every response has Helmet's headers, over a socket and injected, whatever its status", async (t) => {
   const expected = await helmetHeaders();
   t.ok(expected.length >= 12);
   for (const path of ['/', '/livez', '/nothing', '/v1/me', '/%zz']) {
@@ -41,13 +41,13 @@ t.test("every answer has Helmet's headers, over a socket and injected, whatever 
   }
 });
 
-t.test('a route may say one otherwise, and it is sent once', async (t) => {
+t.test('a route can override a header, which is then sent once', async (t) => {
   const { headers } = await fetch(`${url}/own-policy`);
   t.equal(headers.get('content-security-policy'), "default-src 'none'");
   t.equal(headers.get('x-content-type-options'), 'nosniff');
 });
 
-t.test('every answer says its request id, and no two are alike', async (t) => {
+t.test('every response has a unique request id, which the client cannot choose', async (t) => {
   const ids = await Promise.all(
     ['/', '/', '/nothing', '/%zz'].map(async (path) => (await fetch(url + path)).headers.get('x-request-id')),
   );
@@ -57,11 +57,11 @@ t.test('every answer says its request id, and no two are alike', async (t) => {
   t.not(headers.get('x-request-id'), 'chosen-by-client');
 });
 
-t.test('only the configured origins may read answers in a browser', async (t) => {
-  const ask = async (origin: string) =>
+t.test('only configured origins can read responses in a browser', async (t) => {
+  const allowedOrigin = async (origin: string) =>
     (await fetch(url, { headers: { origin } })).headers.get('access-control-allow-origin');
-  t.equal(await ask('https://app.example.com'), 'https://app.example.com');
-  t.equal(await ask('https://evil.example.com'), null);
+  t.equal(await allowedOrigin('https://app.example.com'), 'https://app.example.com');
+  t.equal(await allowedOrigin('https://evil.example.com'), null);
   const preflight = await fetch(`${url}/v1/me`, {
     method: 'OPTIONS',
     headers: {
@@ -82,12 +82,13 @@ t.test('only the configured origins may read answers in a browser', async (t) =>
   t.match(preflight.headers.get('access-control-allow-headers'), 'authorization');
 });
 
-t.test('who is no browser is told nothing of origins, but a cache is', async (t) => {
+t.test('a request without an Origin gets no CORS headers, but Vary for caches', async (t) => {
   const { headers } = await fetch(url);
   t.strictSame(
     [...headers.keys()].filter((name) => name.startsWith('access-control-')),
     [],
   );
   t.match(headers.get('vary'), /origin/i);
-  t.equal((await fetch(`${url}/v1/me`, { method: 'OPTIONS' })).status, 404);
+  const options = await fetch(`${url}/v1/me`, { method: 'OPTIONS' });
+  t.strictSame([options.status, options.headers.get('allow')], [204, 'GET, HEAD, OPTIONS']);
 });

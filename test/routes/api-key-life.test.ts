@@ -1,8 +1,8 @@
 import t from 'tap';
 import { clientOf, keyHeaders, startApp } from '../app.js';
-import { ownDatabase } from '../database.js';
+import { createTestDatabase } from '../database.js';
 
-const app = await startApp(await ownDatabase());
+const app = await startApp(await createTestDatabase());
 const request = clientOf(app, await keyHeaders(app, 'admin'));
 const { body: admin } = await request('GET', '/v1/me');
 
@@ -15,7 +15,7 @@ async function eventsOf({ path }: { path: string }) {
   return (await request('GET', `${path}/events`)).body.data;
 }
 
-t.test('a rotated key has a successor of the same name, scopes, limit and expiry; both know each other', async (t) => {
+t.test('a rotated key has a successor with the same name, scopes, limit and expiry, and both are linked', async (t) => {
   const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
   const old = await create({ name: 'turn', scopes: ['a', 'b'], rateLimitPerMinute: 600, expiresAt });
   const { status, headers, body } = await request('POST', `${old.path}/rotate`, { graceSeconds: 60 });
@@ -39,25 +39,25 @@ t.test('a rotated key has a successor of the same name, scopes, limit and expiry
   t.match(after, { replacedBy: body.id, active: true });
   const left = Date.parse(after.expiresAt) - Date.now();
   t.ok(left > 50_000 && left <= 60_000, `${left} ms of grace are left`);
-  t.equal((await old.use('GET', '/v1/me')).status, 200, 'the old one works meanwhile');
-  t.equal((await clientOf(app, { 'x-api-key': body.key })('GET', '/v1/me')).status, 200, 'and so does the new one');
+  t.equal((await old.use('GET', '/v1/me')).status, 200, 'the old key still works');
+  t.equal((await clientOf(app, { 'x-api-key': body.key })('GET', '/v1/me')).status, 200, 'the new key works');
 });
 
-t.test('without grace the old key ends at once', async (t) => {
+t.test('without a grace period the old key expires immediately', async (t) => {
   const old = await create({ name: 'leaked' });
   t.equal((await old.use('GET', '/v1/me')).status, 200);
   t.equal((await request('POST', `${old.path}/rotate`, { graceSeconds: 0 })).status, 201);
   t.match(await old.use('GET', '/v1/me'), { status: 401, body: { code: 'API_KEY_EXPIRED' } });
 });
 
-t.test('grace never makes a key last longer', async (t) => {
+t.test('a grace period never extends the expiry of a key', async (t) => {
   const expiresAt = new Date(Date.now() + 60_000).toISOString();
   const old = await create({ name: 'soon', expiresAt });
   t.equal((await request('POST', `${old.path}/rotate`, { graceSeconds: 3600 })).status, 201);
   t.match(await request('GET', old.path), { body: { expiresAt } });
 });
 
-t.test('a dead key cannot be rotated', async (t) => {
+t.test('a disabled or expired key cannot be rotated', async (t) => {
   const disabled = await create({ name: 'disabled' });
   await request('PATCH', disabled.path, { active: false });
   t.match(await request('POST', `${disabled.path}/rotate`, {}), { status: 409, body: { code: 'API_KEY_DEAD' } });
@@ -67,15 +67,15 @@ t.test('a dead key cannot be rotated', async (t) => {
   t.match(await request('POST', `/v1/api-keys/${crypto.randomUUID()}/rotate`, {}), { status: 404 });
 });
 
-t.test('of two rotations at once one wins, and the other is told who', async (t) => {
+t.test('of two concurrent rotations one succeeds, and the other gets the id of the successor', async (t) => {
   const old = await create({ name: 'raced' });
-  const answers = await Promise.all([1, 2].map(() => request('POST', `${old.path}/rotate`, { graceSeconds: 5 })));
-  const [won, lost] = answers.sort((a, b) => a.status - b.status);
+  const responses = await Promise.all([1, 2].map(() => request('POST', `${old.path}/rotate`, { graceSeconds: 5 })));
+  const [won, lost] = responses.sort((a, b) => a.status - b.status);
   t.match(won, { status: 201 });
   t.match(lost, { status: 409, body: { code: 'API_KEY_REPLACED', detail: won?.body.id } });
 });
 
-t.test('a grace that makes no sense is refused by name', async (t) => {
+t.test('an invalid grace period is rejected with the name of the field', async (t) => {
   const old = await create({ name: 'kept' });
   for (const graceSeconds of [-1, 1.5, '60', null, 2_592_001]) {
     const { status, body } = await request('POST', `${old.path}/rotate`, { graceSeconds });
@@ -83,7 +83,7 @@ t.test('a grace that makes no sense is refused by name', async (t) => {
   }
 });
 
-t.test('every change leaves an event: what, by which key, from where, and which fields', async (t) => {
+t.test('every change creates an event with its action, actor, address and changed fields', async (t) => {
   const key = await create({ name: 'watched', scopes: ['a'] });
   await request('PATCH', key.path, { name: 'renamed' });
   await request('PATCH', key.path, { active: false });
@@ -101,7 +101,7 @@ t.test('every change leaves an event: what, by which key, from where, and which 
     { ...by, action: 'updated', changes: { name: { from: 'watched', to: 'renamed' } } },
     { ...by, action: 'created', changes: { name: { from: null, to: 'watched' }, scopes: { from: null, to: ['a'] } } },
   ]);
-  t.strictSame(Object.keys(events[4].changes), ['name'], 'a change names what changed and nothing else');
+  t.strictSame(Object.keys(events[4].changes), ['name'], 'an event lists only the changed fields');
   t.notMatch(JSON.stringify(events), key.key);
   t.match(await eventsOf({ path: `/v1/api-keys/${next.id}` }), [{ changes: { replaces: { to: key.id } } }]);
 
@@ -110,7 +110,7 @@ t.test('every change leaves an event: what, by which key, from where, and which 
   t.strictSame(page.body, { data: events.slice(1, 3), nextCursor: events[2].id });
 });
 
-t.test('a change made in the database itself leaves an event, and using a key leaves none', async (t) => {
+t.test('a change in SQL creates an event, and the use of a key does not', async (t) => {
   const key = await create({ name: 'by hand' });
   await app.database.pool.query(`UPDATE api_keys SET active = false WHERE id = $1`, [key.id]);
   await app.database.pool.query(`UPDATE api_keys SET "lastUsed" = now() WHERE id = $1`, [key.id]);
@@ -120,14 +120,14 @@ t.test('a change made in the database itself leaves an event, and using a key le
   ]);
 });
 
-t.test('a change that does not happen leaves no event', async (t) => {
+t.test('a rejected change and a change without effect create no event', async (t) => {
   const key = await create({ name: 'steady' });
   await request('PATCH', key.path, { name: '' });
   await request('PATCH', key.path, { name: 'steady' });
   t.equal((await eventsOf(key)).length, 1);
 });
 
-t.test('events cannot be changed or removed, and nothing is told of a key that never was', async (t) => {
+t.test('events cannot be changed or removed, and the events of an unknown key return 404', async (t) => {
   for (const sql of [
     `UPDATE api_key_events SET action = 'x'`,
     'DELETE FROM api_key_events',
@@ -138,10 +138,10 @@ t.test('events cannot be changed or removed, and nothing is told of a key that n
   t.match(await request('GET', `/v1/api-keys/${crypto.randomUUID()}/events`), { status: 404 });
 });
 
-t.test('the last active admin key is not removed, disabled, demoted or expired by mistake', async (t) => {
+t.test('the last active admin key cannot be removed, disabled, demoted or expired without force', async (t) => {
   const path = `/v1/api-keys/${admin.id}`;
-  const refused = { status: 409, body: { code: 'LAST_ADMIN_KEY' } };
-  // None of these could take its place.
+  const denied = { status: 409, body: { code: 'LAST_ADMIN_KEY' } };
+  // None of these keys counts as another admin key.
   const expired = await create({ name: 'expired', scopes: ['admin'] });
   await request('PATCH', expired.path, { expiresAt: '2020-01-01T00:00:00Z' });
   const disabled = await create({ name: 'disabled', scopes: ['admin'] });
@@ -150,17 +150,25 @@ t.test('the last active admin key is not removed, disabled, demoted or expired b
   const { body: successor } = await request('POST', `${replaced.path}/rotate`, { graceSeconds: 60 });
   t.equal((await request('DELETE', `/v1/api-keys/${successor.id}`)).status, 204);
 
-  t.match(await request('DELETE', path), refused);
-  t.match(await request('PATCH', path, { active: false }), refused);
-  t.match(await request('PATCH', path, { scopes: ['read'] }), refused);
-  t.match(await request('PATCH', path, { expiresAt: '2020-01-01T00:00:00Z' }), refused);
+  t.match(await request('DELETE', path), denied);
+  t.match(await request('PATCH', path, { active: false }), denied);
+  t.match(await request('PATCH', path, { scopes: ['read'] }), denied);
+  t.match(await request('PATCH', path, { expiresAt: '2020-01-01T00:00:00Z' }), denied);
   t.match(await request('GET', path), { body: { active: true, scopes: ['admin'], expiresAt: null } });
   t.match(await request('PATCH', path, { name: 'still here' }), { status: 200 });
 
   const second = await create({ name: 'second', scopes: ['admin'] });
   const [one, other] = await Promise.all([request('DELETE', path), second.use('DELETE', second.path)]);
-  t.strictSame([one.status, other.status].sort(), [204, 409], 'nor are the last two by two at once');
+  t.strictSame(
+    [one.status, other.status].sort(),
+    [204, 409],
+    'the last two admin keys cannot be deleted by two concurrent requests',
+  );
   const last = one.status === 204 ? second.use : request;
   const { body: me } = await last('GET', '/v1/me');
-  t.match(await last('DELETE', `/v1/api-keys/${me.id}?force=true`), { status: 204 }, 'but by force');
+  t.match(
+    await last('DELETE', `/v1/api-keys/${me.id}?force=true`),
+    { status: 204 },
+    'force deletes the last admin key',
+  );
 });

@@ -1,28 +1,33 @@
 import t from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { clientOf, keyHeaders, startApp } from '../app.js';
-import { ownDatabase } from '../database.js';
+import { createTestDatabase } from '../database.js';
 
-const app = await startApp(await ownDatabase());
+const app = await startApp(await createTestDatabase());
 const request = clientOf(app, await keyHeaders(app, 'verify'));
 const verify = async (body: object) => (await request('POST', '/v1/api-keys/verify', body)).body;
 
-t.test('every state of a key has its code, and is told to whoever presents the whole key', async (t) => {
-  const { id, key } = await app.apiKeys.create({ name: 'asked about', scopes: ['read'] });
-  const known = { id, name: 'asked about', scopes: ['read'], expiresAt: null };
-  t.strictSame(await verify({ key }), { valid: true, code: 'VALID', ...known });
-  t.strictSame(await verify({ key, scope: 'read' }), { valid: true, code: 'VALID', ...known });
-  t.strictSame(await verify({ key, scope: 'write' }), { valid: false, code: 'INSUFFICIENT_SCOPE', ...known });
+t.test('each state of a key has its code, for requests with the full key', async (t) => {
+  const { id, key } = await app.apiKeys.create({ name: 'verified', scopes: ['read'], ownerId: 'acme' });
+  const identity = { id, name: 'verified', scopes: ['read'], expiresAt: null, ownerId: 'acme', metadata: null };
+  t.strictSame(await verify({ key }), { valid: true, code: 'VALID', ...identity });
+  t.strictSame(await verify({ key, scope: 'read' }), { valid: true, code: 'VALID', ...identity });
+  t.strictSame(await verify({ key, scope: 'write' }), { valid: false, code: 'INSUFFICIENT_SCOPE', ...identity });
   await app.apiKeys.update(id, { active: false });
-  t.strictSame(await verify({ key }), { valid: false, code: 'DISABLED', ...known });
+  t.strictSame(await verify({ key }), { valid: false, code: 'DISABLED', ...identity });
   const expiresAt = new Date(Date.now() - 1_000);
   await app.apiKeys.update(id, { active: true, expiresAt });
-  t.strictSame(await verify({ key }), { valid: false, code: 'EXPIRED', ...known, expiresAt: expiresAt.toISOString() });
+  t.strictSame(await verify({ key }), {
+    valid: false,
+    code: 'EXPIRED',
+    ...identity,
+    expiresAt: expiresAt.toISOString(),
+  });
   await app.apiKeys.remove(id);
   t.strictSame(await verify({ key }), { valid: false, code: 'NOT_FOUND' });
 });
 
-t.test('of a key that is not whole nothing is told', async (t) => {
+t.test('a part of a key reveals no information', async (t) => {
   const { key, start } = await app.apiKeys.create({ name: 'secret' });
   for (const part of [start, key.slice(0, -1), `${key}x`, key.toLowerCase(), generateKey('mez'), ' ', '\u0000']) {
     t.strictSame(await verify({ key: part }), { valid: false, code: 'NOT_FOUND' }, JSON.stringify(part));
@@ -34,10 +39,14 @@ t.test('verifying counts against the limit of the verified key', async (t) => {
   t.match(await verify({ key }), { code: 'VALID' });
   t.match(await verify({ key }), { code: 'VALID' });
   t.match(await verify({ key }), { valid: false, code: 'RATE_LIMITED', name: 'two' });
-  t.match(await clientOf(app, { 'x-api-key': key })('GET', '/v1/me'), { status: 429 }, 'as its own requests do');
+  t.match(
+    await clientOf(app, { 'x-api-key': key })('GET', '/v1/me'),
+    { status: 429 },
+    'requests with the key use the same limit',
+  );
 });
 
-t.test('a verified key has been used', async (t) => {
+t.test('verification updates lastUsed of the key', async (t) => {
   const { id, key } = await app.apiKeys.create({ name: 'used' });
   await verify({ key });
   await app.requestLog.flush();
@@ -45,7 +54,7 @@ t.test('a verified key has been used', async (t) => {
   t.pass();
 });
 
-t.test('only a key with the scope verify, or admin, may ask', async (t) => {
+t.test('only a key with the scope verify or admin can verify keys', async (t) => {
   const body = { key: generateKey('mez') };
   for (const [scope, status] of [
     ['read', 403],
@@ -58,7 +67,7 @@ t.test('only a key with the scope verify, or admin, may ask', async (t) => {
   t.equal((await clientOf(app, {})('POST', '/v1/api-keys/verify', body)).status, 401);
 });
 
-t.test('a question that makes no sense is refused by name', async (t) => {
+t.test('an invalid request is rejected with the name of the field', async (t) => {
   for (const [body, path] of [
     [{}, '/body/key'],
     [{ key: 7 }, '/body/key'],

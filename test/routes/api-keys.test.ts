@@ -1,13 +1,13 @@
 import t from 'tap';
 import { clientOf, keyHeaders, startApp } from '../app.js';
-import { ownDatabase } from '../database.js';
+import { createTestDatabase } from '../database.js';
 
-const app = await startApp(await ownDatabase());
+const app = await startApp(await createTestDatabase());
 const request = clientOf(app, await keyHeaders(app, 'admin'));
 const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
-const nobody = '019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07';
+const unusedId = '019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07';
 
-t.test('a created key is told once, with all that there is to know of it', async (t) => {
+t.test('a created key is shown once, with all of its fields', async (t) => {
   const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
   const { status, headers, body } = await request('POST', '/v1/api-keys', {
     name: 'ci',
@@ -21,30 +21,30 @@ t.test('a created key is told once, with all that there is to know of it', async
   t.ok(body.key.startsWith(body.start));
   t.equal((await clientOf(app, { 'x-api-key': body.key })('GET', '/v1/me')).status, 200);
 
-  const { key, ...told } = body;
-  t.strictSame((await request('GET', `/v1/api-keys/${body.id}`)).body, told);
+  const { key, ...publicFields } = body;
+  t.strictSame((await request('GET', `/v1/api-keys/${body.id}`)).body, publicFields);
   t.notMatch(JSON.stringify((await request('GET', '/v1/api-keys')).body), key);
 });
 
-t.test('a list goes through all keys, newest first, each once', async (t) => {
+t.test('pages list every key once, newest first', async (t) => {
   const names = Array.from({ length: 7 }, (_, i) => `page ${i}`);
   for (const name of names) await app.apiKeys.create({ name });
-  const seen: string[] = [];
+  const listed: string[] = [];
   let cursor: string | null = null;
   do {
     const page: string = cursor ? `&cursor=${cursor}` : '';
     const { body } = await request('GET', `/v1/api-keys?limit=3${page}`);
     t.ok(body.data.length <= 3);
-    seen.push(...body.data.map(({ name }: { name: string }) => name));
+    listed.push(...body.data.map(({ name }: { name: string }) => name));
     cursor = body.nextCursor;
   } while (cursor);
   t.strictSame(
-    seen.filter((name) => name.startsWith('page')),
+    listed.filter((name) => name.startsWith('page')),
     names.reverse(),
   );
 });
 
-t.test('a patch changes what it names and nothing else', async (t) => {
+t.test('a patch changes only the given fields', async (t) => {
   const { body: created } = await request('POST', '/v1/api-keys', { name: 'before', scopes: ['a'] });
   const path = `/v1/api-keys/${created.id}`;
   t.match(await request('PATCH', path, { name: 'after' }), {
@@ -59,19 +59,19 @@ t.test('a patch changes what it names and nothing else', async (t) => {
   t.match(await request('PATCH', path, { expiresAt: null }), { body: { expiresAt: null } });
 });
 
-t.test('a deleted key is gone', async (t) => {
+t.test('a key can be deleted once, and then returns 404', async (t) => {
   const { body } = await request('POST', '/v1/api-keys', { name: 'gone' });
   t.match(await request('DELETE', `/v1/api-keys/${body.id}`), { status: 204, body: null });
   t.match(await request('DELETE', `/v1/api-keys/${body.id}`), { status: 404, body: { code: 'API_KEY_NOT_FOUND' } });
 });
 
-t.test('a key that is not there is a 404 for every verb', async (t) => {
-  t.match(await request('GET', `/v1/api-keys/${nobody}`), { status: 404, body: { code: 'API_KEY_NOT_FOUND' } });
-  t.match(await request('PATCH', `/v1/api-keys/${nobody}`, { name: 'x' }), { status: 404 });
-  t.match(await request('DELETE', `/v1/api-keys/${nobody}`), { status: 404 });
+t.test('an unknown key returns 404 for every method', async (t) => {
+  t.match(await request('GET', `/v1/api-keys/${unusedId}`), { status: 404, body: { code: 'API_KEY_NOT_FOUND' } });
+  t.match(await request('PATCH', `/v1/api-keys/${unusedId}`, { name: 'x' }), { status: 404 });
+  t.match(await request('DELETE', `/v1/api-keys/${unusedId}`), { status: 404 });
 });
 
-t.test('bad input is a 400 that names the field, and changes nothing', async (t) => {
+t.test('invalid input returns 400 with the name of the field, and changes nothing', async (t) => {
   const before = await app.prisma.apiKey.count();
   const name = 'n';
   const cases: [body: object, path: string][] = [
@@ -97,24 +97,24 @@ t.test('bad input is a 400 that names the field, and changes nothing', async (t)
     [{ name, expiresAt: 1_900_000_000 }, '/body/expiresAt'],
   ];
   for (const [body, path] of cases) {
-    const answer = await request('POST', '/v1/api-keys', body);
-    t.match(answer, { status: 400, body: { code: 'VALIDATION_FAILED', errors: [{ path }] } }, JSON.stringify(body));
-    t.match(answer.body.detail, path);
+    const response = await request('POST', '/v1/api-keys', body);
+    t.match(response, { status: 400, body: { code: 'VALIDATION_FAILED', errors: [{ path }] } }, JSON.stringify(body));
+    t.match(response.body.detail, path);
   }
   t.equal(await app.prisma.apiKey.count(), before);
 });
 
-t.test('a patch of nothing, of unknown fields and of read-only ones is refused', async (t) => {
-  for (const body of [{}, { key: 'x' }, { id: nobody }, { lastUsed: null }, { active: 'yes' }]) {
-    t.match(await request('PATCH', `/v1/api-keys/${nobody}`, body), { status: 400 }, JSON.stringify(body));
+t.test('a patch without fields or with unknown, read-only or invalid fields is rejected', async (t) => {
+  for (const body of [{}, { key: 'x' }, { id: unusedId }, { lastUsed: null }, { active: 'yes' }]) {
+    t.match(await request('PATCH', `/v1/api-keys/${unusedId}`, body), { status: 400 }, JSON.stringify(body));
   }
 });
 
-t.test('a bad id, cursor or limit is refused by name', async (t) => {
+t.test('an invalid id, cursor or limit is rejected with the name of the parameter', async (t) => {
   const cases = [
     ['/v1/api-keys/1', '/params/id'],
-    [`/v1/api-keys/urn:uuid:${nobody}`, '/params/id'],
-    [`/v1/api-keys/${nobody.toUpperCase()}`, '/params/id'],
+    [`/v1/api-keys/urn:uuid:${unusedId}`, '/params/id'],
+    [`/v1/api-keys/${unusedId.toUpperCase()}`, '/params/id'],
     ['/v1/api-keys?cursor=x', '/querystring/cursor'],
     ['/v1/api-keys?limit=0', '/querystring/limit'],
     ['/v1/api-keys?limit=501', '/querystring/limit'],

@@ -1,18 +1,18 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { startApp } from '../app.js';
-import { ownDatabase } from '../database.js';
+import { createTestDatabase, skipOnEmbedded } from '../database.js';
 import { freePort, untilStatus } from '../process.js';
+import { temporaryDirectory } from '../temporary-directory.js';
 
-const app = await startApp(await ownDatabase());
+const app = await startApp(await createTestDatabase());
 
-/** The value of each series, as a scrape has it. */
+/** Returns the value of each series of a scrape. */
 async function scrape(): Promise<Map<string, number>> {
   const { body } = await app.inject('/metrics');
   const lines = body.split('\n').filter((line) => line && !line.startsWith('#'));
@@ -21,7 +21,7 @@ async function scrape(): Promise<Map<string, number>> {
   );
 }
 
-t.test('a request is measured by method, status and route, and an unknown path by none', async (t) => {
+t.test('a request is measured by method, status and route, and an unknown path without a route', async (t) => {
   const before = await scrape();
   const { id, key } = await app.apiKeys.create({ name: 'admin', scopes: ['admin'] });
   await app.inject({ url: `/v1/api-keys/${id}?force=false`, headers: { 'x-api-key': key } });
@@ -35,36 +35,36 @@ t.test('a request is measured by method, status and route, and an unknown path b
   t.equal(count('GET', 404, ''), 3);
   t.notOk(
     [...after.keys()].some((name) => name.includes('http_route="/metrics"')),
-    'scrapes are not requests',
+    'scrapes are not measured',
   );
 });
 
-t.test('keys are counted by outcome, and found in memory or asked for', async (t) => {
+t.test('key verifications are counted by outcome, and as cache hits or lookups', async (t) => {
   const before = await scrape();
-  const ask = (headers: Record<string, string>) => app.inject({ url: '/v1/me', headers });
+  const send = (headers: Record<string, string>) => app.inject({ url: '/v1/me', headers });
   const { id, key } = await app.apiKeys.create({ name: 'counted', rateLimitPerMinute: 2 });
-  for (let i = 0; i < 3; i++) await ask({ 'x-api-key': key });
+  for (let i = 0; i < 3; i++) await send({ 'x-api-key': key });
   await app.apiKeys.update(id, { active: false });
-  await ask({ 'x-api-key': key });
-  await ask({ 'x-api-key': generateKey('mez') });
-  await ask({});
+  await send({ 'x-api-key': key });
+  await send({ 'x-api-key': generateKey('mez') });
+  await send({});
   const after = await scrape();
-  const grown = (name: string) => (after.get(name) ?? 0) - (before.get(name) ?? 0);
-  const outcome = (name: string) => grown(`musicez_key_verifications_total{outcome="${name}"}`);
+  const increaseOf = (name: string) => (after.get(name) ?? 0) - (before.get(name) ?? 0);
+  const outcome = (name: string) => increaseOf(`musicez_key_verifications_total{outcome="${name}"}`);
   t.strictSame(
     ['valid', 'rate_limited', 'disabled', 'not_found', 'missing', 'expired'].map(outcome),
     [2, 1, 1, 1, 1, 0],
   );
-  t.equal(grown('musicez_key_cache_hits_total') + grown('musicez_key_cache_lookups_total'), 5);
+  t.equal(increaseOf('musicez_key_cache_hits_total') + increaseOf('musicez_key_cache_lookups_total'), 5);
   t.ok(after.has('musicez_key_cache_entries'));
 });
 
-t.test('at every scrape each record has one fate', async (t) => {
+t.test('at every scrape, accepted records equal written, dropped, buffered and spooled ones', async (t) => {
   for (let i = 0; i < 50; i++) {
     await Promise.all(Array.from({ length: i }, () => app.inject('/')));
-    const seen = await scrape();
-    const fate = (name: string) => seen.get(`musicez_request_log_records_total{fate="${name}"}`) ?? Number.NaN;
-    const gauge = (name: string) => seen.get(`musicez_request_log_${name}_records`) ?? Number.NaN;
+    const scraped = await scrape();
+    const fate = (name: string) => scraped.get(`musicez_request_log_records_total{fate="${name}"}`) ?? Number.NaN;
+    const gauge = (name: string) => scraped.get(`musicez_request_log_${name}_records`) ?? Number.NaN;
     const kept = gauge('buffered') + gauge('spooled');
     if (fate('accepted') !== fate('written') + fate('dropped') + kept) t.fail(`scrape ${i}`);
   }
@@ -72,16 +72,16 @@ t.test('at every scrape each record has one fate', async (t) => {
   t.ok(((await scrape()).get('musicez_request_log_flush_duration_seconds_count') ?? 0) > 0);
 });
 
-t.test('promtool finds nothing to complain about', { skip: unlessInstalled('promtool') }, async (t) => {
+t.test('promtool reports no problem with the metrics', { skip: unlessInstalled('promtool') }, async (t) => {
   const { body, headers } = await app.inject('/metrics');
   t.match(headers['content-type'], /^text\/plain; version=0\.0\.4/);
-  const said = execFileSync('promtool', ['check', 'metrics'], { input: body, encoding: 'utf8' });
-  t.equal(said, '');
+  const output = execFileSync('promtool', ['check', 'metrics'], { input: body, encoding: 'utf8' });
+  t.equal(output, '');
 });
 
 t.test(
-  'a Prometheus that scrapes under load comes to the same totals as the rows',
-  { skip: unlessInstalled('prometheus') },
+  'a Prometheus that scrapes under load gets the same total as the request log',
+  { skip: skipOnEmbedded || unlessInstalled('prometheus') },
   async (t) => {
     await app.listen({ port: 0, host: '127.0.0.1' });
     const { port } = app.server.address() as AddressInfo;
@@ -95,18 +95,17 @@ t.test(
     await app.requestLog.flush();
     const rows = await app.prisma.requestLog.count({ where: { path: '/v1/me', method: 'GET', statusCode: 200 } });
     const total = `http_server_request_duration_seconds_count{http_route="/v1/me",http_response_status_code="200"}`;
-    let seen = 0;
-    while (seen < rows) seen = await query(total);
-    t.equal(seen, rows);
+    let scraped = 0;
+    while (scraped < rows) scraped = await query(total);
+    t.equal(scraped, rows);
     t.ok(rows >= 500);
     t.equal(await query('up'), 1);
   },
 );
 
-/** @returns asks it for the value of a series, once it has one */
+/** Starts Prometheus. @returns a function that queries the value of a series, or 0 if it has none */
 async function startPrometheus(t: Test, target: number) {
-  const directory = mkdtempSync(join(tmpdir(), 'musicez-prometheus-'));
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   const port = await freePort();
   const config = {
     global: { scrape_interval: '200ms' },
@@ -119,10 +118,10 @@ async function startPrometheus(t: Test, target: number) {
     `--web.listen-address=127.0.0.1:${port}`,
   ];
   const child = spawn('prometheus', args, { stdio: 'ignore' });
-  const gone = once(child, 'exit');
+  const exited = once(child, 'exit');
   t.teardown(async () => {
     child.kill('SIGKILL');
-    await gone;
+    await exited;
   });
   await untilStatus(`http://127.0.0.1:${port}/-/ready`, 200);
   return async (series: string): Promise<number> => {

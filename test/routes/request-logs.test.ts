@@ -1,8 +1,8 @@
 import t from 'tap';
 import { clientOf, keyHeaders, startApp } from '../app.js';
-import { ownDatabase } from '../database.js';
+import { createTestDatabase } from '../database.js';
 
-const app = await startApp(await ownDatabase());
+const app = await startApp(await createTestDatabase());
 const admin = await keyHeaders(app, 'admin');
 const request = clientOf(app, admin);
 const list = async (query: string) => {
@@ -10,7 +10,7 @@ const list = async (query: string) => {
   return (await request('GET', `/v1/request-logs?${query}`)).body;
 };
 
-t.test('an answered request is found by its x-request-id, with what it was', async (t) => {
+t.test('a request is found by its x-request-id, with its fields', async (t) => {
   const { headers } = await clientOf(app, { ...admin, 'user-agent': 'tester/1' })('GET', '/v1/me?secret=1');
   const { body: me } = await request('GET', '/v1/me');
   await app.requestLog.flush();
@@ -30,7 +30,7 @@ t.test('an answered request is found by its x-request-id, with what it was', asy
   t.ok(Math.abs(Date.parse(body.createdAt) - Date.now()) < 60_000, 'createdAt is the time of arrival, in UTC');
 });
 
-t.test('every filter keeps what it names and drops the rest', async (t) => {
+t.test('every filter returns only matching rows', async (t) => {
   await clientOf(app, {})('GET', '/filtered');
   await request('POST', '/filtered');
   const paths = async (query: string) => (await list(query)).data.map((row: { path: string }) => row.path);
@@ -42,13 +42,13 @@ t.test('every filter keeps what it names and drops the rest', async (t) => {
   const { body: me } = await request('GET', '/v1/me');
   await request('GET', `/v1/api-keys/${me.id}`);
   t.strictSame(await paths('route=/v1/api-keys/:id'), [`/v1/api-keys/${me.id}`]);
-  t.strictSame(await paths('route=&method=POST'), ['/filtered'], 'those that no route matched');
+  t.strictSame(await paths('route=&method=POST'), ['/filtered'], 'requests that no route matched');
   const mine = await list(`apiKeyId=${me.id}&limit=500`);
   t.ok(mine.data.length > 0);
   t.ok(mine.data.every((row: { apiKeyId: string }) => row.apiKeyId === me.id));
 });
 
-t.test('a range of time begins with its first moment and ends before its last', async (t) => {
+t.test('a time range includes its start and excludes its end', async (t) => {
   const { headers } = await request('GET', '/in-time');
   const id = headers['x-request-id'];
   const [row] = (await list('path=/in-time')).data;
@@ -59,30 +59,30 @@ t.test('a range of time begins with its first moment and ends before its last', 
   t.equal(await found(`from=${at(0)}&to=${at(1)}`), true);
   t.equal(await found(`from=${at(1)}`), false);
   t.equal(await found(`to=${at(0)}`), false);
-  t.equal(await found(`to=${at(0).replace('Z', '-00:01')}`), true, 'a minute later, said in another zone');
+  t.equal(await found(`to=${at(0).replace('Z', '-00:01')}`), true, 'a minute later, in another time zone');
 });
 
-t.test('pages go through all rows, newest first, each once, whatever is added meanwhile', async (t) => {
+t.test('pages list every row once, newest first, while rows are added', async (t) => {
   for (let i = 0; i < 7; i++) await request('GET', `/paged/${i}`);
-  const seen: string[] = [];
+  const listed: string[] = [];
   let { data, nextCursor } = await list('statusCode=404&limit=3');
   for (;;) {
-    seen.push(...data.map((row: { id: string }) => row.id));
+    listed.push(...data.map((row: { id: string }) => row.id));
     if (nextCursor === null) break;
     await request('GET', '/paged/later');
     ({ data, nextCursor } = await list(`statusCode=404&limit=3&cursor=${nextCursor}`));
   }
-  t.equal(new Set(seen).size, seen.length);
-  t.strictSame(seen, seen.toSorted().reverse());
-  t.ok(seen.length >= 7);
+  t.equal(new Set(listed).size, listed.length);
+  t.strictSame(listed, listed.toSorted().reverse());
+  t.ok(listed.length >= 7);
 });
 
-t.test('an id that was never logged is a 404', async (t) => {
-  const answer = await request('GET', '/v1/request-logs/019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07');
-  t.match(answer, { status: 404, body: { code: 'REQUEST_LOG_NOT_FOUND' } });
+t.test('an unknown id returns 404', async (t) => {
+  const response = await request('GET', '/v1/request-logs/019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07');
+  t.match(response, { status: 404, body: { code: 'REQUEST_LOG_NOT_FOUND' } });
 });
 
-t.test('a bad filter is refused by name', async (t) => {
+t.test('an invalid filter is rejected with the name of the parameter', async (t) => {
   for (const [query, field] of [
     ['from=yesterday', 'from'],
     ['to=2026-13-01T00:00:00Z', 'to'],
@@ -104,7 +104,7 @@ t.test('a bad filter is refused by name', async (t) => {
   }
 });
 
-t.test('only an admin key reads the log', async (t) => {
+t.test('only an admin key can read the log', async (t) => {
   t.equal((await clientOf(app, {})('GET', '/v1/request-logs')).status, 401);
   t.equal((await clientOf(app, await keyHeaders(app, 'read'))('GET', '/v1/request-logs')).status, 403);
 });

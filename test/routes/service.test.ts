@@ -2,18 +2,18 @@ import t from 'tap';
 import { buildApp } from '../../src/app.js';
 import { loadConfig, version } from '../../src/config/index.js';
 import { clientOf, startApp } from '../app.js';
-import { ownDatabase } from '../database.js';
+import { createTestDatabase } from '../database.js';
 
-const app = await startApp(await ownDatabase());
+const app = await startApp(await createTestDatabase());
 const request = clientOf(app, {});
 
-t.test('the front page says what this is and where to go', async (t) => {
+t.test('the home route returns name and version, and links that exist', async (t) => {
   const { status, body } = await request('GET', '/');
   t.match({ status, body }, { status: 200, body: { name: 'musicez', version } });
   for (const link of Object.values<string>(body.links)) t.not((await app.inject(link)).statusCode, 404, link);
 });
 
-t.test('/health is 200 with its checks while the database answers', async (t) => {
+t.test('/health returns 200 with its checks while the database responds', async (t) => {
   const { status, body } = await request('GET', '/health');
   t.equal(status, 200);
   t.match(body, {
@@ -36,12 +36,12 @@ t.test('/health reads system_health', async (t) => {
   t.equal((await request('GET', '/health')).status, 200);
 });
 
-t.test('/livez answers by itself', async (t) => {
+t.test('/livez returns 200 for GET and HEAD', async (t) => {
   t.match(await request('GET', '/livez'), { status: 200, body: { status: 'live' } });
   t.equal((await app.inject({ method: 'HEAD', url: '/livez' })).statusCode, 200);
 });
 
-t.test('/readyz is 503 until the service is warm, and tells what is missing when asked', async (t) => {
+t.test('/readyz returns 503 until the service is warm, and lists its checks with ?verbose', async (t) => {
   t.match(await request('GET', '/readyz'), { status: 503, body: { status: 'not ready' } });
   const { body } = await request('GET', '/readyz?verbose');
   t.strictSame(body.checks, { migrated: true, warm: false, draining: false });
@@ -49,7 +49,7 @@ t.test('/readyz is 503 until the service is warm, and tells what is missing when
   t.match(await request('GET', '/readyz'), { status: 200, body: { status: 'ready' } });
 });
 
-t.test('the OpenAPI document has every route, with a schema for every status', async (t) => {
+t.test('the OpenAPI document has every route, its common statuses and its security', async (t) => {
   const { body: document } = await request('GET', '/documentation/json');
   t.match(document, { openapi: /^3\./, info: { title: 'musicez', version } });
   t.strictSame(Object.keys(document.paths).sort(), [
@@ -59,11 +59,13 @@ t.test('the OpenAPI document has every route, with a schema for every status', a
     '/metrics',
     '/readyz',
     '/v1/api-keys',
+    '/v1/api-keys/import',
     '/v1/api-keys/verify',
     '/v1/api-keys/{id}',
     '/v1/api-keys/{id}/events',
     '/v1/api-keys/{id}/rotate',
     '/v1/auth',
+    '/v1/events',
     '/v1/me',
     '/v1/request-logs',
     '/v1/request-logs/export',
@@ -71,6 +73,8 @@ t.test('the OpenAPI document has every route, with a schema for every status', a
     '/v1/request-logs/stats/keys',
     '/v1/request-logs/stream',
     '/v1/request-logs/{id}',
+    '/v1/usage',
+    '/v1/usage/owners',
   ]);
   interface Operation {
     responses: object;
@@ -88,7 +92,7 @@ t.test('the OpenAPI document has every route, with a schema for every status', a
       t.equal(security.length > 0, path.startsWith('/v1/'), `${method} ${path} says whether it needs a key`);
       t.notOk(
         parameters.some(({ required, schema }) => required && 'default' in schema),
-        `${method} ${path} asks for nothing that has a default`,
+        `${method} ${path} requires no parameter that has a default`,
       );
     }
   }
@@ -106,8 +110,8 @@ t.test('the documentation page and its assets are served', async (t) => {
   for (const asset of assets) t.equal((await app.inject(`/documentation/${asset}`)).statusCode, 200);
 });
 
-t.test('request.apiKey on a route that asks for no key is an error, not a stranger', async (t) => {
-  const other = await buildApp(loadConfig({ LOG_LEVEL: 'silent', ...(await ownDatabase()) }));
+t.test('request.apiKey on a route without authentication is an error', async (t) => {
+  const other = await buildApp(loadConfig({ LOG_LEVEL: 'silent', ...(await createTestDatabase()) }));
   t.teardown(() => other.close());
   other.get('/open', async (request) => request.apiKey.id);
   t.equal((await other.inject('/open')).statusCode, 500);

@@ -1,10 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { runListening, temporaryDirectory, unlessInstalled } from '../deploy/proxy-processes.js';
+import { runListening, unlessInstalled } from '../deploy/proxy-processes.js';
 import { freePort } from '../process.js';
+import { temporaryDirectory } from '../temporary-directory.js';
 
-/** A reverse proxy that passes everything on over connections that it keeps. */
+/** A reverse proxy that forwards everything over keep-alive connections. */
 interface PlainProxy {
   name: string;
   skip: string | false;

@@ -2,11 +2,11 @@ import { CommandError, parseCommandLine } from '../../src/cli/command-line.js';
 
 const usage = `Usage: npm run soak [-- options]
 
-Mixed load on a real process while keys are rotated and revoked and its PostgreSQL, one of its own, is restarted. Then memory
-must be flat, every answer must have its row, and no handle may be left: each check is printed with its figure.
+Runs mixed load on a real process while keys are rotated and revoked and its own PostgreSQL is restarted. Then memory
+must be stable, every response must have a row, and no handle may remain. Each check is printed with its value.
 
-  --seconds N      how long (600)
-  --per-second N   requests (200)
+  --seconds N      duration (600)
+  --per-second N   requests a second (200)
   --help
 
 Example: npm run soak -- --seconds 120
@@ -37,5 +37,5 @@ try {
 
 function wholeNumber(name: string, text: string): string {
   if (/^[1-9]\d*$/.test(text)) return text;
-  throw new CommandError(`${name} takes a whole number; not "${text}"`);
+  throw new CommandError(`${name} must be a whole number; not "${text}"`);
 }

@@ -6,65 +6,69 @@ import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { databaseConfig } from '../../src/config/database.js';
 import { needsCluster, startCluster } from '../cluster.js';
 import { needsPostgres } from '../database.js';
-import { temporaryDirectory } from '../deploy/proxy-processes.js';
+
 import { keepScraping, untilWritten } from '../plugins/request-log/scraper.js';
-import { agree } from '../plugins/request-log/sums.js';
+import { checkStatistics } from '../plugins/request-log/sums.js';
 import { run } from '../process.js';
+import { temporaryDirectory } from '../temporary-directory.js';
 import type { LoadReport } from './load.js';
-import { moreThan, startSoaked, sumOf, type Vitals } from './soaked.js';
+import { increases, startSoaked, sumOf, type Vitals } from './soaked.js';
 
 const { SOAK_SECONDS, SOAK_PER_SECOND = '200', CI } = process.env;
 const seconds = Number(SOAK_SECONDS || 60);
-// Two minutes of ten.
+// Two minutes of the default ten.
 const warmUpSeconds = seconds / 5;
-const awaySeconds = Math.min(5, seconds / 12);
+const outageSeconds = Math.min(5, seconds / 12);
 const samples = 60;
-/** Idle connections have ended by then. */
+/** After this time idle connections are closed. */
 const quietMs = databaseConfig.idleTimeout + 1_000;
 const quietDeadlineMs = 60_000;
 
-const notNow = !CI && !SOAK_SECONDS && 'takes over a minute: it runs where CI is set, and by npm run soak';
+const skipWithoutCi = !CI && !SOAK_SECONDS && 'takes over a minute: runs in CI and with npm run soak';
 const progress = new Progress();
 t.setTimeout((seconds + 180) * 1_000);
 
 const name = `${seconds} s of mixed load, with rotations, revocations and a restart of the database`;
-t.test(name, { skip: needsPostgres || needsCluster || notNow }, async (t) => {
+t.test(name, { skip: needsPostgres || needsCluster || skipWithoutCi }, async (t) => {
   const cluster = await startCluster(t);
   const key = generateKey('mez');
   const DATA_DIR = temporaryDirectory(t);
-  const service = await startSoaked({ DATA_DIR, DATABASE_URL: cluster.url, BOOTSTRAP_ADMIN_KEY: key });
+  const service = await startSoaked({
+    ...{ DATA_DIR, DATABASE_URL: cluster.url, BOOTSTRAP_ADMIN_KEY: key },
+    TRUST_PROXY: '127.0.0.1',
+  });
   progress.begin('at rest', seconds + (2 * quietMs) / 1_000);
   await sleep(quietMs);
-  // So that the connection of this process, which is kept, is among what there is.
+  // Opens the keep-alive connection of this process, so that it is part of the baseline.
   await untilWritten(service.url);
   const atRest = await service.vitals();
-  progress.end(told(atRest));
+  progress.end(summaryOf(atRest));
 
   const variables = { URL: service.url, ADMIN_KEY: key, PER_SECOND: SOAK_PER_SECOND };
   const load = run('test/soak/load.ts', [], variables);
   const scraper = keepScraping(t, service.url);
   const early = await soak('warming up', 0, warmUpSeconds);
   const middle = await soak('under load', warmUpSeconds, seconds / 2);
-  progress.begin('PostgreSQL away', seconds / 2);
+  progress.begin('PostgreSQL stopped', seconds / 2);
   await cluster.stop('immediate');
-  await sleep(awaySeconds * 1_000);
-  const { spooled } = scraper.seen.at(-1) ?? { spooled: 0 };
+  await sleep(outageSeconds * 1_000);
+  const { spooled } = scraper.samples.at(-1) ?? { spooled: 0 };
   await cluster.start();
   progress.end(`${spooled} records in the spool`);
-  const late = await soak('under load', seconds / 2 + awaySeconds, seconds);
+  const late = await soak('under load', seconds / 2 + outageSeconds, seconds);
 
   load.child.kill('SIGTERM');
   await load.exited;
-  const { ids, surprises, rotations, revocations, shed }: LoadReport = JSON.parse(load.stdout());
-  // One after the other, so that the service has one connection of this process and not two.
+  const { ids, unexpected, rotations, revocations, shed }: LoadReport = JSON.parse(load.stdout());
+  // One after the other, so that this process opens only one connection to the service.
   const scrapes = await scraper.stop();
   const { accepted, dropped } = await untilWritten(service.url);
 
-  t.strictSame([...new Set(surprises)].slice(0, 10), [], `none of ${ids.length} requests failed that should not`);
-  t.ok(shed <= ids.length / 20, `${shed} were turned away because the machine was late`);
+  t.strictSame([...new Set(unexpected)].slice(0, 10), [], `none of ${ids.length} requests had an unexpected result`);
+  t.ok(shed <= ids.length / 20, `${shed} requests were rejected by load shedding`);
   t.ok(rotations > seconds / 4 && revocations > seconds / 4, `${rotations} keys rotated, ${revocations} revoked`);
-  t.ok(spooled > 0, `${spooled} records were in the spool while the database was away`);
-  t.equal(dropped, 0, 'and none was dropped');
+  t.ok(spooled > 0, `${spooled} records were in the spool while the database was down`);
+  t.equal(dropped, 0, 'no record was dropped');
   t.ok(
     scrapes.length > seconds,
     `accepted = written + buffered + spooled + dropped at each of ${scrapes.length} scrapes`,
@@ -78,52 +82,60 @@ t.test(name, { skip: needsPostgres || needsCluster || notNow }, async (t) => {
     growth <= 10,
     `the heap grew by ${growth.toFixed(1)} %: ${mb(before)} from ${warmUpSeconds} s on, ${mb(after)} at the end`,
   );
-  const most = Math.max(...[...early, ...middle, ...late].map(({ rss }) => rss));
-  t.comment(`resident at most ${mb(most)}; heap from ${mb(atRest.heapUsed)} at rest`);
+  const peak = Math.max(...[...early, ...middle, ...late].map(({ rss }) => rss));
+  t.comment(`peak resident size ${mb(peak)}; heap from ${mb(atRest.heapUsed)} at rest`);
 
-  progress.begin('coming to rest', quietMs / 1_000);
+  progress.begin('returning to idle', quietMs / 1_000);
   const deadline = performance.now() + quietDeadlineMs;
-  let atLast = await service.vitals();
-  while (moreThan(atRest, atLast).length > 0 && performance.now() < deadline) {
+  let atEnd = await service.vitals();
+  while (increases(atRest, atEnd).length > 0 && performance.now() < deadline) {
     await sleep(500);
-    atLast = await service.vitals();
+    atEnd = await service.vitals();
   }
-  progress.end(told(atLast));
-  t.strictSame(moreThan(atRest, atLast), [], `no handle is left: ${told(atRest)} before, ${told(atLast)} after`);
+  progress.end(summaryOf(atEnd));
+  t.strictSame(
+    increases(atRest, atEnd),
+    [],
+    `no handle remains: ${summaryOf(atRest)} before, ${summaryOf(atEnd)} after`,
+  );
   service.child.kill('SIGTERM');
-  t.equal(await service.exited, 0, 'it stops with exit code 0');
+  t.equal(await service.exited, 0, 'the service stops with exit code 0');
 
-  /** Lets the load go on, and takes samples evenly. */
+  /** Takes samples at equal intervals while the load runs. */
   async function soak(label: string, from: number, to: number): Promise<Vitals[]> {
     progress.begin(label, seconds - from);
-    const seen: Vitals[] = [];
+    const vitals: Vitals[] = [];
     const end = performance.now() + (to - from) * 1_000;
     while (performance.now() < end) {
       await sleep(Math.min((seconds / samples) * 1_000, end - performance.now()));
-      seen.push(await service.vitals());
+      vitals.push(await service.vitals());
     }
-    progress.end(told(seen.at(-1) as Vitals));
-    return seen;
+    progress.end(summaryOf(vitals.at(-1) as Vitals));
+    return vitals;
   }
 });
 
-/** @param accepted how many records the log says it took */
+/** @param accepted the number of records that the request log has accepted */
 async function checkRows(t: Test, url: string, ids: string[], accepted: number) {
   const client = new pg.Client(url);
   await client.connect();
   const { rows } = await client.query('SELECT count(*)::int AS n FROM request_logs WHERE id = ANY ($1)', [ids]);
-  t.strictSame([rows[0].n, new Set(ids).size], [ids.length, ids.length], `each of ${ids.length} answers has its row`);
-  t.equal(await agree(t, client), accepted, `and there are as many rows as records accepted: ${accepted}`);
-  t.equal(accepted, ids.length, 'and no more than answers');
+  t.strictSame([rows[0].n, new Set(ids).size], [ids.length, ids.length], `each of ${ids.length} responses has a row`);
+  t.equal(
+    await checkStatistics(t, client),
+    accepted,
+    `the number of rows equals the number of accepted records: ${accepted}`,
+  );
+  t.equal(accepted, ids.length, 'the number of accepted records equals the number of responses');
   await client.end();
 }
 
-function medianHeap(seen: Vitals[]): number {
-  const sorted = seen.map(({ heapUsed }) => heapUsed).sort((a, b) => a - b);
+function medianHeap(vitals: Vitals[]): number {
+  const sorted = vitals.map(({ heapUsed }) => heapUsed).sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
-function told({ heapUsed, descriptors, resources }: Vitals): string {
+function summaryOf({ heapUsed, descriptors, resources }: Vitals): string {
   return `heap ${mb(heapUsed)}, ${sumOf(descriptors)} descriptors, ${sumOf(resources)} resources`;
 }
 

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { startService } from '../process.js';
 
-/** How many of each kind. */
+/** The number of items of each kind. */
 type Counts = Record<string, number>;
 
-/** What the process holds at one moment. */
+/** The memory and resources of the process at one time. */
 export interface Vitals {
-  /** Bytes of the heap that something refers to, garbage collected. */
+  /** Bytes in use on the heap after a garbage collection. */
   heapUsed: number;
   /** Resident bytes. */
   rss: number;
@@ -20,35 +20,35 @@ export interface Vitals {
 
 const vitalsModule = pathToFileURL(join(import.meta.dirname, 'vitals.js')).href;
 
-/** Starts the service as it is deployed, but able to tell what it holds. */
+/** Starts the built service with a module that reports its resources. */
 export async function startSoaked(variables: NodeJS.ProcessEnv) {
   const service = await startService({ ...variables, NODE_OPTIONS: `--import=${vitalsModule}` });
-  let asked = 0;
+  let reportCount = 0;
   return {
     ...service,
     async vitals(): Promise<Vitals> {
       service.child.kill('SIGWINCH');
-      const [, said = ''] = await service.waitFor(new RegExp(`^vitals ${++asked} (.*)\n`, 'm'));
-      const { resources, ...memory } = JSON.parse(said) as { heapUsed: number; rss: number; resources: string[] };
+      const [, output = ''] = await service.waitFor(new RegExp(`^vitals ${++reportCount} (.*)\n`, 'm'));
+      const { resources, ...memory } = JSON.parse(output) as { heapUsed: number; rss: number; resources: string[] };
       return { ...memory, resources: countEach(resources), descriptors: countEach(openFiles(service.child.pid)) };
     },
   };
 }
 
-/** Of what there is more than before, such as `3 Timeout`. */
-export function moreThan(before: Vitals, now: Vitals): string[] {
-  return [...more(before.resources, now.resources), ...more(before.descriptors, now.descriptors)];
+/** Returns what has increased, such as `3 Timeout`. */
+export function increases(before: Vitals, now: Vitals): string[] {
+  return [...increasesOf(before.resources, now.resources), ...increasesOf(before.descriptors, now.descriptors)];
 }
 
-/** How many there are in all. */
+/** Returns the total number. */
 export function sumOf(counts: Counts): number {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
-/** @returns paths, and of what has none its kind, such as `socket` */
+/** @returns paths, and for descriptors without a path the kind, such as `socket` */
 function openFiles(pid: number | undefined): string[] {
   const links = readdirSync(`/proc/${pid}/fd`).map((descriptor) => linkOf(`/proc/${pid}/fd/${descriptor}`));
-  // The spool's lock, a socket that nobody connects to, is taken when it is first needed and kept.
+  // Ignores the lock of the spool, a socket without clients. It is opened on first use and kept.
   const [, lock] = /(\d+) \S*\/spool\/\S+\/lock$/m.exec(readFileSync(`/proc/${pid}/net/unix`, 'utf8')) ?? [];
   return links.filter((link) => link && link !== `socket:[${lock}]`).map((link) => link.replace(/:\[\d+\]$/, ''));
 }
@@ -57,16 +57,16 @@ function linkOf(file: string): string {
   try {
     return readlinkSync(file);
   } catch {
-    // It was closed meanwhile.
+    // The descriptor has been closed.
     return '';
   }
 }
 
-function more(before: Counts, now: Counts): string[] {
+function increasesOf(before: Counts, now: Counts): string[] {
   return Object.entries(now)
-    .map(([kind, count]) => ({ kind, grown: count - (before[kind] ?? 0) }))
-    .filter(({ grown }) => grown > 0)
-    .map(({ kind, grown }) => `${grown} ${kind}`);
+    .map(([kind, count]) => ({ kind, increase: count - (before[kind] ?? 0) }))
+    .filter(({ increase }) => increase > 0)
+    .map(({ kind, increase }) => `${increase} ${kind}`);
 }
 
 function countEach(kinds: string[]): Counts {

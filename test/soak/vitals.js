@@ -1,4 +1,4 @@
-// Loaded into the soaked process with --import: prints, at each SIGWINCH, what the process holds once garbage is collected.
+// Loaded into the tested process with --import. At each SIGWINCH it collects garbage and prints memory and resources.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { isMainThread } from 'node:worker_threads';
@@ -7,11 +7,11 @@ import { isMainThread } from 'node:worker_threads';
 if (isMainThread) {
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc');
-  let asked = 0;
+  let reportCount = 0;
   process.on('SIGWINCH', () => {
     collectGarbage();
     const { heapUsed, rss } = process.memoryUsage();
     const resources = process.getActiveResourcesInfo();
-    process.stdout.write(`vitals ${++asked} ${JSON.stringify({ heapUsed, rss, resources })}\n`);
+    process.stdout.write(`vitals ${++reportCount} ${JSON.stringify({ heapUsed, rss, resources })}\n`);
   });
 }

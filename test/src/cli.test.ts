@@ -1,24 +1,24 @@
 import type { FastifyInstance } from 'fastify';
 import t, { type Test } from 'tap';
-import { readCommand } from '../../src/cli/key-commands.js';
+import { parseKeysCommand } from '../../src/cli/key-commands.js';
 import { runKeysCommand } from '../../src/cli/keys.js';
 import { loadConfig } from '../../src/config/index.js';
 import { startApp } from '../app.js';
-import { onPostgres, ownDatabase } from '../database.js';
+import { createTestDatabase, onPostgres } from '../database.js';
 import { run, startService } from '../process.js';
 
-const database = await ownDatabase();
+const database = await createTestDatabase();
 let app: FastifyInstance | undefined;
 
-/** Runs a command on the keys of a service in this process, and returns what it prints. */
+/** Runs a command on the keys of a service in this process, and returns its output. */
 async function keys(t: Test, ...args: string[]): Promise<string> {
-  const work = readCommand(args);
+  const work = parseKeysCommand(args);
   app ??= await startApp(database);
-  const { apiKeys } = app;
-  return printed(t, async () => work?.(apiKeys));
+  const service = app;
+  return captureOutput(t, async () => work?.(service.apiKeys, service.database));
 }
 
-async function printed(t: Test, work: () => Promise<void>): Promise<string> {
+async function captureOutput(t: Test, work: () => Promise<void>): Promise<string> {
   const written = t.capture(process.stdout, 'write', () => true);
   try {
     await work();
@@ -30,7 +30,7 @@ async function printed(t: Test, work: () => Promise<void>): Promise<string> {
     .join('');
 }
 
-t.test('a key made from the shell opens the service', async (t) => {
+t.test('the service accepts a key that was created in the shell', async (t) => {
   const command = run(
     'dist/src/cli.js',
     ['keys', 'create', '--name', 'ops', '--scope', 'admin', '--scope', 'read'],
@@ -42,18 +42,18 @@ t.test('a key made from the shell opens the service', async (t) => {
   const me = await fetch(`${service.url}/v1/me`, { headers: { 'x-api-key': key } });
   t.match(await me.json(), { name: 'ops', scopes: ['admin', 'read'] });
 
-  t.test('and while it has the embedded database open, a command says so', { skip: onPostgres }, async (t) => {
+  t.test('a command reports that a running service uses the embedded database', { skip: onPostgres }, async (t) => {
     await t.rejects(runKeysCommand(['list'], loadConfig(database)), {
-      message: /^a running service has the embedded database in .* open: ask it, as in "curl /,
+      message: /^a running service uses the embedded database in .*: use its API, as in "curl /,
     });
   });
   service.child.kill('SIGTERM');
   t.equal(await service.exited, 0);
 });
 
-t.test('a command without the service works on its database, and says what cannot be done', async (t) => {
+t.test('a command without a running service uses its database, and reports what is not allowed', async (t) => {
   const config = loadConfig(database);
-  const [{ id }] = JSON.parse(await printed(t, () => runKeysCommand(['list', '--json'], config)));
+  const [{ id }] = JSON.parse(await captureOutput(t, () => runKeysCommand(['list', '--json'], config)));
   await t.rejects(runKeysCommand(['revoke', id], config), {
     name: 'CommandError',
     message: /last active admin key/,
@@ -73,13 +73,14 @@ t.test('keys are listed as a table and as JSON, and revoked by id', async (t) =>
   t.notMatch(table, created.key);
   t.equal(await keys(t, 'revoke', created.id), `${created.id} revoked\n`);
   t.match(JSON.parse(await keys(t, 'list', '--json')), [{ name: 'ops' }]);
-  await t.rejects(keys(t, 'revoke', created.id), { message: 'there is no API key with this id' });
+  await t.rejects(keys(t, 'revoke', created.id), { message: 'no API key has this id' });
 });
 
-t.test('a key is rotated, disabled and enabled from the shell, and its events name the shell', async (t) => {
+t.test('a key is rotated, disabled and enabled in the shell, and its events have the actor cli', async (t) => {
   const old = JSON.parse(await keys(t, 'create', '--name', 'turned', '--rate-limit', '60', '--json'));
   const rotated = await keys(t, 'rotate', old.id, '--grace', '60');
-  const [, id = ''] = /^mez_\w{38}\n\nid (\S+); the key is shown this once\. \S+ ends at 2/.exec(rotated) ?? [];
+  const [, id = ''] =
+    /^mez_\w{38}\n\nid (\S+); this is the only time the key is shown\. \S+ ends at 2/.exec(rotated) ?? [];
   t.match(JSON.parse(await keys(t, 'show', id, '--json')), {
     name: 'turned',
     rateLimitPerMinute: 60,
@@ -93,23 +94,23 @@ t.test('a key is rotated, disabled and enabled from the shell, and its events na
   t.match(await keys(t, 'list'), new RegExp(`${id} .* active `));
 });
 
-t.test('the last admin key goes only by force', async (t) => {
+t.test('the last admin key can be revoked only with --force', async (t) => {
   const [{ id }] = JSON.parse(await keys(t, 'list', '--json')).filter(({ name }: { name: string }) => name === 'ops');
   await t.rejects(keys(t, 'revoke', id), { message: /last active admin key/ });
   await t.rejects(keys(t, 'disable', id), { message: /last active admin key/ });
   t.equal(await keys(t, 'revoke', id, '--force'), `${id} revoked\n`);
 });
 
-t.test('a mistake is told with what to do', async (t) => {
+t.test('an invalid command is reported with the fix', async (t) => {
   for (const [args, message] of [
-    [['create'], /^keys create needs --name NAME, /],
-    [['create', '--name', 'x', '--scope', 'No Caps'], /^--scope takes /],
-    [['create', '--name', 'x', '--expires-at', 'never'], /^--expires-at takes /],
+    [['create'], /^keys create requires --name NAME, /],
+    [['create', '--name', 'x', '--scope', 'No Caps'], /^--scope must /],
+    [['create', '--name', 'x', '--expires-at', 'soon'], /^--expires-at must /],
     [['create', '--nmae', 'x'], /^Unknown option '--nmae'/],
-    [['create', '--name', 'x', '--rate-limit', '0'], /^--rate-limit takes a whole number from 1 /],
-    [['rotate', 'x', '--grace', '1.5'], /^--grace takes a whole number from 0 /],
-    [['show'], /^keys show needs the ID /],
-    [['revoke'], /^keys revoke needs the ID /],
+    [['create', '--name', 'x', '--rate-limit', '0'], /^--rate-limit must be a whole number from 1 /],
+    [['rotate', 'x', '--grace', '1.5'], /^--grace must be a whole number from 0 /],
+    [['show'], /^keys show requires an ID/],
+    [['revoke'], /^keys revoke requires an ID/],
     [['remove'], /^unknown command "keys remove": try "keys --help"$/],
   ] as const) {
     await t.rejects(keys(t, ...args), { name: 'CommandError', message });
@@ -117,6 +118,8 @@ t.test('a mistake is told with what to do', async (t) => {
 });
 
 t.test('help needs no database', async (t) => {
-  const help = await printed(t, () => runKeysCommand(['--help'], loadConfig({ DATABASE_URL: 'postgresql://nowhere' })));
+  const help = await captureOutput(t, () =>
+    runKeysCommand(['--help'], loadConfig({ DATABASE_URL: 'postgresql://nowhere/musicez' })),
+  );
   t.match(help, /^Usage: npm run keys -- COMMAND/);
 });

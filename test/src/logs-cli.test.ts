@@ -7,19 +7,19 @@ import t from 'tap';
 import { uuidv7 } from 'uuidv7';
 import type { PrismaClient } from '../../plugins/prisma/generated/client.js';
 import { firstIdAt } from '../../plugins/request-log/record.js';
-import { readLogsCommand } from '../../src/cli/log-commands.js';
-import { exportLog, type Surroundings } from '../../src/cli/log-export.js';
+import { parseLogsCommand } from '../../src/cli/log-commands.js';
+import { type ExportContext, exportLog } from '../../src/cli/log-export.js';
 import { runLogsCommand } from '../../src/cli/logs.js';
 import { loadConfig } from '../../src/config/index.js';
 import { keyHeaders, startApp } from '../app.js';
-import { needsPostgres, onPostgres, ownDatabase, sameEverywhere } from '../database.js';
+import { createTestDatabase, needsPostgres, onPostgres, skipOnEmbedded } from '../database.js';
 import { heapUsed } from '../heap.js';
 import { run } from '../process.js';
 
-const database = await ownDatabase();
+const database = await createTestDatabase();
 const directory = t.testdir();
 const apiKeyId = uuidv7();
-/** The rows are a second apart from here on. */
+/** The time of the first row. Rows are one second apart. */
 const start = Date.now() - 3_600_000;
 const at = (second: number) => new Date(start + second * 1_000);
 const rows = Array.from({ length: 2_500 }, (_, i) => ({
@@ -38,7 +38,7 @@ const app = await startApp(database);
 await app.prisma.requestLog.createMany({ data: rows });
 const headers = await keyHeaders(app, 'admin');
 
-/** Stands for a terminal, or for what is none, and keeps what is written. */
+/** A fake output stream, as a terminal or not, that records what is written. */
 function screen({ isTTY }: { isTTY: boolean }) {
   let written = '';
   const stream = new Writable({
@@ -50,14 +50,14 @@ function screen({ isTTY }: { isTTY: boolean }) {
   return Object.assign(stream as NodeJS.WriteStream, { isTTY, columns: 100, text: () => written });
 }
 
-interface Given extends Partial<Surroundings> {
+interface Given extends Partial<ExportContext> {
   prisma?: PrismaClient;
   terminal?: boolean;
 }
 
-/** Exports in this process, as the command would do it in its own. */
-async function exported(args: string[], { prisma = app.prisma, terminal = false, ...given }: Given = {}) {
-  const task = readLogsCommand(['export', ...args]);
+/** Runs an export in this process, as the command does in its own. */
+async function exportRows(args: string[], { prisma = app.prisma, terminal = false, ...given }: Given = {}) {
+  const task = parseLogsCommand(['export', ...args]);
   const stdout = new PassThrough();
   const stderr = screen({ isTTY: terminal });
   const body = text(stdout).catch(() => '');
@@ -66,14 +66,14 @@ async function exported(args: string[], { prisma = app.prisma, terminal = false,
   return { stdout: await body, stderr: stderr.text() };
 }
 
-/** The database, with something else happening as the second page is read. */
-function atSecondPage(happens: () => void): PrismaClient {
+/** Wraps the database client, and calls a function when the second page is read. */
+function atSecondPage(onSecondPage: () => void): PrismaClient {
   let pages = 0;
   return app.prisma.$extends({
     query: {
       requestLog: {
         async findMany({ args, query }) {
-          if (pages++ === 1) happens();
+          if (pages++ === 1) onSecondPage();
           return query(args);
         },
       },
@@ -83,7 +83,7 @@ function atSecondPage(happens: () => void): PrismaClient {
 
 const linesOf = (ndjson: string) => ndjson.split('\n').flatMap((line) => (line ? [JSON.parse(line)] : []));
 
-t.test('what it writes is what the service answers to the same filters', async (t) => {
+t.test('the command writes the same export as the service for the same filters', async (t) => {
   const from = at(100).toISOString();
   const to = at(1_600).toISOString();
   for (const [args, query, count] of [
@@ -97,70 +97,70 @@ t.test('what it writes is what the service answers to the same filters', async (
     [['--format', 'csv', '--path', '/nowhere'], 'format=csv&path=/nowhere', 0],
   ] as const) {
     const { body } = await app.inject({ url: `/v1/request-logs/export?${query}`, headers });
-    const { stdout, stderr } = await exported([...args]);
+    const { stdout, stderr } = await exportRows([...args]);
     t.equal(stdout, body, query);
     t.equal(stderr, count === 1 ? '1 row written\n' : `${count} rows written\n`);
   }
 });
 
-t.test('a terminal sees how far it is in time, and others only how many rows there were', async (t) => {
+t.test('a terminal shows the progress by time, and other outputs only the number of rows', async (t) => {
   const output = join(directory, 'bar.csv');
   const args = ['--format', 'csv', '--to', at(2_400).toISOString(), '--path', '/row/1200', '--output', output];
-  const bar = (await exported(args, { terminal: true })).stderr;
+  const bar = (await exportRows(args, { terminal: true })).stderr;
   t.match(bar, / 0 % \| 0 rows \| /);
   t.match(bar, / 50 % \| 1 rows \| /);
   t.ok(bar.endsWith(`1 row written to ${output}\n`));
-  t.equal((await exported([...args, '--force'])).stderr, `1 row written to ${output}\n`);
+  t.equal((await exportRows([...args, '--force'])).stderr, `1 row written to ${output}\n`);
 
   const nothing = ['--format', 'csv', '--to', '2000-01-01T00:00:00Z', '--output', output, '--force'];
-  t.equal((await exported(nothing, { terminal: true })).stderr, `0 rows written to ${output}\n`);
+  t.equal((await exportRows(nothing, { terminal: true })).stderr, `0 rows written to ${output}\n`);
 
-  t.comment('rows that are on the screen themselves have no bar among them');
+  t.comment('there is no progress bar if the rows go to the terminal');
   const stdout = screen({ isTTY: true });
-  const { stderr } = await exported(['--format', 'csv', '--path', '/row/1'], { terminal: true, stdout });
+  const { stderr } = await exportRows(['--format', 'csv', '--path', '/row/1'], { terminal: true, stdout });
   t.equal(stderr, '1 row written\n');
   t.match(stdout.text(), '/row/1,');
 });
 
-t.test('a file that is there already is kept, unless it is by force', async (t) => {
+t.test('an existing file is kept unless --force is given', async (t) => {
   const output = join(directory, 'kept.ndjson');
   writeFileSync(output, 'precious');
   const args = ['--format', 'ndjson', '--path', '/row/1', '--output', output];
-  await t.rejects(exported(args), { name: 'CommandError', message: /is there already: .* --force$/ });
+  await t.rejects(exportRows(args), { name: 'CommandError', message: /exists already: .* --force$/ });
   t.equal(readFileSync(output, 'utf8'), 'precious');
-  await exported([...args, '--force']);
+  await exportRows([...args, '--force']);
   t.match(linesOf(readFileSync(output, 'utf8')), [{ path: '/row/1' }]);
-  await t.rejects(exported(['--format', 'csv', '--output', join(directory, 'no', 'such')]), {
+  await t.rejects(exportRows(['--format', 'csv', '--output', join(directory, 'no', 'such')]), {
     name: 'CommandError',
     message: /^cannot write .*no\/such: ENOENT/,
   });
 });
 
-t.test('an export that fails or is interrupted leaves no half file, and says how far it was', async (t) => {
+t.test('an export that fails or is interrupted leaves no partial file and reports the number of rows', async (t) => {
   const output = join(directory, 'half.csv');
   const args = ['--format', 'csv', '--output', output];
 
   for (const [error, message] of [
-    [Object.assign(new Error('gone'), { code: 'P1001' }), /^the database went away after 1000 rows: try again/],
+    [Object.assign(new Error('gone'), { code: 'P1001' }), /^the database failed after 1000 rows: try again/],
     [Object.assign(new Error('of another pipe'), { code: 'EPIPE' }), 'the request log cannot be read'],
   ] as const) {
     const prisma = atSecondPage(() => {
       throw error;
     });
-    await t.rejects(exported(args, { prisma }), { message });
+    await t.rejects(exportRows(args, { prisma }), { message });
     t.notOk(existsSync(output));
   }
 
   const interruption = new AbortController();
   const prisma = atSecondPage(() => interruption.abort());
-  await t.rejects(exported(args, { prisma, signal: interruption.signal }), {
+  await t.rejects(exportRows(args, { prisma, signal: interruption.signal }), {
     name: 'CommandError',
     message: 'interrupted after 1000 rows',
   });
   t.notOk(existsSync(output));
 
-  t.test('and a device is not removed', { skip: !existsSync('/dev/full') }, async (t) => {
-    await t.rejects(exported(['--format', 'csv', '--force', '--output', '/dev/full']), {
+  t.test('a device file is not removed', { skip: !existsSync('/dev/full') }, async (t) => {
+    await t.rejects(exportRows(['--format', 'csv', '--force', '--output', '/dev/full']), {
       name: 'CommandError',
       message: /^cannot write \/dev\/full: ENOSPC/,
     });
@@ -168,28 +168,28 @@ t.test('an export that fails or is interrupted leaves no half file, and says how
   });
 });
 
-t.test('a mistake is told with what to do', async (t) => {
+t.test('an invalid command is reported with the fix', async (t) => {
   const format = ['--format', 'csv'];
   for (const [args, message] of [
     [['import'], 'unknown command "logs import": try "logs --help"'],
-    [['export'], 'logs export needs --format ndjson or --format csv'],
-    [['export', '--format', 'xml'], '--format takes ndjson or csv; not "xml"'],
+    [['export'], 'logs export requires --format ndjson or --format csv'],
+    [['export', '--format', 'xml'], '--format must be ndjson or csv; not "xml"'],
     [['export', ...format, '--form', 'yesterday'], /^Unknown option '--form': try "logs --help"$/],
-    [['export', ...format, '--from', 'yesterday'], /^--from takes a time such as .*Z; not "yesterday"$/],
-    [['export', ...format, '--to', '2026-11-22'], /^--to takes a time such as /],
-    [['export', ...format, '--method', 'get'], /^--method takes a method in capitals/],
-    [['export', ...format, '--status-code', '5xx'], /^--status-code takes a whole number from 100 to 599; /],
-    [['export', ...format, '--min-duration', '1.5'], /^--min-duration takes a whole number /],
-    [['export', ...format, '--api-key-id', 'ci'], /^--api-key-id takes the id /],
-    [['export', ...format, 'logs.csv'], '"logs.csv" belongs to no option: a file is --output FILE'],
+    [['export', ...format, '--from', 'yesterday'], /^--from must be a day or a time, such as .*Z; not "yesterday"$/],
+    [['export', ...format, '--to', '2026-11-31'], /^--to must be a day or a time, such as /],
+    [['export', ...format, '--method', 'get'], /^--method must be a method in capitals/],
+    [['export', ...format, '--status-code', '5xx'], /^--status-code must be a whole number from 100 to 599; /],
+    [['export', ...format, '--min-duration', '1.5'], /^--min-duration must be a whole number /],
+    [['export', ...format, '--api-key-id', 'ci'], /^--api-key-id must be the id /],
+    [['export', ...format, 'logs.csv'], '"logs.csv" is not an option: use --output FILE for a file'],
   ] as [string[], string | RegExp][]) {
-    t.throws(() => readLogsCommand(args), { name: 'CommandError', message }, args.join(' '));
+    t.throws(() => parseLogsCommand(args), { name: 'CommandError', message }, args.join(' '));
   }
 });
 
 t.test('help needs no database', async (t) => {
   const written = t.capture(process.stdout, 'write', () => true);
-  await runLogsCommand(['--help'], loadConfig({ DATABASE_URL: 'postgresql://nowhere' }));
+  await runLogsCommand(['--help'], loadConfig({ DATABASE_URL: 'postgresql://nowhere/musicez' }));
   written.restore();
   const help = String(written()[0]?.args[0]);
   t.match(help, /^Usage: npm run logs -- COMMAND/);
@@ -197,35 +197,35 @@ t.test('help needs no database', async (t) => {
 });
 
 t.test(
-  'while a service has the embedded database open, it gives the request that does the same',
+  'while a service uses the embedded database, the command prints the equivalent API request',
   { skip: onPostgres },
   async (t) => {
     await t.rejects(runLogsCommand(['export', '--format', 'csv', '--status-code', '500'], loadConfig(database)), {
       name: 'CommandError',
       message:
-        /^a running service .*: ask it, as in "curl .* 'http:\S+\/v1\/request-logs\/export\?format=csv&statusCode=500'"/,
+        /^a running service .*: use its API, as in "curl .* 'http:\S+\/v1\/request-logs\/export\?format=csv&statusCode=500'"/,
     });
   },
 );
 
-t.test('an output that is slow makes it wait rather than pile up', async (t) => {
+t.test('the export waits for a slow output instead of buffering rows', { skip: skipOnEmbedded }, async (t) => {
   await addBulk(30_000);
   const before = await heapUsed();
-  let most = 0;
+  let peak = 0;
   let bytes = 0;
   const stdout = new Writable({
     async write(chunk, _encoding, done) {
       bytes += chunk.length;
-      if (Math.floor(bytes / 5e6) !== Math.floor((bytes - chunk.length) / 5e6)) most = Math.max(most, await heapUsed());
+      if (Math.floor(bytes / 5e6) !== Math.floor((bytes - chunk.length) / 5e6)) peak = Math.max(peak, await heapUsed());
       done();
     },
   });
-  await exported(['--format', 'ndjson', '--path', '/bulk'], { stdout });
+  await exportRows(['--format', 'ndjson', '--path', '/bulk'], { stdout });
   t.ok(bytes > 30_000 * 1_000);
-  t.ok(most > 0 && most - before < 15e6, `${Math.round((most - before) / 1e6)} MB more for a file of ${bytes}`);
+  t.ok(peak > 0 && peak - before < 15e6, `${Math.round((peak - before) / 1e6)} MB more for a file of ${bytes}`);
 });
 
-/** Rows of a kilobyte each, of long ago. */
+/** Adds old rows of one kilobyte each. */
 async function addBulk(count: number) {
   await app.prisma.$executeRawUnsafe(
     `INSERT INTO request_logs (id, method, path, "statusCode", duration, ip, "userAgent")
@@ -234,11 +234,11 @@ async function addBulk(count: number) {
   );
 }
 
-t.test('as a process of its own, without the service', { skip: sameEverywhere }, async (t) => {
+t.test('as a separate process, without the service', { skip: skipOnEmbedded }, async (t) => {
   await app.close();
   const command = (...args: string[]) => run('dist/src/cli.js', ['logs', 'export', ...args], database);
 
-  t.test('it writes every row to standard output and how many to standard error', async (t) => {
+  t.test('the command writes every row to standard output and the number of rows to standard error', async (t) => {
     const process = command('--format', 'ndjson', '--min-duration', '2');
     t.equal(await process.exited, 0, process.stderr());
     const lines = linesOf(process.stdout());
@@ -249,7 +249,7 @@ t.test('as a process of its own, without the service', { skip: sameEverywhere },
     t.equal(process.stderr(), `${lines.length} rows written\n`);
   });
 
-  t.test('it only reads, as on a standby', { skip: needsPostgres }, async (t) => {
+  t.test('the command only reads, so it works on a standby', { skip: needsPostgres }, async (t) => {
     const url = new URL(database.DATABASE_URL ?? '');
     url.searchParams.set('options', '-c default_transaction_read_only=on');
     const process = run('dist/src/cli.js', ['logs', 'export', '--format', 'csv', '--path', '/row/1'], {
@@ -259,14 +259,17 @@ t.test('as a process of its own, without the service', { skip: sameEverywhere },
     t.equal(await process.exited, 0, process.stderr());
   });
 
-  t.test('a database without a request log is told in a line', async (t) => {
-    const other = await ownDatabase({ migrated: false });
+  t.test('a database without a request log is reported in one line', async (t) => {
+    const other = await createTestDatabase({ migrated: false });
     const process = run('dist/src/cli.js', ['logs', 'export', '--format', 'csv'], other);
     t.equal(await process.exited, 1);
-    t.equal(process.stderr(), 'musicez: this database has no request log: start the service on it once\n');
+    t.match(
+      process.stderr(),
+      /^musicez: the database lacks the migration \S+ and \d+ more: start the service on it, or run npm run prisma:migrate\n$/,
+    );
   });
 
-  t.test('a reader that has enough ends it without a word', async (t) => {
+  t.test('the command exits without an error when its reader closes the pipe', async (t) => {
     const script = `"$0" dist/src/cli.js logs export --format ndjson 2>"$1" | head -n 1; echo "$\{PIPESTATUS[0]}"`;
     const stderr = join(directory, 'stderr');
     const shell = spawn('bash', ['-c', script, process.execPath, stderr], { env: { ...process.env, ...database } });
@@ -276,7 +279,7 @@ t.test('as a process of its own, without the service', { skip: sameEverywhere },
     t.equal(readFileSync(stderr, 'utf8'), '');
   });
 
-  t.test('interrupted, it takes its half file along and gives the database back', async (t) => {
+  t.test('an interrupted command removes its partial file and releases the database', async (t) => {
     const output = join(directory, 'interrupted.csv');
     const process = command('--format', 'csv', '--output', output);
     while (!existsSync(output) || statSync(output).size === 0) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -291,8 +294,8 @@ t.test('as a process of its own, without the service', { skip: sameEverywhere },
   });
 });
 
-t.test('a command that there is not is told with those that there are', async (t) => {
+t.test('an unknown command is reported with the known ones', async (t) => {
   const process = run('dist/src/cli.js', ['log'], database);
   t.equal(await process.exited, 1);
-  t.equal(process.stderr(), 'musicez: unknown command "log": try "keys --help" or "logs --help"\n');
+  t.equal(process.stderr(), 'musicez: unknown command "log": try "keys --help", "logs --help", "migrate --help"\n');
 });

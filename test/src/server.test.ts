@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import pg from 'pg';
 import t from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
-import { needsPostgres, onPostgres, ownDatabase, sameEverywhere } from '../database.js';
+import { createTestDatabase, needsPostgres, onPostgres, skipOnEmbedded } from '../database.js';
 import { run, startService, untilStatus } from '../process.js';
 
 const key = generateKey('mez');
@@ -13,13 +13,13 @@ t.test(
   'an empty embedded database gets an admin key, printed once and never logged',
   { skip: onPostgres },
   async (t) => {
-    const database = await ownDatabase();
+    const database = await createTestDatabase();
     const first = await startService(database);
     const [printed = ''] = /mez_\w{38}/.exec(first.stdout()) ?? [];
     const curl = /curl -H 'Authorization: Bearer (\S+)' (http:\S+)/.exec(first.stdout());
     t.equal(curl?.[1], printed);
-    const answer = await fetch(curl?.[2] ?? '', { headers: { authorization: `Bearer ${printed}` } });
-    t.match(await answer.json(), { name: 'first', scopes: ['admin'] });
+    const response = await fetch(curl?.[2] ?? '', { headers: { authorization: `Bearer ${printed}` } });
+    t.match(await response.json(), { name: 'first', scopes: ['admin'] });
     const logLines = first
       .stdout()
       .split('\n')
@@ -33,8 +33,8 @@ t.test(
   },
 );
 
-t.test('SIGTERM under load: requests are answered, every row is written, and the exit code is 0', async (t) => {
-  const variables = { ...(await ownDatabase()), BOOTSTRAP_ADMIN_KEY: key };
+t.test('on SIGTERM under load requests get responses, every row is written, and the exit code is 0', async (t) => {
+  const variables = { ...(await createTestDatabase()), BOOTSTRAP_ADMIN_KEY: key };
   const service = await startService({ ...variables, REQUEST_LOG_FLUSH_MS: '60000' });
   const ids: string[] = [];
   const clients = Array.from({ length: 8 }, async () => {
@@ -55,50 +55,51 @@ t.test('SIGTERM under load: requests are answered, every row is written, and the
   t.strictSame(new Set(found.map(({ status }) => status)), new Set([200]));
   t.ok(ids.length >= 100);
 
-  t.test(
-    'BOOTSTRAP_ADMIN_KEY is an admin key, one however often the service starts with it, and never logged',
-    async (t) => {
-      const { data } = (await (await fetch(`${again.url}/v1/api-keys`, bearer)).json()) as { data: unknown[] };
-      t.match(data, [{ name: 'bootstrap', scopes: ['admin'] }]);
-      t.equal(data.length, 1);
-      for (const { stdout, stderr } of [service, again]) t.notMatch(stdout() + stderr(), key);
-    },
-  );
-});
-
-t.test('while it drains the readiness probe says so and answers end their connections', async (t) => {
-  const service = await startService({ ...(await ownDatabase()), SHUTDOWN_DELAY_MS: '60000' });
-  const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
-  await once(socket, 'connect');
-  service.child.kill('SIGTERM');
-  await untilStatus(`${service.url}/readyz`, 503);
-  t.match(await (await fetch(`${service.url}/readyz?verbose`)).json(), {
-    status: 'not ready',
-    checks: { draining: true },
+  t.test('BOOTSTRAP_ADMIN_KEY creates one admin key, also over several starts, and is never logged', async (t) => {
+    const { data } = (await (await fetch(`${again.url}/v1/api-keys`, bearer)).json()) as { data: unknown[] };
+    t.match(data, [{ name: 'bootstrap', scopes: ['admin'] }]);
+    t.equal(data.length, 1);
+    for (const { stdout, stderr } of [service, again]) t.notMatch(stdout() + stderr(), key);
   });
-  t.equal((await fetch(`${service.url}/livez`)).status, 200);
-  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-  const [answer] = await once(socket, 'data');
-  t.match(String(answer), /^HTTP\/1\.1 200 OK\r\n(.+\r\n)*connection: close\r\n/i);
-
-  service.child.kill('SIGTERM');
-  t.equal(await service.exited, 1, 'a second signal ends it at once');
-});
-
-t.test('a service that still waits for its database stops as readily as any', async (t) => {
-  const { DATA_DIR } = await ownDatabase();
-  const nobody = 'postgresql://127.0.0.1:1/musicez';
-  const service = await startService({ DATA_DIR, DATABASE_URL: nobody }, { ready: false });
-  await service.waitFor(/database unreachable, trying again/);
-  service.child.kill('SIGTERM');
-  t.equal(await service.exited, 0, 'within the time that closing has');
 });
 
 t.test(
-  'configuration that cannot work is one line that names it, and exit code 1',
-  { skip: sameEverywhere },
+  'while the service drains, the readiness probe fails and responses close their connections',
+  { skip: skipOnEmbedded },
   async (t) => {
-    const { DATA_DIR } = await ownDatabase();
+    const service = await startService({ ...(await createTestDatabase()), SHUTDOWN_DELAY_MS: '60000' });
+    const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
+    await once(socket, 'connect');
+    service.child.kill('SIGTERM');
+    await untilStatus(`${service.url}/readyz`, 503);
+    t.match(await (await fetch(`${service.url}/readyz?verbose`)).json(), {
+      status: 'not ready',
+      checks: { draining: true },
+    });
+    t.equal((await fetch(`${service.url}/livez`)).status, 200);
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    const [response] = await once(socket, 'data');
+    t.match(String(response), /^HTTP\/1\.1 200 OK\r\n(.+\r\n)*connection: close\r\n/i);
+
+    service.child.kill('SIGTERM');
+    t.equal(await service.exited, 1, 'a second signal stops the service immediately');
+  },
+);
+
+t.test('a service that still waits for its database stops with exit code 0', { skip: skipOnEmbedded }, async (t) => {
+  const { DATA_DIR } = await createTestDatabase();
+  const unreachable = 'postgresql://127.0.0.1:1/musicez';
+  const service = await startService({ DATA_DIR, DATABASE_URL: unreachable }, { ready: false });
+  await service.waitFor(/database unreachable, trying again/);
+  service.child.kill('SIGTERM');
+  t.equal(await service.exited, 0, 'the service closes before the deadline');
+});
+
+t.test(
+  'invalid configuration is reported in one line with the variable, and exit code 1',
+  { skip: skipOnEmbedded },
+  async (t) => {
+    const { DATA_DIR } = await createTestDatabase();
     const cases: [NodeJS.ProcessEnv, RegExp][] = [
       [
         { DATABASE_URL: 'mysql://root:hunter2@db/x' },
@@ -123,11 +124,11 @@ t.test(
   },
 );
 
-t.test('a port that is taken is one line and exit code 1', async (t) => {
-  const service = await startService(await ownDatabase());
+t.test('a port that is in use is reported in one line, and exit code 1', { skip: skipOnEmbedded }, async (t) => {
+  const service = await startService(await createTestDatabase());
   const { port } = new URL(service.url);
   const second = run('dist/src/server.js', [], {
-    ...(await ownDatabase()),
+    ...(await createTestDatabase()),
     HOST: '127.0.0.1',
     PORT: port,
     LOG_LEVEL: 'fatal',
@@ -136,31 +137,39 @@ t.test('a port that is taken is one line and exit code 1', async (t) => {
   t.match(second.stderr(), new RegExp(`^musicez: PORT cannot be used: listen EADDRINUSE: [^\n]*:${port}\n$`));
 });
 
-t.test('a password the database refuses is one line and exit code 1', { skip: needsPostgres }, async (t) => {
-  const url = new URL((await ownDatabase()).DATABASE_URL ?? '');
-  url.pathname = '/musicez_no_such_database';
-  url.password = 'hunter2';
-  const service = run('dist/src/server.js', [], { DATABASE_URL: url.href, PORT: '0', LOG_LEVEL: 'fatal' });
-  t.equal(await service.exited, 1);
-  t.match(service.stderr(), /^musicez: the database refuses this service: [^\n]*does not exist\n$/);
-  t.notMatch(service.stdout() + service.stderr(), 'hunter2');
-});
+t.test(
+  'a database that does not exist is reported in one line without the password, and exit code 1',
+  { skip: needsPostgres },
+  async (t) => {
+    const url = new URL((await createTestDatabase()).DATABASE_URL ?? '');
+    url.pathname = '/musicez_no_such_database';
+    url.password = 'hunter2';
+    const service = run('dist/src/server.js', [], { DATABASE_URL: url.href, PORT: '0', LOG_LEVEL: 'fatal' });
+    t.equal(await service.exited, 1);
+    t.match(service.stderr(), /^musicez: DATABASE_URL: [^\n]*does not exist: [^\n]*create it[^\n]*\n$/);
+    t.notMatch(service.stdout() + service.stderr(), 'hunter2');
+  },
+);
 
-t.test('an empty PostgreSQL without a first key says how to make one', { skip: needsPostgres }, async (t) => {
-  const service = await startService(await ownDatabase());
-  t.match(service.stdout(), /npm run keys -- create --name ops --scope admin/);
-});
+t.test(
+  'without a key on PostgreSQL the service logs the command that creates one',
+  { skip: needsPostgres },
+  async (t) => {
+    const service = await startService(await createTestDatabase());
+    t.match(service.stdout(), /npm run keys -- create --name ops --scope admin/);
+  },
+);
 
 t.test('three replicas that start together migrate an empty database once', { skip: needsPostgres }, async (t) => {
-  const database = await ownDatabase({ migrated: false });
+  const database = await createTestDatabase({ migrated: false });
   const replicas = await Promise.all([1, 2, 3].map(() => startService(database)));
   const applied = replicas.flatMap((replica) => replica.stdout().match(/migration \S+ applied/g) ?? []);
-  t.equal(new Set(applied).size, applied.length, 'each migration by one replica');
+  t.equal(new Set(applied).size, applied.length, 'each migration is applied by one replica');
   const client = new pg.Client(database.DATABASE_URL);
   await client.connect();
   t.teardown(() => client.end());
   const { rows: migrations } = await client.query('SELECT migration_name FROM _prisma_migrations');
   t.equal(migrations.length, applied.length);
   const { rows: versions } = await client.query(`SELECT version FROM system_health WHERE version <> '1.0.0'`);
-  t.equal(versions.length, 1, 'and one row for this version in system_health');
+  t.equal(versions.length, 1, 'system_health has one row for this version');
 });

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { existsSync, mkdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -11,8 +11,8 @@ import { DatabaseStartError } from '../errors.js';
 const socketName = '.s.PGSQL.5432';
 
 /**
- * PostgreSQL compiled to WebAssembly (PGlite) in a worker thread, behind a Unix socket that the pool connects to as to
- * any server. For one process: what it wrote survives a killed process, not a power cut (PGlite does not fsync).
+ * PostgreSQL compiled to WebAssembly (PGlite) in a worker thread, behind a Unix socket that the pool connects to. For one process.
+ * Committed data survives a killed process, but not a power cut: PGlite does not fsync.
  */
 export class EmbeddedDatabase {
   private readonly dataDir: string;
@@ -22,13 +22,13 @@ export class EmbeddedDatabase {
   private started: Promise<void> | undefined;
 
   /**
-   * @param dataDir made if it is not there, for this user only: whoever reaches the socket is in
-   * @throws DatabaseStartError when it cannot be made
+   * @param dataDir created if missing, for this user only: the socket needs no password
+   * @throws DatabaseStartError when the directory cannot be created
    */
   constructor(dataDir: string) {
     this.dataDir = dataDir;
     try {
-      // Asked to make parents too, Node.js 20 never returns where the kernel makes none, as in /proc.
+      // With `recursive`, mkdir of Node.js 20 never returns in directories such as /proc.
       mkdirSync(dataDir, { recursive: existsSync(dataDir) || !existsSync(dirname(dataDir)), mode: 0o700 });
     } catch (error) {
       throw new DatabaseStartError(`DATA_DIR cannot be used: ${(error as Error).message}`);
@@ -36,18 +36,18 @@ export class EmbeddedDatabase {
     this.sockets = socketDirectory(dataDir, socketName);
   }
 
-  /** The directory of the socket, what `pg` takes as its host. */
+  /** The directory of the socket, as the `host` of `pg`. */
   get host(): string {
     return this.sockets.path;
   }
 
-  /** @throws DatabaseStartError when another process has the directory, or the database in it does not open */
+  /** @throws DatabaseStartError when another process uses the directory, or the database does not open */
   start(): Promise<void> {
     this.started = this.open();
     return this.started;
   }
 
-  /** Also one that is just starting. */
+  /** Stops it, also while it starts. */
   async stop(): Promise<void> {
     await this.started?.catch(() => {});
     if (this.worker) {
@@ -76,7 +76,11 @@ export class EmbeddedDatabase {
       socketPath: join(this.host, socketName),
     };
     await rm(workerData.socketPath, { force: true });
-    // Plain JavaScript, it needs no loader that this process may have been started with.
+    const initializing = join(this.dataDir, 'pglite.initializing');
+    // A process was killed while PGlite created its files: they are empty and do not open.
+    if (existsSync(initializing)) await rm(workerData.directory, { recursive: true, force: true });
+    else if (!existsSync(workerData.directory)) await writeFile(initializing, '');
+    // The worker is plain JavaScript, so it needs no loader such as tsx.
     this.worker = new Worker(new URL('worker.js', import.meta.url), { workerData, execArgv: [] });
     try {
       await once(this.worker, 'message');
@@ -85,5 +89,6 @@ export class EmbeddedDatabase {
         `the embedded database in ${this.dataDir} does not open: ${(error as Error).message}`,
       );
     }
+    await rm(initializing, { force: true });
   }
 }

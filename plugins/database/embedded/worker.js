@@ -1,12 +1,12 @@
-// JavaScript, unlike its neighbours: a worker thread cannot start from TypeScript under tsx.
+// Plain JavaScript: under tsx, a worker thread cannot start from TypeScript.
 import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { PGlite } from '@electric-sql/pglite';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
 
-// The pool holds one connection; the others are room for one that is just being replaced.
+// The pool has one connection. The others let its replacement connect before the old one is closed.
 const maxConnections = 8;
-// PostgreSQL's own 128 MB are half a second of a start here, for every byte is written to. The system caches the files.
+// PostgreSQL's default of 128 MB adds half a second to the start, because every byte is written. The system caches the files.
 const bufferSize = '16MB';
 
 /** @type {{ directory: string, socketPath: string }} where the database's files are, and where it listens */

@@ -1,47 +1,92 @@
-import { createHash } from 'node:crypto';
-import type { MigrationList } from '@prisma/schema-engine-wasm/schema_engine_bg';
+import { createHash, randomUUID } from 'node:crypto';
 import type pg from 'pg';
+import type { Migration } from './files.js';
 
-/** A migration that was tried on this database, as Prisma notes it in `_prisma_migrations`. */
+/** One row of `_prisma_migrations` that was not rolled back. */
 export interface HistoryEntry {
+  id: string;
   name: string;
   /** SHA-256 of the script, in hex. */
   checksum: string;
-  /** Whether it ran to its end; what failed and was not marked as rolled back has not. */
-  finished: boolean;
+  /** `failed`: with an error. `interrupted`: neither finished nor failed, as when its process was killed. */
+  state: 'finished' | 'failed' | 'interrupted';
 }
 
-const undefinedTable = '42P01';
+/** The table as Prisma creates it. */
+const createTable = (table: string) => `CREATE TABLE IF NOT EXISTS ${table} (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "checksum" VARCHAR(64) NOT NULL,
+  "finished_at" TIMESTAMPTZ,
+  "migration_name" VARCHAR(255) NOT NULL,
+  "logs" TEXT,
+  "rolled_back_at" TIMESTAMPTZ,
+  "started_at" TIMESTAMPTZ NOT NULL DEFAULT now(),
+  "applied_steps_count" INTEGER NOT NULL DEFAULT 0
+)`;
 
-/** Reads what has been tried, without what was rolled back. Empty for a database that was never migrated. */
-export async function readHistory(pool: pg.Pool): Promise<HistoryEntry[]> {
-  try {
-    const { rows } = await pool.query<HistoryEntry>(
-      `SELECT migration_name AS name, checksum, finished_at IS NOT NULL AS finished
-       FROM _prisma_migrations WHERE rolled_back_at IS NULL`,
+/** The history of migrations in the database, in the format of Prisma's own commands. */
+export class MigrationHistory {
+  private readonly table: string;
+
+  /** @param schema the PostgreSQL schema, already quoted */
+  constructor(schema: string) {
+    this.table = `${schema}._prisma_migrations`;
+  }
+
+  /** @returns undefined for a database that was never migrated */
+  async read(database: Pick<pg.ClientBase, 'query'>): Promise<HistoryEntry[] | undefined> {
+    const { rows: tables } = await database.query('SELECT to_regclass($1) AS table', [this.table]);
+    if (tables[0]?.table === null) return undefined;
+    const { rows } = await database.query<HistoryEntry>(
+      `SELECT id, migration_name AS name, checksum,
+         CASE WHEN finished_at IS NOT NULL THEN 'finished' WHEN coalesce(logs, '') <> '' THEN 'failed' ELSE 'interrupted' END AS state
+       FROM ${this.table} WHERE rolled_back_at IS NULL ORDER BY started_at`,
     );
     return rows;
-  } catch (error) {
-    if ((error as pg.DatabaseError).code === undefinedTable) return [];
-    throw error;
+  }
+
+  async create(client: pg.ClientBase): Promise<void> {
+    await client.query(createTable(this.table));
+  }
+
+  /** Records a migration in the transaction that applies it. */
+  async add(client: pg.ClientBase, { name, script }: Migration): Promise<void> {
+    await client.query(
+      `INSERT INTO ${this.table} (id, checksum, finished_at, migration_name, applied_steps_count)
+       VALUES ($1, $2, clock_timestamp(), $3, 1)`,
+      [randomUUID(), checksumOf(script), name],
+    );
+  }
+
+  /** Marks an unfinished run as rolled back. @returns whether there was one */
+  async markRolledBack(client: Pick<pg.ClientBase, 'query'>, name: string): Promise<boolean> {
+    const { rowCount } = await client.query(
+      `UPDATE ${this.table} SET rolled_back_at = now()
+       WHERE migration_name = $1 AND finished_at IS NULL AND rolled_back_at IS NULL`,
+      [name],
+    );
+    return rowCount !== null && rowCount > 0;
   }
 }
 
-/** Whether every migration has been applied and none has failed. */
-export function isUpToDate({ migrationDirectories }: MigrationList, history: HistoryEntry[]): boolean {
-  const applied = new Set(history.map(({ name }) => name));
-  return history.every(({ finished }) => finished) && migrationDirectories.every(({ path }) => applied.has(path));
+/** The migrations that have no finished run, oldest first. */
+export function pendingOf(migrations: Migration[], history: HistoryEntry[]): Migration[] {
+  const applied = new Set(history.filter(({ state }) => state === 'finished').map(({ name }) => name));
+  return migrations.filter(({ name }) => !applied.has(name));
 }
 
-/** Names of the migrations whose file is no longer the one that was applied. */
-export function editedOf({ migrationDirectories }: MigrationList, history: HistoryEntry[]): string[] {
+/** Names of recorded migrations whose file has changed since. */
+export function editedOf(migrations: Migration[], history: HistoryEntry[]): string[] {
   const checksums = new Map(history.map(({ name, checksum }) => [name, checksum]));
-  return migrationDirectories
-    .filter(({ path, migrationFile: { content } }) => {
-      const applied = checksums.get(path);
-      return applied !== undefined && content.tag === 'ok' && checksumOf(content.value) !== applied;
-    })
-    .map(({ path }) => path);
+  return migrations
+    .filter(({ name, script }) => checksums.has(name) && checksums.get(name) !== checksumOf(script))
+    .map(({ name }) => name);
+}
+
+/** Names of recorded migrations that have no file: a newer version applied them, or the file was removed. */
+export function missingOf(migrations: Migration[], history: HistoryEntry[]): string[] {
+  const known = new Set(migrations.map(({ name }) => name));
+  return history.map(({ name }) => name).filter((name) => !known.has(name));
 }
 
 function checksumOf(script: string) {

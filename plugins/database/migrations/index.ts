@@ -1,75 +1,198 @@
-import type pg from 'pg';
-import { DatabaseStartError } from '../errors.js';
-import { MigrationAdapterFactory } from './adapter.js';
-import { allTables, openSchemaEngine } from './engine.js';
-import { readMigrations, readSchema } from './files.js';
-import { editedOf, isUpToDate, readHistory } from './history.js';
+import pg from 'pg';
+import { DatabaseStartError, MigrationBlockedError } from '../errors.js';
+import { type Migration, readMigrations } from './files.js';
+import { editedOf, type HistoryEntry, MigrationHistory, missingOf, pendingOf } from './history.js';
+import { deferPartitionIndexes } from './partition-indexes.js';
 
-/** What was done, and what of it deserves a line in the log. */
+/** The migrations that this call applied, and those to warn about. */
 export interface MigrationReport {
   /** Names of the migrations that this call applied. */
   applied: string[];
   /** Names of applied migrations whose file is no longer the one that was applied. */
   edited: string[];
+  /** Names of applied migrations that have no file here. */
+  missing: string[];
 }
 
+/** The advisory lock of Prisma's own `migrate deploy`. */
+export const migrationLock = 72_707_369;
+
 /**
- * Applies the migrations that the database does not have yet, as `prisma migrate deploy` does and into the same
- * `_prisma_migrations`. The caller holds the lock. Where there is nothing to do the engine, which takes 30 MB, stays out.
+ * How long a migration waits for a lock, in milliseconds. Requests queue behind the wait, so it is short: a `pg_dump` that runs
+ * for an hour delays the migration and not the requests.
+ */
+const lockTimeoutMs = 2_000;
+const lockNotAvailable = '55P03';
+/** No timeout for the script of a migration, which can take long. */
+const noQueryTimeout = { query_timeout: 2 ** 31 - 1 };
+const insufficientPrivilege = '42501';
+
+/** SQLSTATEs of PostgreSQL: a table, column, function, index, constraint or schema exists already. */
+const duplicates = new Set(['42P07', '42701', '42723', '42710', '42P06']);
+
+/**
+ * Applies the migrations that the database does not have yet. Each runs in one transaction with its row in
+ * `_prisma_migrations`, so an interrupted one leaves nothing behind, and works behind a pooler in transaction mode.
  *
  * @param schema the PostgreSQL schema, usually `public`
  * @param prismaDir the directory of schema.prisma and migrations/
- * @throws DatabaseStartError naming the migration that failed, now or at an earlier start
+ * @param applied receives the names, also of migrations that were applied before an error
+ * @throws DatabaseStartError naming the migration that cannot be applied
+ * @throws MigrationBlockedError when another session holds a lock that is needed
  */
-export async function applyMigrations(pool: pg.Pool, schema: string, prismaDir: string): Promise<MigrationReport> {
-  const migrationsList = await readMigrations(prismaDir);
-  const history = await readHistory(pool);
-  const edited = editedOf(migrationsList, history);
-  if (isUpToDate(migrationsList, history)) return { applied: [], edited };
-
-  const adapter = new MigrationAdapterFactory(pool, schema);
-  const engine = await openSchemaEngine(adapter, await readSchema(prismaDir));
-  try {
-    const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters: allTables });
-    return { applied: appliedMigrationNames, edited };
-  } catch (error) {
-    throw explained(error as Error & { code?: string }, adapter.scriptError);
-  } finally {
-    engine.free();
+export async function applyMigrations(
+  pool: pg.Pool,
+  schema: string,
+  prismaDir: string,
+  applied: string[] = [],
+): Promise<MigrationReport> {
+  const migrations = await readMigrations(prismaDir);
+  const history = new MigrationHistory(pg.escapeIdentifier(schema));
+  for (;;) {
+    const entries = (await history.read(pool)) ?? [];
+    if (pendingOf(migrations, entries).length === 0)
+      return { applied, edited: editedOf(migrations, entries), missing: missingOf(migrations, entries) };
+    const name = await applyNext(pool, schema, history, migrations);
+    if (name !== undefined) applied.push(name);
   }
+}
+
+/** Names of the migrations that the database does not have yet, oldest first. Changes nothing. */
+export async function pendingMigrations(pool: pg.Pool, schema: string, prismaDir: string): Promise<string[]> {
+  const entries = await new MigrationHistory(pg.escapeIdentifier(schema)).read(pool);
+  return pendingOf(await readMigrations(prismaDir), entries ?? []).map(({ name }) => name);
 }
 
 /**
- * Records that a failed migration left nothing behind, so that it is tried again.
+ * Marks a failed or interrupted migration as rolled back, so that the next run applies it again.
  *
- * @throws DatabaseStartError when no migration of that name has failed
+ * @throws DatabaseStartError when no migration of that name has a failed or interrupted run
  */
-export async function markRolledBack(pool: pg.Pool, schema: string, prismaDir: string, name: string): Promise<void> {
-  const engine = await openSchemaEngine(new MigrationAdapterFactory(pool, schema), await readSchema(prismaDir));
-  try {
-    await engine.markMigrationRolledBack({ migrationName: name });
-  } catch (error) {
-    throw new DatabaseStartError(firstLine((error as Error).message));
-  } finally {
-    engine.free();
-  }
-}
-
-/** @see https://www.prisma.io/docs/orm/reference/error-reference#p3009 */
-const earlierFailure = 'P3009';
-
-function explained(error: Error & { code?: string }, scriptError: pg.DatabaseError | undefined) {
-  if (error.code === earlierFailure) {
-    const name = /`([^`]+)` migration/.exec(error.message)?.[1];
-    return new DatabaseStartError(
-      `migration ${name} failed at an earlier start: mend it, then run npm run prisma:migrate -- --rolled-back ${name}`,
+export async function markRolledBack(pool: pg.Pool, schema: string, name: string): Promise<void> {
+  const history = new MigrationHistory(pg.escapeIdentifier(schema));
+  const entries = await history.read(pool);
+  if (entries === undefined || !(await history.markRolledBack(pool, name)))
+    throw new DatabaseStartError(
+      `the migration "${name}" has no failed or interrupted run on this database; check the name`,
     );
-  }
-  const name = /migration_name="([^"]+)"/.exec(error.message)?.[1];
-  if (name && scriptError) return new DatabaseStartError(`migration ${name} failed: ${scriptError.message}`);
-  return error;
 }
 
-function firstLine(message: string) {
-  return message.split('\n', 1)[0] ?? message;
+/** @returns the name of the migration that was applied; undefined when none is pending any more */
+async function applyNext(
+  pool: pg.Pool,
+  schema: string,
+  history: MigrationHistory,
+  migrations: Migration[],
+): Promise<string | undefined> {
+  const client = await pool.connect();
+  let isBroken = true;
+  try {
+    await client.query('BEGIN');
+    await client.query(
+      `SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0;
+       SET LOCAL lock_timeout = ${lockTimeoutMs}; SET LOCAL client_min_messages = warning`,
+    );
+    const { rows } = await client.query('SELECT pg_try_advisory_xact_lock($1) AS "isHeld"', [migrationLock]);
+    if (!rows[0]?.isHeld) throw new MigrationBlockedError('another process is applying migrations');
+    const name = await applyWith(client, schema, history, migrations);
+    await client.query('COMMIT');
+    isBroken = false;
+    return name;
+  } catch (error) {
+    if ((error as pg.DatabaseError).code === lockNotAvailable)
+      throw new MigrationBlockedError(
+        'a table that a migration changes is locked; end the transaction that holds the lock',
+        { cause: error },
+      );
+    throw error;
+  } finally {
+    // After an error the connection is closed, which also ends its transaction.
+    client.release(isBroken);
+  }
+}
+
+async function applyWith(client: pg.ClientBase, schema: string, history: MigrationHistory, migrations: Migration[]) {
+  await prepareSchema(client, schema);
+  const entries = await history.read(client);
+  if (entries === undefined) {
+    await assertNoForeignTables(client, schema);
+    await withPermissionHint('_prisma_migrations', () => history.create(client));
+  }
+  const [next] = pendingOf(migrations, entries ?? []);
+  if (!next) return undefined;
+  const earlier = (entries ?? []).filter(({ name }) => name === next.name);
+  if (earlier.some(({ state }) => state === 'failed')) throw failedEarlier(next.name);
+  await run(client, next, earlier);
+  if (earlier.length > 0) await history.markRolledBack(client, next.name);
+  await history.add(client, next);
+  return next.name;
+}
+
+async function prepareSchema(client: pg.ClientBase, schema: string) {
+  const name = pg.escapeIdentifier(schema);
+  const { rows } = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema]);
+  if (rows.length === 0) await withPermissionHint(`schema ${name}`, () => client.query(`CREATE SCHEMA ${name}`));
+  await client.query(`SET LOCAL search_path TO ${name}`);
+}
+
+/** As Prisma's P3005: does not mix the service's tables with those of another application. */
+async function assertNoForeignTables(client: pg.ClientBase, schema: string) {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT relname AS name FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+     WHERE nspname = $1 AND relkind IN ('r', 'p')
+       AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'e')
+     ORDER BY 1 LIMIT 3`,
+    [schema],
+  );
+  if (rows.length === 0) return;
+  const names = rows.map(({ name }) => `"${name}"`).join(', ');
+  throw new DatabaseStartError(
+    `DATABASE_URL: schema "${schema}" has tables of another application (${names}); use an empty database, or a separate schema with ?schema=musicez`,
+  );
+}
+
+/**
+ * Runs a script. Older versions wrote the history in another transaction, so an interrupted run may have applied the script: then
+ * an error "already exists" means that it is applied.
+ */
+async function run(client: pg.ClientBase, { name, script }: Migration, earlier: HistoryEntry[]) {
+  await client.query('SAVEPOINT migration');
+  try {
+    const text = await deferPartitionIndexes(client, withoutTransaction(script));
+    await client.query({ text, ...noQueryTimeout });
+  } catch (error) {
+    const { code = '', message } = error as pg.DatabaseError;
+    if (code === lockNotAvailable) throw error;
+    if (earlier.length > 0 && duplicates.has(code)) return void (await client.query('ROLLBACK TO SAVEPOINT migration'));
+    if (code === insufficientPrivilege) throw permissionError(message);
+    // Not the migration's fault: connection lost, server stopping or out of resources, read-only, or query cancelled.
+    if (!/^[0-9A-Z]{5}$/.test(code) || /^(08|57P|53|25006|57014)/.test(code)) throw error;
+    throw new DatabaseStartError(`migration ${name} failed: ${message}`, { cause: error });
+  }
+}
+
+/** Prisma's engine writes these lines around a change of an enum; here the transaction is around the whole script. */
+function withoutTransaction(script: string) {
+  return script.replace(/^(BEGIN|COMMIT);$/gm, '');
+}
+
+async function withPermissionHint(what: string, work: () => Promise<unknown>) {
+  try {
+    await work();
+  } catch (error) {
+    const { code, message } = error as pg.DatabaseError;
+    throw code === insufficientPrivilege ? permissionError(`${what}: ${message}`) : error;
+  }
+}
+
+function permissionError(message: string) {
+  return new DatabaseStartError(
+    `DATABASE_URL: ${message}: the role may not change this schema; grant CREATE on the database and the schema, use the role that owns the tables, or set MIGRATE_ON_START=false and run "migrate" with that role`,
+  );
+}
+
+function failedEarlier(name: string) {
+  return new DatabaseStartError(
+    `migration ${name} failed at an earlier start: correct the error in column "logs" of its row in _prisma_migrations, then run "npm run prisma:migrate -- --rolled-back ${name}", in the image "node dist/src/cli.js migrate --rolled-back ${name}"`,
+  );
 }

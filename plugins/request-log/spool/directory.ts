@@ -2,10 +2,10 @@ import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
- * Makes a directory, and those above it, for this user only. Node.js 20 does that as well, but never returns where the
- * kernel makes none, as in /proc, and calls a read-only disk a missing one.
+ * Creates a directory and its parents, for this user only. In place of `mkdir` with `recursive`, which in Node.js 20 never returns in
+ * directories such as /proc, and reports a read-only disk as a missing one.
  *
- * @returns whether it was not there before
+ * @returns whether the directory was created
  */
 export async function makeDirectory(path: string): Promise<boolean> {
   const makeThis = () => mkdir(path, { mode: 0o700 });
@@ -21,7 +21,7 @@ export async function makeDirectory(path: string): Promise<boolean> {
   return true;
 }
 
-/** So that a new file in it survives a power cut, and not only what is in the file. */
+/** Flushes a directory to disk, so that new files in it survive a power cut. */
 export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');
   await directory.sync().finally(() => directory.close());

@@ -1,22 +1,21 @@
 import { crc32 } from 'node:zlib';
-import type { RequestRecord } from '../record.js';
+import type { RecordedVerification, RequestRecord } from '../record.js';
 
 /**
- * A spool file: these bytes, then for each record its length and its CRC-32 (both unsigned, 32 bits, little-endian) and
- * the record as JSON.
+ * The header of a spool file. Each record follows with its length and its CRC-32 (both unsigned, 32 bits, little-endian), and as JSON.
  */
 export const fileHead = Buffer.from('MEZLOG1\n');
 
 const frameHeadBytes = 8;
-/** No record is longer; a length beyond is damage. */
-const longestRecordBytes = 64 * 1024;
+/** The longest record. A larger length means that the file is damaged. */
+const maxRecordBytes = 64 * 1024;
 
-/** The records of a file, still as bytes, up to its end or to the first byte that is not as it was written. */
+/** The records of a file as bytes, up to its end or to the first damaged byte. */
 export interface Scanned {
   bodies: Buffer[];
-  /** Up to where the file is whole. */
+  /** The size of the intact part. */
   wholeBytes: number;
-  /** `torn`: the last record was not written to its end, as when the process was killed. */
+  /** `torn`: the last record is incomplete, as after the process was killed. */
   state: 'whole' | 'torn' | 'damaged';
 }
 
@@ -32,8 +31,47 @@ export function encode(records: readonly RequestRecord[]): Buffer {
   );
 }
 
-export function decode(body: Buffer): RequestRecord {
-  return JSON.parse(body.toString());
+/**
+ * Parses a record of any version. Missing and invalid fields get defaults, so that one record cannot block those behind it.
+ *
+ * @returns undefined for invalid JSON, and without a valid id
+ */
+export function decode(body: Buffer): RequestRecord | undefined {
+  let parsed: Partial<RequestRecord> | null;
+  try {
+    parsed = JSON.parse(body.toString());
+  } catch {
+    return undefined;
+  }
+  if (typeof parsed?.id !== 'string' || !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(parsed.id))
+    return undefined;
+  const { id, method, path, route, statusCode, durationMs, ip, userAgent, apiKeyId, ownerId, outcome, verification } =
+    parsed;
+  return {
+    id,
+    method: typeof method === 'string' && /^[A-Z-]{1,32}$/.test(method) ? method : 'GET',
+    path: textOf(path) ?? '',
+    route: textOf(route) ?? '',
+    statusCode: Number.isInteger(statusCode) ? (statusCode as number) : 0,
+    durationMs: Number.isFinite(durationMs) ? (durationMs as number) : 0,
+    ip: textOf(ip) ?? '',
+    userAgent: textOf(userAgent),
+    apiKeyId: textOf(apiKeyId),
+    ownerId: textOf(ownerId),
+    outcome: textOf(outcome),
+    verification: verificationOf(verification),
+  };
+}
+
+function verificationOf(value: unknown): RecordedVerification | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const { apiKeyId, ownerId, outcome, client } = value as Partial<RecordedVerification>;
+  if (typeof outcome !== 'string' || typeof client !== 'object' || client === null) return null;
+  return { apiKeyId: textOf(apiKeyId), ownerId: textOf(ownerId), outcome, client };
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
 }
 
 export function scan(file: Buffer): Scanned {
@@ -52,7 +90,7 @@ export function scan(file: Buffer): Scanned {
   return { bodies, wholeBytes: at, state: 'whole' };
 }
 
-/** @returns undefined when there is no whole record at this place */
+/** @returns undefined when there is no complete record at this offset */
 function endOfFrame(file: Buffer, at: number): number | undefined {
   if (file.length - at < frameHeadBytes) return undefined;
   const end = at + frameHeadBytes + file.readUInt32LE(at);
@@ -61,15 +99,15 @@ function endOfFrame(file: Buffer, at: number): number | undefined {
   return isWhole ? end : undefined;
 }
 
-/** Whether what is there can be the beginning of a record, or room for one, and nothing follows it. */
+/** Whether the rest of the file can be an incomplete record, or reserved space. */
 function isTornAt(file: Buffer, at: number): boolean {
   const rest = file.subarray(at);
   if (rest.length < frameHeadBytes || isBlank(rest)) return true;
   const length = rest.readUInt32LE(0);
-  return length > 0 && length <= longestRecordBytes && frameHeadBytes + length >= rest.length;
+  return length > 0 && length <= maxRecordBytes && frameHeadBytes + length >= rest.length;
 }
 
-/** After a power cut a file may have its length before its content. */
+/** After a power cut a file can have its length, but not its content. */
 function isBlank(bytes: Buffer) {
   return bytes.every((byte) => byte === 0);
 }

@@ -1,35 +1,35 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
+import { reasonOf } from '../../database/outage-log.js';
 import { DirectoryLockedError } from '../../directory-lock.js';
 import type { RequestRecord } from '../record.js';
 import { makeDirectory, syncDirectory } from './directory.js';
 import { decode, encode, fileHead } from './format.js';
 import { lockSpool } from './lock.js';
+import { adoptOrphans, damagedDirectoryName } from './orphans.js';
 import { readSegment, type Segment, segmentOf } from './segment.js';
 
 export interface SpoolOptions {
-  /** Where spools are; each process has a directory of its own in it. */
+  /** The directory of all spools; each process has a subdirectory. */
   directory: string;
-  /** How large it may become; 0: nothing is ever spooled. */
+  /** The largest size in bytes; 0: no spool. */
   maxBytes: number;
 }
 
-/** There is no room left. */
+/** The spool has reached its largest size. */
 export class SpoolFullError extends Error {
   override name = 'SpoolFullError';
 }
 
-/** A file is read and stored as a whole, so this bounds the memory that takes. */
+/** Files are read as a whole, so their size bounds the memory of a replay. */
 const segmentBytes = 2 ** 20;
-/** A file that cannot be read so often, for more than its being gone, is left where it is. */
-const mostReadFailures = 5;
-const segmentName = /^\d{8}\.spool$/;
-const asideName = 'damaged';
+/** After this many read errors a file is skipped, and stays on disk. */
+const maxReadFailures = 5;
 
-/** The records of the oldest file that have not been stored, and how many are lost that were in it or in files before it. */
+/** The records of the oldest file that are not stored yet, and how many records of it and of unreadable files are lost. */
 export interface Oldest {
   segment: Segment | undefined;
   records: RequestRecord[];
@@ -37,22 +37,25 @@ export interface Oldest {
 }
 
 /**
- * Records on disk, oldest first, until the database takes them. Files are only appended to, and removed when all their
- * records are stored: one that is read twice does no harm, for the database knows which records it has.
+ * Records on disk, oldest first, until the database has them. Files are appended to, and removed when all their records are stored.
+ * Reading a file twice is safe: the database skips records that it has.
  *
- * What it throws is what the file system threw; nothing is lost by trying again.
+ * Methods throw the errors of the file system, and can be retried.
  */
 export class Spool {
   private readonly options: SpoolOptions;
   private readonly log: FastifyBaseLogger;
-  /** Sorts by time, so that of several left behind the oldest comes first. */
+  /** Its name sorts by time, so that the oldest spool is adopted first. */
   private readonly own: string;
   private lock: Server | undefined;
-  /** Oldest first; the last one is being written to when there is a `file`. */
+  /** Oldest first. When `file` is set, it is the last one. */
   private readonly segments: Segment[] = [];
   private file: FileHandle | undefined;
-  private named = 0;
+  private fileNumber = 0;
   private turn: Promise<unknown> = Promise.resolve();
+
+  /** Whether the probe at the start could write; undefined before the probe, or when the spool is disabled. */
+  isWritable: boolean | undefined;
 
   constructor(options: SpoolOptions, log: FastifyBaseLogger) {
     this.options = options;
@@ -72,24 +75,38 @@ export class Spool {
     return this.segments.length === 0;
   }
 
-  /**
-   * Takes over what processes left behind that are no more. Records may be added meanwhile.
-   *
-   * @param found told how many records that is, file by file
-   */
-  async adopt(found: (records: number) => void): Promise<void> {
-    const names = await readdir(this.options.directory).catch(() => []);
-    for (const name of names.filter((name) => name !== asideName).sort()) {
-      await this.adoptFrom(join(this.options.directory, name), found).catch((err) => {
-        this.log.error({ err, directory: name }, 'request log: a spool could not be taken over as a whole');
-      });
+  /** Writes and removes a file, to find out whether the directory can be written. Logs a warning when it cannot. */
+  async probe(): Promise<void> {
+    if (this.isDisabled) return;
+    try {
+      await makeDirectory(this.options.directory);
+      const path = join(this.options.directory, `.probe-${randomBytes(3).toString('hex')}`);
+      await writeFile(path, '', { mode: 0o600 });
+      await rm(path);
+      this.isWritable = true;
+    } catch (error) {
+      this.isWritable = false;
+      this.log.warn(
+        { reason: reasonOf(error) },
+        'DATA_DIR cannot be written: while the database is down, records of requests are kept in memory only and lost with the process',
+      );
     }
   }
 
   /**
-   * Adds records: all of them or none.
+   * Adopts the spools of processes that have ended. Records can be appended meanwhile.
    *
-   * @throws SpoolFullError, or what the file system says
+   * @param onAdopted called with the number of records of each adopted file
+   */
+  adopt(onAdopted: (records: number) => void): Promise<void> {
+    return adoptOrphans(this.options.directory, this.log, (path) => this.inTurn(() => this.adoptFile(path, onAdopted)));
+  }
+
+  /**
+   * Appends records: all of them or none.
+   *
+   * @throws SpoolFullError
+   * @throws the error of the file system
    */
   append(records: readonly RequestRecord[]): Promise<void> {
     return this.inTurn(async () => {
@@ -102,7 +119,7 @@ export class Spool {
       try {
         await file.appendFile(bytes);
       } catch (error) {
-        // Part of it may be there. If it cannot be cut off now it will be when the file is read.
+        // Removes a partial write. If that fails, reading the file removes it.
         await file.truncate(segment.bytes).catch(() => this.endFile());
         throw error;
       }
@@ -111,15 +128,15 @@ export class Spool {
     });
   }
 
-  /** Sees to it that what was added survives a power cut. */
+  /** Flushes appended records to disk, so that they survive a power cut. */
   sync(): Promise<void> {
     return this.inTurn(async () => this.file?.datasync());
   }
 
   /**
-   * Reads the oldest file that can be read; it stays until `remove`.
+   * Reads the oldest readable file, which stays until `remove`.
    *
-   * @throws what the file system says of a file that is there but cannot be read, a few times; then it counts as lost
+   * @throws the error of the file system, for the first few times; then the file counts as lost
    */
   oldest(): Promise<Oldest> {
     return this.inTurn(async () => {
@@ -130,12 +147,16 @@ export class Spool {
         const left = segment.records - stored;
         try {
           const { bodies } = await this.read(path, segment.bytes);
-          segment.records = Math.max(bodies.length, stored);
-          segment.failures = 0;
-          return { segment, records: bodies.slice(stored).map(decode), lost: lost + left - (segment.records - stored) };
+          const records = bodies
+            .slice(stored)
+            .map(decode)
+            .filter((record) => record !== undefined);
+          segment.records = stored + records.length;
+          segment.readFailures = 0;
+          return { segment, records, lost: lost + left - records.length };
         } catch (err) {
           const isGone = (err as NodeJS.ErrnoException).code === 'ENOENT';
-          if (!isGone && ++segment.failures < mostReadFailures) throw err;
+          if (!isGone && ++segment.readFailures < maxReadFailures) throw err;
           this.log.error({ err, file: path, records: left }, 'request log: a spool file cannot be read');
           lost += left;
           this.segments.shift();
@@ -145,18 +166,18 @@ export class Spool {
     });
   }
 
-  /** Removes a file, all of whose records are stored. */
+  /** Removes a file whose records are all stored. */
   remove(segment: Segment): Promise<void> {
     return this.inTurn(async () => {
       const at = this.segments.indexOf(segment);
       if (at !== -1) this.segments.splice(at, 1);
       await rm(segment.path, { force: true }).catch((err) => {
-        this.log.error({ err, file: segment.path }, 'request log: a spool file that is done with cannot be removed');
+        this.log.error({ err, file: segment.path }, 'request log: a replayed spool file cannot be removed');
       });
     });
   }
 
-  /** Leaves what there is for the next process. */
+  /** Closes the files, and leaves them for the next process. */
   close(): Promise<void> {
     return this.inTurn(async () => {
       await this.endFile();
@@ -165,46 +186,30 @@ export class Spool {
     });
   }
 
-  /** One thing at a time, in the order asked for. */
+  /** Runs operations one at a time, in order. */
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
     const result = this.turn.then(work);
     this.turn = result.catch(() => {});
     return result;
   }
 
-  private async adoptFrom(directory: string, found: (records: number) => void) {
-    const lock = await lockSpool(directory);
-    if (!lock) return;
-    try {
-      for (const name of (await readdir(directory)).filter((name) => segmentName.test(name)).sort()) {
-        await this.inTurn(() => this.adoptFile(join(directory, name), found)).catch((err) => {
-          this.log.error({ err, directory, file: name }, 'request log: a spool file could not be taken over');
-        });
-      }
-    } finally {
-      await new Promise((resolve) => lock.close(resolve));
-      // Unless something is left in it.
-      await rmdir(directory).catch(() => {});
-    }
-  }
-
-  private async adoptFile(path: string, found: (records: number) => void) {
+  private async adoptFile(path: string, onAdopted: (records: number) => void) {
     const { bodies, wholeBytes, state } = await this.read(path);
     if (bodies.length === 0) return state === 'damaged' ? undefined : rm(path);
     await this.ensureOwn();
     const own = this.nextPath();
     await rename(path, own);
-    // Older than what is being written to now, and younger than what was found before it.
+    // Before the file that is being written, and after those that were adopted earlier.
     const at = this.file ? this.segments.length - 1 : this.segments.length;
     this.segments.splice(at, 0, segmentOf(own, bodies.length, wholeBytes));
-    found(bodies.length);
+    onAdopted(bodies.length);
   }
 
   private read(path: string, bytes?: number) {
-    return readSegment(path, join(this.options.directory, asideName), this.log, bytes);
+    return readSegment(path, join(this.options.directory, damagedDirectoryName), this.log, bytes);
   }
 
-  /** A file that was removed can still be written to, by whoever has it open, and is gone when closed. */
+  /** Whether somebody has removed the open file: writes to it would be lost when it is closed. */
   private async isRemoved() {
     return this.file !== undefined && (await this.file.stat()).nlink === 0;
   }
@@ -225,7 +230,7 @@ export class Spool {
     return file;
   }
 
-  /** Whoever syncs afterwards finds the next file, so this one is synced here. */
+  /** Syncs the file as well: a later `sync` only reaches the next one. */
   private async endFile() {
     const file = this.file;
     this.file = undefined;
@@ -234,10 +239,10 @@ export class Spool {
   }
 
   private nextPath() {
-    return join(this.own, `${String(++this.named).padStart(8, '0')}.spool`);
+    return join(this.own, `${String(++this.fileNumber).padStart(8, '0')}.spool`);
   }
 
-  /** Made when it is first needed, and again if somebody has removed it. */
+  /** Creates the directory when it is first needed, and again after somebody has removed it. */
   private async ensureOwn() {
     const isNew = await makeDirectory(this.own);
     if (this.lock && !isNew) return;

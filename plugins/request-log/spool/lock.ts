@@ -6,9 +6,9 @@ import { socketDirectory } from '../../socket-path.js';
 const lockName = 'lock';
 
 /**
- * Takes the lock of a process's spool.
+ * Acquires the lock of a spool.
  *
- * @returns undefined when a live process has it
+ * @returns undefined when a running process holds it
  */
 export async function lockSpool(directory: string): Promise<Server | undefined> {
   const sockets = socketDirectory(directory, `${lockName}.12345678`);

@@ -7,31 +7,31 @@ import { type Scanned, scan } from './format.js';
 /** One file of a spool. */
 export interface Segment {
   path: string;
-  /** How many records it has. */
+  /** The number of records. */
   records: number;
-  /** Up to where they are; what may be behind was never counted. */
+  /** The size in bytes up to the last record. */
   bytes: number;
-  /** How many of them, from the first on, have been stored. */
+  /** How many records, from the first, are stored in the database. */
   stored: number;
-  /** How often it could not be read. */
-  failures: number;
+  /** The number of read errors. */
+  readFailures: number;
 }
 
 export function segmentOf(path: string, records: number, bytes: number): Segment {
-  return { path, records, bytes, stored: 0, failures: 0 };
+  return { path, records, bytes, stored: 0, readFailures: 0 };
 }
 
 /**
- * Reads a file and, where the disk lets it, leaves it whole: a torn end is cut off; a damaged file is set aside for people
- * to look at, and what was good of it stays.
+ * Reads a file and repairs it: truncates an incomplete last record; moves a damaged file to another directory for inspection, and keeps
+ * its intact records.
  *
- * @param asideDirectory where damaged files go
- * @param bytes how much of it counts; all of it, if not given
- * @throws what the file system says when it cannot be read
+ * @param damagedDirectory the directory for damaged files
+ * @param bytes how much of the file to read; default: all
+ * @throws the error of the file system when it cannot be read
  */
 export async function readSegment(
   path: string,
-  asideDirectory: string,
+  damagedDirectory: string,
   log: FastifyBaseLogger,
   bytes = Number.POSITIVE_INFINITY,
 ): Promise<Scanned> {
@@ -41,14 +41,14 @@ export async function readSegment(
   try {
     if (scanned.state === 'torn') await truncate(path, good.length);
     if (scanned.state === 'damaged') {
-      const aside = join(asideDirectory, `${basename(dirname(path))}-${basename(path)}`);
-      await makeDirectory(asideDirectory);
-      await rename(path, aside);
-      log.error({ file: aside, good: scanned.bodies.length }, 'request log: a damaged spool file was set aside');
+      const damagedPath = join(damagedDirectory, `${basename(dirname(path))}-${basename(path)}`);
+      await makeDirectory(damagedDirectory);
+      await rename(path, damagedPath);
+      log.error({ file: damagedPath, good: scanned.bodies.length }, 'request log: a damaged spool file was moved');
       if (scanned.bodies.length > 0) await writeFile(path, good, { mode: 0o600 });
     }
   } catch (err) {
-    log.error({ err, file: path }, `request log: a ${scanned.state} spool file cannot be mended`);
+    log.error({ err, file: path }, `request log: a ${scanned.state} spool file cannot be repaired`);
   }
   return scanned;
 }

@@ -1,12 +1,12 @@
 import t from 'tap';
 import { generateKey } from '../../../plugins/api-keys/key-format.js';
 import { clientOf, keyHeaders, startApp } from '../../app.js';
-import { ownDatabase } from '../../database.js';
+import { createTestDatabase } from '../../database.js';
 
-const app = await startApp(await ownDatabase());
+const app = await startApp(await createTestDatabase());
 const request = (headers: Record<string, string | undefined>) => clientOf(app, headers)('GET', '/v1/me');
 
-t.test('a key opens the door as Bearer token, as X-API-Key and as both', async (t) => {
+t.test('a key is accepted as Bearer token, as X-API-Key and as both', async (t) => {
   const { key, ...record } = await app.apiKeys.create({ name: 'door', scopes: ['a:b'] });
   const me = { id: record.id, name: 'door', start: record.start, scopes: ['a:b'], expiresAt: null };
   for (const headers of [
@@ -20,7 +20,7 @@ t.test('a key opens the door as Bearer token, as X-API-Key and as both', async (
   }
 });
 
-t.test('without a key the answer is 401 with a challenge that names no error', async (t) => {
+t.test('a request without a key gets a 401 and a challenge that contains no error', async (t) => {
   for (const headers of [{}, { authorization: 'Basic dXNlcjpwYXNz' }, { authorization: 'Bearer ' }]) {
     const { status, headers: answer, body } = await request(headers);
     t.match({ status, body }, { status: 401, body: { code: 'API_KEY_MISSING', title: 'Unauthorized', status: 401 } });
@@ -29,17 +29,17 @@ t.test('without a key the answer is 401 with a challenge that names no error', a
   }
 });
 
-t.test('an unknown, mistyped or foreign key is refused as an invalid token', async (t) => {
+t.test('an unknown, mistyped or foreign key is rejected with the error invalid_token', async (t) => {
   const unknown = generateKey('mez');
   for (const key of [unknown, unknown.slice(0, -1), generateKey('abc'), 'x', 'ü', `${unknown} `.repeat(3)]) {
     const { status, headers, body } = await request({ authorization: `Bearer ${key}` });
     t.match({ status, body }, { status: 401, body: { code: 'API_KEY_UNKNOWN' } });
     t.match(headers['www-authenticate'], /error="invalid_token"/);
-    t.notMatch(JSON.stringify(body), key.length > 1 ? key : 'never', 'the answer does not repeat the key');
+    t.notMatch(JSON.stringify(body), key.length > 1 ? key : 'never', 'the response does not contain the key');
   }
 });
 
-t.test('two different keys in one request are refused', async (t) => {
+t.test('a request with two different keys is rejected', async (t) => {
   const [one, other] = [generateKey('mez'), generateKey('mez')];
   for (const headers of [
     { authorization: `Bearer ${one}`, 'x-api-key': other },
@@ -50,7 +50,7 @@ t.test('two different keys in one request are refused', async (t) => {
   }
 });
 
-t.test('a disabled, expired or deleted key stops working in this process at once', async (t) => {
+t.test('a disabled, expired or deleted key is rejected immediately in the same process', async (t) => {
   const { key, ...record } = await app.apiKeys.create({ name: 'short-lived' });
   const headers = { 'x-api-key': key };
   t.equal((await request(headers)).status, 200);
@@ -64,15 +64,18 @@ t.test('a disabled, expired or deleted key stops working in this process at once
   t.match(await request(headers), { status: 401, body: { code: 'API_KEY_UNKNOWN' } });
 });
 
-t.test('a cached key expires to the millisecond', async (t) => {
-  const expiresAt = new Date(Date.now() + 60_000);
+t.test('a cached key expires on time', async (t) => {
+  const expiresAt = new Date(Date.now() + 1_000);
   const { key } = await app.apiKeys.create({ name: 'expiring', expiresAt });
   t.equal((await request({ 'x-api-key': key })).status, 200);
-  t.intercept(Date, 'now', { value: () => expiresAt.getTime() });
-  t.match(await request({ 'x-api-key': key }), { status: 401, body: { code: 'API_KEY_EXPIRED' } });
+  let answer = await request({ 'x-api-key': key });
+  while (answer.status === 200) answer = await request({ 'x-api-key': key });
+  t.match(answer, { status: 401, body: { code: 'API_KEY_EXPIRED' } });
+  const lateMs = Date.now() - expiresAt.getTime();
+  t.ok(lateMs > -100 && lateMs < 500, `${lateMs} ms after its expiry`);
 });
 
-t.test('a key that was unknown works as soon as this process stores it', async (t) => {
+t.test('an unknown key works as soon as the same process stores it', async (t) => {
   const key = generateKey('mez');
   t.equal((await request({ 'x-api-key': key })).status, 401);
   await app.apiKeys.adopt(key, { name: 'adopted' });
@@ -81,15 +84,16 @@ t.test('a key that was unknown works as soon as this process stores it', async (
   t.match(await request({ 'x-api-key': key }), { status: 200, body: { name: 'adopted' } });
 });
 
-t.test('a scope opens only its own routes, and admin opens all', async (t) => {
-  const open = async (...scopes: string[]) => clientOf(app, await keyHeaders(app, ...scopes))('GET', '/v1/api-keys');
-  t.equal((await open('admin')).status, 200);
-  const refused = await open('administrator', 'a');
-  t.match(refused, { status: 403, body: { code: 'INSUFFICIENT_SCOPE' } });
-  t.match(refused.headers['www-authenticate'], /error="insufficient_scope", scope="admin"/);
+t.test('a key without the scope of a route is denied, and an admin key is allowed', async (t) => {
+  const listKeysWith = async (...scopes: string[]) =>
+    clientOf(app, await keyHeaders(app, ...scopes))('GET', '/v1/api-keys');
+  t.equal((await listKeysWith('admin')).status, 200);
+  const denied = await listKeysWith('administrator', 'a');
+  t.match(denied, { status: 403, body: { code: 'INSUFFICIENT_SCOPE' } });
+  t.match(denied.headers['www-authenticate'], /error="insufficient_scope", scope="keys:read"/);
 });
 
-t.test('only the digest of a key is in the database', async (t) => {
+t.test('the table api_keys does not contain the key itself', async (t) => {
   const { key } = await app.apiKeys.create({ name: 'secret' });
   const { rows } = await app.database.pool.query('SELECT * FROM api_keys');
   t.notMatch(JSON.stringify(rows), key);

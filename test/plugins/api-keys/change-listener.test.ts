@@ -3,18 +3,17 @@ import type pg from 'pg';
 import t, { type Test } from 'tap';
 import { ChangeListener } from '../../../plugins/api-keys/change-listener.js';
 
-// A real PostgreSQL is in coherence.test.ts; the faults here are made by hand.
+// coherence.test.ts uses a real PostgreSQL; here connections and notifications fail when the test says so.
 
-/** Connections that answer, and notifications that arrive, as the test says. */
 function manualDatabase(t: Test) {
   const events = new EventEmitter();
   const clients: FakeClient[] = [];
-  const database = { clients, delivers: true, events, accepts: true };
+  const database = { clients, delivers: true, events, acceptsConnections: true };
 
   class FakeClient extends EventEmitter {
     listens = false;
     async connect() {
-      if (!database.accepts) throw new Error('refused');
+      if (!database.acceptsConnections) throw new Error('refused');
     }
     async query(sql: string) {
       t.equal(sql, 'LISTEN musicez_api_keys');
@@ -30,9 +29,14 @@ function manualDatabase(t: Test) {
   const notify = (payload: string) => {
     for (const client of clients) if (client.listens && database.delivers) client.emit('notification', { payload });
   };
-  const pool = { query: async (_sql: string, [, payload]: string[]) => notify(payload ?? '') };
-  const heard: string[] = [];
-  const beats: [from: number, until: number][] = [];
+  const pool = {
+    async query(_sql: string, [, payload]: string[]) {
+      notify(payload ?? '');
+      return { rows: [{ nowMs: Date.now() }] };
+    },
+  };
+  const received: string[] = [];
+  const heartbeats: [from: number, until: number][] = [];
   const listener = new ChangeListener({
     createClient: () => {
       const client = new FakeClient();
@@ -40,64 +44,68 @@ function manualDatabase(t: Test) {
       return client as unknown as pg.Client;
     },
     pool: pool as unknown as pg.Pool,
-    beatEveryMs: 1,
-    onChange: (digest) => heard.push(digest),
-    onAllChanged: () => heard.push('all'),
-    onHeard(from, until) {
-      beats.push([from, until]);
-      events.emit('beat');
+    heartbeatIntervalMs: 1,
+    onChange: (digest) => received.push(digest),
+    onAllChanged: () => received.push('all'),
+    onHeartbeat(from, until) {
+      heartbeats.push([from, until]);
+      events.emit('heartbeat');
     },
-    onTurn: (hears, reason) => events.emit('turn', hears, reason?.message),
+    onClock: () => {},
+    onStateChange: (isReceiving, reason) => events.emit('state', isReceiving, reason?.message),
   });
   t.teardown(() => listener.stop());
-  return { database, clients, events, listener, notify, heard, beats };
+  // The timer between heartbeats does not keep the process alive.
+  const keepAlive = setInterval(() => {}, 1_000);
+  t.teardown(() => clearInterval(keepAlive));
+  return { database, clients, events, listener, notify, received, heartbeats };
 }
 
-t.test('it says what changes, and how long it has heard of every change', async (t) => {
-  const { listener, events, notify, heard, beats } = manualDatabase(t);
+t.test('the listener reports changes and the period in which it has received all of them', async (t) => {
+  const { listener, events, notify, received, heartbeats } = manualDatabase(t);
   listener.start();
-  t.strictSame(await once(events, 'turn'), [true, undefined]);
-  t.equal(listener.hears, true);
+  t.strictSame(await once(events, 'state'), [true, undefined]);
+  t.equal(listener.isReceiving, true);
   notify('digest');
   notify('*');
-  t.strictSame(heard, ['digest', 'all'], 'heartbeats are not told as changes');
-  await once(events, 'beat');
-  const [[first, earlier] = [], [from, later] = []] = beats;
+  t.strictSame(received, ['digest', 'all'], 'heartbeats are not reported as changes');
+  await once(events, 'heartbeat');
+  const [[first, earlier] = [], [from, later] = []] = heartbeats;
   t.equal(from, first);
-  t.ok(Number(earlier) >= Number(first) && Number(later) > Number(earlier), 'time goes on with each heartbeat');
+  t.ok(Number(earlier) >= Number(first) && Number(later) > Number(earlier), 'each heartbeat extends the period');
 });
 
-t.test('a connection that ends is replaced, and what was missed is known by a new beginning', async (t) => {
-  const { listener, events, clients, beats } = manualDatabase(t);
+t.test('a lost connection is replaced, and a new period begins', async (t) => {
+  const { listener, events, clients, heartbeats } = manualDatabase(t);
   listener.start();
-  await once(events, 'turn');
-  const turned = once(events, 'turn');
+  await once(events, 'state');
+  const lost = once(events, 'state');
   clients[0]?.emit('error', new Error('terminating connection due to administrator command'));
-  t.strictSame(await turned, [false, 'terminating connection due to administrator command']);
-  t.equal(listener.hears, false);
-  const before = beats.length;
-  t.strictSame(await once(events, 'turn'), [true, undefined]);
+  t.strictSame(await lost, [false, 'terminating connection due to administrator command']);
+  t.equal(listener.isReceiving, false);
+  const before = heartbeats.length;
+  t.strictSame(await once(events, 'state'), [true, undefined]);
   t.equal(clients.length, 2);
-  t.ok((beats[before]?.[0] ?? 0) > (beats[0]?.[0] ?? 0));
+  t.ok((heartbeats[before]?.[0] ?? 0) > (heartbeats[0]?.[0] ?? 0));
 });
 
-t.test('one that does not hear itself is deaf, and says so once', async (t) => {
+t.test('without heartbeats the listener reports once that it receives no changes', async (t) => {
   const { listener, database, events } = manualDatabase(t);
   database.delivers = false;
-  const turns: unknown[] = [];
-  events.on('turn', (...turn) => turns.push(turn));
+  const states: unknown[] = [];
+  events.on('state', (...state) => states.push(state));
   listener.start();
   await once(events, 'listening');
-  t.equal(listener.hears, false);
-  await once(events, 'turn');
-  database.accepts = false;
+  t.equal(listener.isReceiving, false);
+  await once(events, 'state');
+  database.acceptsConnections = false;
   await once(events, 'listening', { signal: AbortSignal.timeout(100) }).catch(() => {});
-  t.strictSame(turns, [[false, 'no answer within 2000 ms']]);
+  t.strictSame(states, [[false, 'no answer within 2000 ms']]);
 });
 
-t.test('it stops while it waits, whatever for', async (t) => {
+t.test('the listener can be stopped while it waits to reconnect', async (t) => {
   const { listener, database, clients } = manualDatabase(t);
-  database.accepts = false;
+  database.acceptsConnections = false;
   listener.start();
   await listener.stop();
   t.equal(clients.length, 1);

@@ -1,28 +1,27 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { accepts, freePort } from '../../process.js';
+import { acceptsConnections, freePort } from '../../process.js';
+import { temporaryDirectory } from '../../temporary-directory.js';
 
-// Where Debian keeps it.
+// Debian installs pgbouncer in /usr/sbin.
 const path = `${process.env.PATH}:/usr/sbin`;
 
-/** `{ skip: needsPgBouncer }`; in CI a missing one is a failure. */
+/** `{ skip: needsPgBouncer }`; in CI a missing PgBouncer is a failure. */
 export const needsPgBouncer = !isInstalled() && !process.env.CI && 'needs pgbouncer';
 
 /**
- * A PgBouncer in transaction mode in front of a database; gone when the test ends.
+ * Starts PgBouncer in transaction mode in front of a database. It is stopped when the test ends.
  *
- * @returns the URL by which the database is reached through it
+ * @returns the URL of the database through PgBouncer
  */
 export async function startPgBouncer(t: Test, databaseUrl: string): Promise<string> {
   const target = new URL(databaseUrl);
   const name = target.pathname.slice(1);
   const port = await freePort();
-  const directory = mkdtempSync(join(tmpdir(), 'musicez-pgbouncer-'));
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   const password = target.password && ` password=${decodeURIComponent(target.password)}`;
   const origin = `host=${target.hostname} port=${target.port || 5432} user=${target.username}${password}`;
   const config = join(directory, 'pgbouncer.ini');
@@ -41,18 +40,18 @@ export async function startPgBouncer(t: Test, databaseUrl: string): Promise<stri
     ].join('\n'),
   );
   chmodSync(directory, 0o755);
-  // It refuses to run as root.
+  // PgBouncer does not run as root.
   const user = process.getuid?.() === 0 ? ['-u', 'postgres'] : [];
   const bouncer = spawn('pgbouncer', [...user, config], { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: path } });
-  let said = '';
-  bouncer.stderr.on('data', (chunk) => (said += chunk));
-  const gone = once(bouncer, 'exit');
+  let output = '';
+  bouncer.stderr.on('data', (chunk) => (output += chunk));
+  const exited = once(bouncer, 'exit');
   t.teardown(async () => {
     bouncer.kill('SIGKILL');
-    await gone;
+    await exited;
   });
-  while (!(await accepts(port))) {
-    if (bouncer.exitCode !== null) throw new Error(`pgbouncer ended:\n${said}`);
+  while (!(await acceptsConnections(port))) {
+    if (bouncer.exitCode !== null) throw new Error(`pgbouncer ended:\n${output}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   target.host = `127.0.0.1:${port}`;

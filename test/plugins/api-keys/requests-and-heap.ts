@@ -1,5 +1,5 @@
-// Prints how many bytes of the heap each of some stretches of requests leaves behind. A process of its own: tap keeps
-// something of every promise.
+// Prints by how many bytes each series of requests grows the heap. A separate process, because tap retains data for
+// every promise.
 import { buildApp } from '../../../src/app.js';
 import { loadConfig } from '../../../src/config/index.js';
 import { heapUsed } from '../../heap.js';
@@ -9,13 +9,13 @@ await app.ready();
 await app.database.ready;
 const { key } = await app.apiKeys.create({ name: 'busy' });
 
-const left: number[] = [];
-for (let stretch = 0; stretch < 6; stretch++) {
+const growth: number[] = [];
+for (let series = 0; series < 6; series++) {
   const before = await heapUsed();
   for (let i = 0; i < 3_000; i++) await app.inject({ url: '/v1/me', headers: { 'x-api-key': key } });
   await app.requestLog.flush();
-  left.push((await heapUsed()) - before);
+  growth.push((await heapUsed()) - before);
 }
-process.stdout.write(`${JSON.stringify(left)}\n`);
+process.stdout.write(`${JSON.stringify(growth)}\n`);
 await app.close();
 process.exit();

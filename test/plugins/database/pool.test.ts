@@ -2,12 +2,12 @@ import pg from 'pg';
 import t from 'tap';
 import { databaseConfig } from '../../../src/config/database.js';
 import { startApp } from '../../app.js';
-import { needsPostgres, onPostgres, ownDatabase } from '../../database.js';
+import { createTestDatabase, needsPostgres, onPostgres } from '../../database.js';
 
-const variables = await ownDatabase();
+const variables = await createTestDatabase();
 const app = await startApp(variables);
 
-t.test('the four numbers of the schema document are the ones the pool uses', async (t) => {
+t.test('the pool uses the four numbers of the schema document', async (t) => {
   t.strictSame(databaseConfig, {
     connectionLimit: 10,
     connectionTimeout: 60_000,
@@ -18,16 +18,19 @@ t.test('the four numbers of the schema document are the ones the pool uses', asy
   t.equal(options.connectionTimeoutMillis, databaseConfig.connectionTimeout);
   t.equal(options.idleTimeoutMillis, databaseConfig.idleTimeout);
   t.equal(options.maxLifetimeSeconds, databaseConfig.maxLifetime / 1000, 'pg-pool counts it in seconds');
-  t.equal(options.max, onPostgres ? databaseConfig.connectionLimit : 1, 'the embedded database is one session');
+  const { pool, keyPool, logPool } = app.database;
+  const sizes = [...new Set([pool, keyPool, logPool])].map(({ options: { max } }) => max);
+  const total = sizes.reduce((sum, max) => sum + max, 0);
+  t.equal(total, onPostgres ? databaseConfig.connectionLimit : 1, 'the embedded database has one session');
 });
 
-t.test('Prisma and the pool see the same database', async (t) => {
+t.test('Prisma and the pool use the same database', async (t) => {
   const record = await app.apiKeys.create({ name: 'seen' });
   const { rows } = await app.database.pool.query('SELECT name FROM api_keys WHERE id = $1', [record.id]);
   t.strictSame(rows, [{ name: 'seen' }]);
 });
 
-t.test('many queries, transactions and failures at once leave the connections in order', async (t) => {
+t.test('concurrent queries, transactions and errors do not break the connections', async (t) => {
   await app.database.pool.query('CREATE TABLE numbers (n int PRIMARY KEY)');
   await Promise.all(
     Array.from({ length: 150 }, async (_, n) => {
@@ -44,7 +47,7 @@ t.test('many queries, transactions and failures at once leave the connections in
   t.strictSame((await app.database.pool.query('SELECT count(*)::int AS n FROM numbers')).rows, [{ n: 100 }]);
 });
 
-t.test('a URL with ?schema= keeps to that schema', { skip: needsPostgres }, async (t) => {
+t.test('a URL with ?schema= uses only that schema', { skip: needsPostgres }, async (t) => {
   const url = `${variables.DATABASE_URL}?schema=music`;
   const inSchema = await startApp({ ...variables, DATABASE_URL: url });
   await inSchema.apiKeys.create({ name: 'elsewhere' });

@@ -3,9 +3,9 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { Transform } from 'node:stream';
 import t from 'tap';
 
-/** A PostgreSQL that can be taken away: connections to it go on to a real one, unless the test says otherwise. */
+/** A proxy in front of a real PostgreSQL that can fail, freeze, delay and redirect connections. */
 export class BreakableDatabase {
-  private readonly target: URL;
+  private target: URL;
   private readonly sockets = new Set<Socket>();
   private server: Server | undefined;
   private port = 0;
@@ -16,24 +16,24 @@ export class BreakableDatabase {
     t.teardown(() => this.break());
   }
 
-  /** The URL by which the service reaches it; a port is reserved for it from the first start on. */
+  /** The URL of the proxy for the service. The port stays the same after the first call of `listen`. */
   get url(): string {
     const url = new URL(this.target);
     url.host = `127.0.0.1:${this.port}`;
     return url.href;
   }
 
-  /** Accepts connections. */
-  async mend(): Promise<void> {
+  /** Starts to accept connections, also again after `break`. */
+  async listen(): Promise<void> {
     this.server = createServer((socket) => {
-      const onward = connect(Number(this.target.port || 5432), this.target.hostname);
+      const upstream = connect(Number(this.target.port || 5432), this.target.hostname);
       for (const [one, other] of [
-        [socket, onward],
-        [onward, socket],
+        [socket, upstream],
+        [upstream, socket],
       ] as const) {
         this.sockets.add(one);
         one
-          .pipe(this.slowly())
+          .pipe(this.createDelay())
           .pipe(other)
           .on('error', () => {});
         one.on('error', () => {}).on('close', () => other.destroy());
@@ -44,20 +44,25 @@ export class BreakableDatabase {
     this.port = (this.server.address() as AddressInfo).port;
   }
 
-  /** Leaves the connections that there are without a word, as after a failover; new ones work. */
+  /** Stops the data on existing connections, as after a failover. New connections work. */
   freeze(): void {
     for (const socket of this.sockets) socket.unpipe().pause();
   }
 
-  /** From now on whatever passes takes this much longer, in milliseconds. */
+  /** Sends new connections to another server, as after a DNS change. */
+  redirect(databaseUrl: string): void {
+    this.target = new URL(databaseUrl);
+  }
+
+  /** Delays all data, in milliseconds. */
   delay(ms: number): void {
     this.delayMs = ms;
   }
 
-  private slowly() {
+  private createDelay() {
     return new Transform({
       transform: (chunk, _encoding, done) => {
-        if (this.delayMs > 0) setTimeout(done, this.delayMs, null, chunk);
+        if (this.delayMs > 0) setTimeout(done, this.delayMs, null, chunk).unref();
         else done(null, chunk);
       },
     });

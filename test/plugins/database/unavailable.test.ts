@@ -4,12 +4,12 @@ import t from 'tap';
 import { buildApp } from '../../../src/app.js';
 import { loadConfig } from '../../../src/config/index.js';
 import { needsCluster, startCluster } from '../../cluster.js';
-import { needsPostgres, ownDatabase } from '../../database.js';
+import { createTestDatabase, needsPostgres } from '../../database.js';
 import { freePort } from '../../process.js';
 
 const sleep = 'SELECT pg_sleep(60)::text';
 
-/** The ways to ask the database, but for one so slow that it can be stopped meanwhile. */
+/** Ways to query the database. All except `/model` are so slow that the database can be stopped during the query. */
 const ways: Record<string, (app: FastifyInstance) => Promise<unknown>> = {
   '/pool': (app) => app.database.pool.query(sleep),
   '/raw-query': (app) => app.prisma.$queryRawUnsafe(sleep),
@@ -20,7 +20,7 @@ const ways: Record<string, (app: FastifyInstance) => Promise<unknown>> = {
 };
 
 t.test(
-  'whatever a route asks the database with, over TCP or a Unix socket: one that goes away is a 503 with Retry-After',
+  'any kind of query, over TCP or a Unix socket, returns 503 with Retry-After when the database stops',
   { skip: needsPostgres || needsCluster },
   async (t) => {
     const port = await freePort();
@@ -30,39 +30,43 @@ t.test(
       'a socket': cluster.url,
     })) {
       await t.test(over, async (t) => {
-        const { DATA_DIR } = await ownDatabase();
+        const { DATA_DIR } = await createTestDatabase();
         const app = await buildApp(loadConfig({ LOG_LEVEL: 'silent', DATA_DIR, DATABASE_URL: url }));
         t.teardown(() => app.close());
-        for (const [path, ask] of Object.entries(ways)) app.get(path, async () => void (await ask(app)));
+        for (const [path, query] of Object.entries(ways)) app.get(path, async () => void (await query(app)));
         app.get('/elsewhere', async () => connectionTo(await freePort()));
         await app.ready();
         await app.database.ready;
-        const askAll = () =>
-          Promise.all(Object.keys(ways).map(async (path) => ({ path, ...(await answerOf(app, path)) })));
-        const each = (answer: object) => Object.keys(ways).map((path) => ({ path, ...answer }));
-        const away = each({ status: 503, code: 'DATABASE_UNAVAILABLE', retryAfter: '1' });
+        const requestAll = () =>
+          Promise.all(Object.keys(ways).map(async (path) => ({ path, ...(await responseOf(app, path)) })));
+        const each = (response: object) => Object.keys(ways).map((path) => ({ path, ...response }));
+        const unavailable = each({ status: 503, code: 'DATABASE_UNAVAILABLE', retryAfter: '1' });
 
-        // Connections that wait for their answer, and others that turn out broken when they are used again.
-        const asking = askAll();
+        // Some connections wait for a result. The others turn out to be broken when they are used again.
+        const pending = requestAll();
         while (
           (await cluster.query('postgres', `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'`)) !==
           '5'
         );
         await cluster.stop('fast');
         t.strictSame(
-          (await asking).filter(({ path }) => path !== '/model'),
-          away.filter(({ path }) => path !== '/model'),
-          'while it is asked',
+          (await pending).filter(({ path }) => path !== '/model'),
+          unavailable.filter(({ path }) => path !== '/model'),
+          'during the queries',
         );
-        t.strictSame(await askAll(), away, 'and after');
-        t.match(await answerOf(app, '/elsewhere'), { status: 500 }, 'what is refused elsewhere is another matter');
+        t.strictSame(await requestAll(), unavailable, 'after the stop');
+        t.match(
+          await responseOf(app, '/elsewhere'),
+          { status: 500 },
+          'a connection error of another server is not an error of the database',
+        );
         await cluster.start();
       });
     }
   },
 );
 
-async function answerOf(app: FastifyInstance, path: string) {
+async function responseOf(app: FastifyInstance, path: string) {
   const { statusCode: status, headers, body } = await app.inject(path);
   return { status, code: body && JSON.parse(body).code, retryAfter: headers['retry-after'] };
 }

@@ -5,29 +5,29 @@ import fc from 'fast-check';
 import t from 'tap';
 import { buildApp } from '../../../src/app.js';
 import { loadConfig } from '../../../src/config/index.js';
-import { ownDatabase } from '../../database.js';
+import { createTestDatabase } from '../../database.js';
 
 const app = await buildApp(
-  loadConfig({ LOG_LEVEL: 'silent', TRUST_PROXY: 'true', REQUEST_LOG_FLUSH_MS: '5', ...(await ownDatabase()) }),
+  loadConfig({ LOG_LEVEL: 'silent', TRUST_PROXY: 'true', REQUEST_LOG_FLUSH_MS: '5', ...(await createTestDatabase()) }),
 );
 t.teardown(() => app.close());
 await app.listen({ port: 0, host: '127.0.0.1' });
 await app.database.ready;
 const { port } = app.server.address() as AddressInfo;
 
-/** Sends bytes as they are, and returns all that comes back until the server ends the connection. */
+/** Sends raw bytes, and returns all data until the server closes the connection. */
 async function exchange(bytes: Buffer): Promise<string> {
   const socket = connect(port, '127.0.0.1');
-  let answer = '';
-  socket.on('data', (chunk) => (answer += chunk.toString('latin1'))).on('error', () => {});
+  let response = '';
+  socket.on('data', (chunk) => (response += chunk.toString('latin1'))).on('error', () => {});
   socket.write(bytes);
   await once(socket, 'close');
-  return answer;
+  return response;
 }
 
 const anyBytes = (unit: fc.Arbitrary<number>, maxLength: number) =>
   fc.array(unit, { maxLength }).map((bytes) => Buffer.from(bytes).toString('latin1'));
-// What Node.js's parser lets through, and now and then what it does not.
+// Bytes that Node.js' parser accepts, and some that it rejects.
 const anyByte = { weight: 1, arbitrary: fc.integer({ min: 0, max: 255 }) };
 const visible = fc.integer({ min: 0x21, max: 0x7e });
 const targetByte = fc.oneof({ weight: 300, arbitrary: visible }, anyByte);
@@ -38,7 +38,7 @@ const fieldByte = fc.oneof(
   anyByte,
 );
 
-t.test('whatever bytes a request has, an accepted one is one row, and no batch breaks', async (t) => {
+t.test('every accepted request is one row, whatever bytes it has, and no batch fails', async (t) => {
   const request = fc.record({
     method: fc.constantFrom('GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS', 'PROPFIND', 'M-SEARCH', 'BREW'),
     target: anyBytes(targetByte, 60),
@@ -49,7 +49,7 @@ t.test('whatever bytes a request has, an accepted one is one row, and no batch b
   await fc.assert(
     fc.asyncProperty(fc.array(request, { minLength: 1, maxLength: 8 }), async (requests) => {
       const before = app.requestLog.counts;
-      const answers = await Promise.all(
+      const responses = await Promise.all(
         requests.map(({ method, target, userAgent, forwardedFor, authorization }) =>
           exchange(
             Buffer.from(
@@ -60,25 +60,25 @@ t.test('whatever bytes a request has, an accepted one is one row, and no batch b
           ),
         ),
       );
-      // By way of the spool, where the database takes its time.
+      // Records go through the spool if the database is slow.
       do await app.requestLog.flush();
       while (app.requestLog.counts.buffered + app.requestLog.counts.spooled > 0);
       const { accepted, written, dropped } = app.requestLog.counts;
-      const ids = answers.map((answer) => /^x-request-id: (\S+)/im.exec(answer)?.[1]);
+      const ids = responses.map((response) => /^x-request-id: (\S+)/im.exec(response)?.[1]);
       const { rows } = await app.database.pool.query('SELECT id FROM request_logs WHERE id = ANY ($1)', [ids]);
-      const status = answers.map((answer) => Number(answer.slice(9, 12)));
+      const status = responses.map((response) => Number(response.slice(9, 12)));
       deepEqual(
         {
-          notUnderstood: status.filter((code) => !(code >= 200 && code < 500)),
-          withoutId: answers.filter((_, index) => !ids[index]),
+          unexpectedStatuses: status.filter((code) => !(code >= 200 && code < 500)),
+          withoutId: responses.filter((_, index) => !ids[index]),
           accepted: accepted - before.accepted,
           written: written - before.written,
           dropped,
         },
-        { notUnderstood: [], withoutId: [], accepted: rows.length, written: rows.length, dropped: 0 },
+        { unexpectedStatuses: [], withoutId: [], accepted: rows.length, written: rows.length, dropped: 0 },
       );
     }),
     { numRuns: 150 },
   );
-  t.ok(app.requestLog.counts.written > 100, 'and most of them were accepted');
+  t.ok(app.requestLog.counts.written > 100, 'more than 100 requests were accepted');
 });

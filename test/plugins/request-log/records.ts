@@ -1,7 +1,7 @@
 import { uuidv7 } from 'uuidv7';
 import type { RequestRecord } from '../../../plugins/request-log/record.js';
 
-/** A record of a request that was just answered, with these fields and others that do not matter. */
+/** Creates a record of a request that has just completed, with these fields and defaults for the others. */
 export function record(fields: Partial<RequestRecord> = {}): RequestRecord {
   return {
     id: uuidv7(),
@@ -13,6 +13,9 @@ export function record(fields: Partial<RequestRecord> = {}): RequestRecord {
     ip: '',
     userAgent: null,
     apiKeyId: null,
+    ownerId: null,
+    outcome: null,
+    verification: null,
     ...fields,
   };
 }

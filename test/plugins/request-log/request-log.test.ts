@@ -1,14 +1,20 @@
 import { EventEmitter, once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
+import { join } from 'node:path';
 import type { FastifyRequest } from 'fastify';
+import pino from 'pino';
 import t from 'tap';
+import { Spool } from '../../../plugins/request-log/spool/index.js';
+import { RequestLogWriter } from '../../../plugins/request-log/writer.js';
 import { buildApp } from '../../../src/app.js';
 import { loadConfig } from '../../../src/config/index.js';
-import { ownDatabase } from '../../database.js';
+import { createTestDatabase } from '../../database.js';
 
-// Real sockets: what happens to a request whose client goes away cannot be injected.
+// These tests use real sockets, because `inject` cannot disconnect.
 
-const app = await buildApp(loadConfig({ LOG_LEVEL: 'silent', REQUEST_LOG_FLUSH_MS: '20', ...(await ownDatabase()) }));
+const app = await buildApp(
+  loadConfig({ LOG_LEVEL: 'silent', REQUEST_LOG_FLUSH_MS: '20', ...(await createTestDatabase()) }),
+);
 t.teardown(() => app.close());
 const arrivals = new EventEmitter();
 app.all('/slow', async (request) => {
@@ -27,20 +33,20 @@ async function rowsOf(path: string) {
   return rows;
 }
 
-function holds() {
+function countsAddUp() {
   const { accepted, written, buffered, spooled, dropped } = app.requestLog.counts;
   return accepted === written + buffered + spooled + dropped;
 }
 
-t.test('every answered request has one row, also the 404s, the refused and the malformed', async (t) => {
+t.test('every request with a response has one row, also unknown routes, denied and malformed requests', async (t) => {
   const base = `http://127.0.0.1:${port}`;
-  const answers = [
+  const responses = [
     await fetch(`${base}/once?token=1`),
     await fetch(`${base}/v1/me`),
     await fetch(`${base}/%zz`),
     await fetch(`${base}/v1/api-keys/${'x'.repeat(200)}`),
   ];
-  const ids = answers.map(({ headers }) => headers.get('x-request-id') as string);
+  const ids = responses.map(({ headers }) => headers.get('x-request-id') as string);
   await app.requestLog.flush();
   const { rows } = await app.database.pool.query(
     'SELECT path, "statusCode" FROM request_logs WHERE id = ANY ($1) ORDER BY id',
@@ -52,7 +58,7 @@ t.test('every answered request has one row, also the 404s, the refused and the m
     { path: '/%zz', statusCode: 400 },
     { path: `/v1/api-keys/${'x'.repeat(200)}`, statusCode: 414 },
   ]);
-  t.ok(holds());
+  t.ok(countsAddUp());
 });
 
 t.test('probes and metrics are not logged', async (t) => {
@@ -70,7 +76,7 @@ for (const { name, text, requests } of [
   { name: 'a POST whose body has arrived', text: post, requests: 1 },
   { name: 'each of three requests in a pipeline', text: get + post + get, requests: 3 },
 ]) {
-  t.test(`${name} whose client goes away is one row with status 499`, async (t) => {
+  t.test(`${name} whose client disconnects is one row with status 499`, async (t) => {
     const before = (await rowsOf('/slow')).length;
     const arrived = Array.from({ length: requests }, () => once(arrivals, 'request'));
     const socket = connect(port, '127.0.0.1').on('connect', () => socket.write(text));
@@ -82,11 +88,11 @@ for (const { name, text, requests } of [
     const rows = (await rowsOf('/slow')).slice(before);
     t.equal(rows.length, requests);
     t.ok(rows.every((row) => row.statusCode === 499 && row.ip === '127.0.0.1'));
-    t.ok(holds());
+    t.ok(countsAddUp());
   });
 }
 
-t.test('a path and a user agent of any length are cut to what an index can hold', async (t) => {
+t.test('a long path and a long user agent are truncated to 1,024 characters', async (t) => {
   const path = `/${'x'.repeat(6_000)}`;
   const socket = connect(port, '127.0.0.1').on('connect', () => {
     socket.write(
@@ -98,4 +104,17 @@ t.test('a path and a user agent of any length are cut to what an index can hold'
   await once(socket, 'close');
   const [row] = await rowsOf(path.slice(0, 1_024));
   t.equal(row?.userAgent, '"\\'.repeat(512));
+});
+
+t.test('a DATA_DIR that is not writable is reported at the start, with the consequence', async (t) => {
+  const file = join(t.testdir({ file: '' }), 'file');
+  const lines: string[] = [];
+  const log = pino({ level: 'warn' }, { write: (line) => void lines.push(line) });
+  const spool = new Spool({ directory: join(file, 'spool'), maxBytes: 1_000 }, log);
+  const writer = new RequestLogWriter(app.database, spool, { flushIntervalMs: 10, bufferRows: 10 }, log);
+  await writer.start();
+  t.equal(spool.isWritable, false);
+  t.match(lines, [/DATA_DIR cannot be written: while the database is down, records/]);
+  await writer.close();
+  t.equal(app.requestLog.isSpoolWritable, true);
 });

@@ -1,8 +1,8 @@
 import type { Test } from 'tap';
 
-const everyMs = 100;
+const intervalMs = 100;
 
-/** What `/metrics` says of the request log at one moment. */
+/** The metrics of the request log at one time. */
 export interface Scrape {
   accepted: number;
   written: number;
@@ -30,32 +30,32 @@ export async function scrape(url: string): Promise<Scrape> {
   };
 }
 
-/** Scrapes ten times a second until it is stopped, and fails the test when the sum is not right. */
+/** Scrapes ten times a second until it is stopped, and fails the test if the counts do not add up. */
 export function keepScraping(t: Test, url: string) {
-  const seen: Scrape[] = [];
+  const samples: Scrape[] = [];
   let isStopped = false;
   const running = (async () => {
     while (!isStopped) {
       const now = await scrape(url);
-      seen.push(now);
+      samples.push(now);
       if (now.accepted !== now.written + now.buffered + now.spooled + now.dropped) t.fail(JSON.stringify(now));
-      await new Promise((resolve) => setTimeout(resolve, everyMs));
+      await new Promise((resolve) => setTimeout(resolve, intervalMs));
     }
   })();
   const stop = async () => {
     isStopped = true;
     await running;
-    return seen;
+    return samples;
   };
   t.teardown(stop);
-  return { seen, stop };
+  return { samples, stop };
 }
 
-/** Waits until nothing is in memory or in the spool. */
+/** Waits until no record is in the buffer or in the spool. */
 export async function untilWritten(url: string): Promise<Scrape> {
   for (;;) {
     const now = await scrape(url);
     if (now.buffered + now.spooled === 0) return now;
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
+    await new Promise((resolve) => setTimeout(resolve, intervalMs));
   }
 }

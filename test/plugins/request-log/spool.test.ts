@@ -12,15 +12,16 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import pino from 'pino';
 import t, { type Test } from 'tap';
+import type { RequestRecord } from '../../../plugins/request-log/record.js';
 import { encode, fileHead, scan } from '../../../plugins/request-log/spool/format.js';
 import { Spool } from '../../../plugins/request-log/spool/index.js';
 import type { Segment } from '../../../plugins/request-log/spool/segment.js';
 import { record } from './records.js';
-import { mounted, mountMissing, turnReadOnly } from './small-disk.js';
+import { mountDisk, mountSkipReason, remountReadOnly } from './small-disk.js';
 
 const maxBytes = 2 ** 30;
 
-/** A spool in a directory of the test's own, and what it logs. */
+/** Creates a spool in this directory, and collects its log. */
 function spoolIn(directory: string, options: { maxBytes?: number } = {}) {
   const lines: string[] = [];
   const log = pino({ level: 'warn' }, { write: (line) => void lines.push(line) });
@@ -46,8 +47,8 @@ async function drain(spool: Spool) {
   return { all, lost };
 }
 
-/** How many records a spool takes over. */
-async function adopted(spool: Spool): Promise<number> {
+/** Lets a spool adopt the files of earlier processes. @returns the number of records */
+async function adoptFiles(spool: Spool): Promise<number> {
   let sum = 0;
   await spool.adopt((records) => {
     sum += records;
@@ -55,66 +56,61 @@ async function adopted(spool: Spool): Promise<number> {
   return sum;
 }
 
-/** Watches every file: those that are closed with something in them that a power cut would take. */
-async function watchSyncs(t: Test) {
+/** Tracks the files with unsynced data, and those that were closed with unsynced data. */
+async function trackSyncs(t: Test) {
   const handle = await open(import.meta.filename);
   const prototype = Object.getPrototypeOf(handle);
   await handle.close();
   const unsynced = new Set<unknown>();
   const lost: unknown[] = [];
-  const watch = (method: string, note: (file: unknown) => void) => {
+  const intercept = (method: string, onCall: (file: unknown) => void) => {
     const original = prototype[method];
     t.teardown(() => Object.assign(prototype, { [method]: original }));
     prototype[method] = function (...args: unknown[]) {
-      note(this);
+      onCall(this);
       return Reflect.apply(original, this, args);
     };
   };
-  watch('appendFile', (file) => unsynced.add(file));
-  watch('datasync', (file) => unsynced.delete(file));
-  watch('close', (file) => unsynced.has(file) && lost.push(file));
+  intercept('appendFile', (file) => unsynced.add(file));
+  intercept('datasync', (file) => unsynced.delete(file));
+  intercept('close', (file) => unsynced.has(file) && lost.push(file));
   return { unsynced, lost };
 }
 
-/** Leaves records behind as a process does that is killed: without closing anything. */
-async function leaveBehind(directory: string, records: ReturnType<typeof record>[]) {
+/** Writes a spool file as a killed process leaves it, without closing it. */
+async function writeLeftover(directory: string, records: ReturnType<typeof record>[]) {
   mkdirSync(join(directory, 'earlier'), { recursive: true });
   writeFileSync(join(directory, 'earlier', '00000001.spool'), Buffer.concat([fileHead, encode(records)]));
 }
 
-t.test(
-  'records come back as they were, oldest first, from as many files as it takes, which are then gone',
-  async (t) => {
-    const directory = t.testdir();
-    const { spool } = spoolIn(directory);
-    const records = Array.from({ length: 12_000 }, (_, i) =>
-      record({ path: `/${i}/é"\n`, userAgent: 'x'.repeat(100) }),
-    );
-    for (let at = 0; at < records.length; at += 500) await spool.append(records.slice(at, at + 500));
-    await spool.sync();
-    t.ok(files(directory).length > 2);
-    t.strictSame(await drain(spool), { all: records, lost: 0 });
-    t.strictSame([files(directory), spool.bytes], [[], 0]);
-    await spool.append([record()]);
-    t.equal((await drain(spool)).all.length, 1);
-  },
-);
-
-t.test('the next process takes over what one left behind, and nothing from one that lives', async (t) => {
+t.test('records are read back unchanged, oldest first, from several files, which are then removed', async (t) => {
   const directory = t.testdir();
-  const living = spoolIn(directory).spool;
-  await living.append([record()]);
+  const { spool } = spoolIn(directory);
+  const records = Array.from({ length: 12_000 }, (_, i) => record({ path: `/${i}/é"\n`, userAgent: 'x'.repeat(100) }));
+  for (let at = 0; at < records.length; at += 500) await spool.append(records.slice(at, at + 500));
+  await spool.sync();
+  t.ok(files(directory).length > 2);
+  t.strictSame(await drain(spool), { all: records, lost: 0 });
+  t.strictSame([files(directory), spool.bytes], [[], 0]);
+  await spool.append([record()]);
+  t.equal((await drain(spool)).all.length, 1);
+});
+
+t.test('a new process adopts the records of an earlier process, but not those of a running one', async (t) => {
+  const directory = t.testdir();
+  const running = spoolIn(directory).spool;
+  await running.append([record()]);
   const closed = spoolIn(directory).spool;
   const left = [record(), record()];
   await closed.append(left);
   await closed.close();
   const next = spoolIn(directory).spool;
-  t.equal(await adopted(next), 2);
+  t.equal(await adoptFiles(next), 2);
   t.strictSame((await drain(next)).all, left);
-  t.equal((await drain(living)).all.length, 1);
+  t.equal((await drain(running)).all.length, 1);
 });
 
-t.test('a torn end is cut off, wherever it was torn, and what was whole before it stays', async (t) => {
+t.test('an incomplete end of a file is truncated, and complete records before it are kept', async (t) => {
   const records = [record(), record({ path: '/é' })];
   const whole = Buffer.concat([fileHead, encode(records)]);
   const first = fileHead.length + encode(records.slice(0, 1)).length;
@@ -126,39 +122,39 @@ t.test('a torn end is cut off, wherever it was torn, and what was whole before i
   t.match(scan(Buffer.concat([whole, Buffer.alloc(4_096)])), { state: 'torn', wholeBytes: whole.length });
 
   const directory = t.testdir();
-  await leaveBehind(directory, records);
+  await writeLeftover(directory, records);
   truncateSync(files(directory)[0] ?? '', whole.length - 3);
   const { spool, lines } = spoolIn(directory);
-  t.equal(await adopted(spool), 1);
+  t.equal(await adoptFiles(spool), 1);
   t.equal(readFileSync(files(directory)[0] ?? '').length, first);
   t.strictSame(lines, []);
 });
 
-t.test('a damaged file is set aside and named, and what was good of it stays', async (t) => {
+t.test('a damaged file is moved and logged, and its intact records stay', async (t) => {
   const directory = t.testdir();
   const records = [record(), record(), record()];
   const first = fileHead.length + encode(records.slice(0, 1)).length;
-  await leaveBehind(directory, records);
+  await writeLeftover(directory, records);
   const [path = ''] = files(directory);
   const bytes = readFileSync(path);
   bytes[first + 20] = (bytes[first + 20] ?? 0) ^ 1;
   writeFileSync(path, bytes);
   const { spool, lines } = spoolIn(directory);
-  t.equal(await adopted(spool), 1);
+  t.equal(await adoptFiles(spool), 1);
   const { file } = JSON.parse(lines[0] ?? '');
-  t.strictSame(readFileSync(file), bytes, 'whole, for people to look at');
+  t.strictSame(readFileSync(file), bytes, 'the moved file is unchanged, for inspection');
   t.strictSame((await drain(spool)).all, records.slice(0, 1));
 });
 
-t.test('what is no spool file at all is set aside too', async (t) => {
+t.test('a file that is not a spool file is moved too', async (t) => {
   const directory = t.testdir({ earlier: { '00000001.spool': 'something else that somebody put here' } });
   const { spool, lines } = spoolIn(directory);
-  t.equal(await adopted(spool), 0);
-  t.match(lines[0], /set aside/);
+  t.equal(await adoptFiles(spool), 0);
+  t.match(lines[0], /spool file was moved/);
   t.match(readdirSync(join(directory, 'damaged')), ['earlier-00000001.spool']);
 });
 
-t.test('it grows to its limit and no further, and takes records again when some have left', async (t) => {
+t.test('the spool grows only to its limit, and accepts records again after some have left', async (t) => {
   const directory = t.testdir();
   const { spool } = spoolIn(directory, { maxBytes: 5_000 });
   const fill = async () => {
@@ -170,7 +166,7 @@ t.test('it grows to its limit and no further, and takes records again when some 
   await t.resolves(spool.append([record()]));
 });
 
-t.test('a directory that somebody removes costs what was in it, is counted, and is made again', async (t) => {
+t.test('the records of a removed directory are counted as lost, and the directory is created again', async (t) => {
   const directory = t.testdir();
   const { spool, lines } = spoolIn(directory);
   await spool.append([record(), record()]);
@@ -182,30 +178,30 @@ t.test('a directory that somebody removes costs what was in it, is counted, and 
 });
 
 t.test(
-  'a file that is torn, on a disk that has turned read-only, gives what was whole of it',
-  { skip: mountMissing(t) },
+  'the complete records of a torn file can be read on a disk that becomes read-only',
+  { skip: mountSkipReason(t) },
   async (t) => {
-    const directory = mounted(t, 'size=64k');
+    const directory = mountDisk(t, 'size=64k');
     const { spool, lines } = spoolIn(directory);
     const records = [record(), record()];
     await spool.append(records);
     t.strictSame((await spool.oldest()).records, records);
     const [path = ''] = files(directory);
     truncateSync(path, readFileSync(path).length - 3);
-    turnReadOnly(directory);
+    remountReadOnly(directory);
     t.match(await spool.oldest(), { records: records.slice(0, 1), lost: 1 });
-    t.match(lines[0], /torn spool file cannot be mended/);
+    t.match(lines[0], /torn spool file cannot be repaired/);
   },
 );
 
-t.test('a file that cannot be read just now is read later, and one that never can holds nobody up', async (t) => {
+t.test('a file that cannot be read is retried, and then skipped', async (t) => {
   const directory = t.testdir();
   const { spool, lines } = spoolIn(directory);
   const records = [record(), record()];
   await spool.append(records);
   const [path = ''] = files(directory);
   const aside = `${path}.aside`;
-  // A directory in its place is an error even for root.
+  // Reading a directory fails even for root.
   const hide = () => {
     renameSync(path, aside);
     mkdirSync(path);
@@ -227,7 +223,7 @@ t.test('a file that cannot be read just now is read later, and one that never ca
   t.match(lines[0], /cannot be read/);
 });
 
-t.test('what the database has of a file is neither lost with it nor taken for the next one', async (t) => {
+t.test('stored records of a removed file are not counted as lost, and not subtracted from the next file', async (t) => {
   const directory = t.testdir();
   const { spool } = spoolIn(directory);
   await spool.append([record(), record(), record()]);
@@ -239,54 +235,58 @@ t.test('what the database has of a file is neither lost with it nor taken for th
   t.match(await spool.oldest(), { records: next, lost: 1 });
 });
 
-t.test('a disk that is full takes what fits, and the rest when there is room', { skip: mountMissing(t) }, async (t) => {
-  const directory = mounted(t, 'size=256k');
-  const ballast = join(directory, 'ballast');
-  writeFileSync(ballast, Buffer.alloc(128 * 1024));
-  const { spool } = spoolIn(directory);
-  const taken: ReturnType<typeof record>[] = [];
-  const one = () => record({ path: '/x'.repeat(500) });
-  await t.rejects(
-    async () => {
-      for (;;) {
-        const records = [one(), one(), one(), one(), one()];
-        await spool.append(records);
-        taken.push(...records);
-      }
-    },
-    { code: 'ENOSPC' },
-  );
-  rmSync(ballast);
-  const last = one();
-  await spool.append([last]);
-  const { all, lost } = await drain(spool);
-  t.strictSame([all.map(({ id }) => id), lost], [[...taken, last].map(({ id }) => id), 0]);
-});
+t.test(
+  'a full disk keeps what fits, and accepts records again when there is space',
+  { skip: mountSkipReason(t) },
+  async (t) => {
+    const directory = mountDisk(t, 'size=256k');
+    const ballast = join(directory, 'ballast');
+    writeFileSync(ballast, Buffer.alloc(128 * 1024));
+    const { spool } = spoolIn(directory);
+    const appended: ReturnType<typeof record>[] = [];
+    const one = () => record({ path: '/x'.repeat(500) });
+    await t.rejects(
+      async () => {
+        for (;;) {
+          const records = [one(), one(), one(), one(), one()];
+          await spool.append(records);
+          appended.push(...records);
+        }
+      },
+      { code: 'ENOSPC' },
+    );
+    rmSync(ballast);
+    const last = one();
+    await spool.append([last]);
+    const { all, lost } = await drain(spool);
+    t.strictSame([all.map(({ id }) => id), lost], [[...appended, last].map(({ id }) => id), 0]);
+  },
+);
 
-t.test('a disk that turns read-only gives what is on it', { skip: mountMissing(t) }, async (t) => {
-  const directory = mounted(t, 'size=64k');
+t.test('records on a disk that becomes read-only can be read', { skip: mountSkipReason(t) }, async (t) => {
+  const directory = mountDisk(t, 'size=64k');
   const { spool, lines } = spoolIn(directory);
   await spool.append([record(), record()]);
   const { segment, records } = await spool.oldest();
   t.equal(records.length, 2);
-  turnReadOnly(directory);
+  remountReadOnly(directory);
   await spool.remove(segment as Segment);
-  t.ok(spool.isEmpty, 'and what is done with is not read again, though it cannot be removed');
+  t.ok(spool.isEmpty, 'a processed file is not read again, although it cannot be removed');
   t.match(lines[0], /cannot be removed/);
 });
 
-t.test('a read-only disk takes nothing and says so', { skip: mountMissing(t) }, async (t) => {
-  const { spool } = spoolIn(join(mounted(t, 'size=64k,ro'), 'spool'));
+t.test('appending to a read-only disk fails with the error', { skip: mountSkipReason(t) }, async (t) => {
+  const { spool } = spoolIn(join(mountDisk(t, 'size=64k,ro'), 'spool'));
   await t.rejects(spool.append([record()]), { code: 'EROFS' });
   t.ok(spool.isEmpty);
   await t.rejects(spoolIn('/proc/spool/of/mine').spool.append([record()]), { code: 'ENOENT' });
 });
 
-t.test('what was added is on the disk after a sync, also in files that were ended meanwhile', async (t) => {
+t.test('appended records are on the disk after a sync, also in files that have been completed', async (t) => {
   const { spool } = spoolIn(t.testdir());
-  const { unsynced, lost } = await watchSyncs(t);
+  const { unsynced, lost } = await trackSyncs(t);
   const chunk = Array.from({ length: 500 }, () => record({ path: `/${'x'.repeat(1_000)}` }));
-  // Each is more than half a file.
+  // Each chunk is more than half a file.
   for (let i = 0; i < 4; i++) await spool.append(chunk);
   await spool.append([record()]);
   await spool.oldest();
@@ -294,6 +294,18 @@ t.test('what was added is on the disk after a sync, also in files that were ende
   t.strictSame([unsynced.size, lost.length], [0, 0]);
   await spool.append([record()]);
   await drain(spool);
-  t.strictSame(lost, [], 'nor one that is read while it is written to');
+  t.strictSame(lost, [], 'a file that is read while it is written is synced too');
+  await spool.close();
+});
+
+t.test('a record with missing or invalid fields is completed, and other values are counted as lost', async (t) => {
+  const directory = t.testdir();
+  const { spool } = spoolIn(directory);
+  const { route: _, ...withoutRoute } = record();
+  const odd = { id: record().id, path: 7, statusCode: 'x' };
+  await spool.append([record(), withoutRoute, odd, 'text', {}, record()] as unknown as RequestRecord[]);
+  const { records, lost } = await spool.oldest();
+  t.equal(lost, 2);
+  t.match(records, [{ route: '/' }, { route: '' }, { path: '', statusCode: 0, method: 'GET' }, { route: '/' }]);
   await spool.close();
 });

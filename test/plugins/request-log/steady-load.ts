@@ -1,12 +1,12 @@
 import { Agent, request } from 'node:http';
 import type { Test } from 'tap';
 
-/** An answer, and when it was there. */
-export interface Answer {
+/** A response and the time of its arrival. */
+export interface LoadResponse {
   /** Its `x-request-id`. */
   id: string;
   status: number;
-  /** What it says, where it is none of those from 200 to 299. */
+  /** The body of a response outside of 200 to 299. */
   problem: string;
   /** Milliseconds since 1970. */
   at: number;
@@ -15,9 +15,9 @@ export interface Answer {
 }
 
 /**
- * Asks for `url` so many times a second, as well as it can, until it is stopped.
+ * Requests `url` up to `perSecond` times a second until it is stopped.
  *
- * @param connections how many clients it is spread over, each with a connection that it keeps
+ * @param connections the number of clients that share the load, each with a keep-alive connection
  */
 export function steadyLoad(
   t: Pick<Test, 'teardown'>,
@@ -27,7 +27,7 @@ export function steadyLoad(
   connections = 10,
 ) {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
-  const answers: Answer[] = [];
+  const responses: LoadResponse[] = [];
   const failures: string[] = [];
   let isStopped = false;
   const stop = async () => {
@@ -38,8 +38,8 @@ export function steadyLoad(
   const clients = Array.from({ length: connections }, async () => {
     let next = performance.now();
     while (!isStopped) {
-      await ask(url, headers, agent).then(
-        (answer) => answers.push(answer),
+      await send(url, headers, agent).then(
+        (response) => responses.push(response),
         (error: Error) => failures.push(error.message),
       );
       next = Math.max(next + (1_000 * connections) / perSecond, performance.now() - 100);
@@ -47,11 +47,11 @@ export function steadyLoad(
     }
   });
   t.teardown(stop);
-  return { answers, failures, stop };
+  return { responses, failures, stop };
 }
 
-function ask(url: string, headers: Record<string, string>, agent: Agent): Promise<Answer> {
-  const askedAt = performance.now();
+function send(url: string, headers: Record<string, string>, agent: Agent): Promise<LoadResponse> {
+  const startedAt = performance.now();
   return new Promise((resolve, reject) => {
     const outgoing = request(url, { headers, agent }, (response) => {
       const { statusCode: status = 0 } = response;
@@ -63,7 +63,7 @@ function ask(url: string, headers: Record<string, string>, agent: Agent): Promis
           status,
           problem,
           at: Date.now(),
-          tookMs: performance.now() - askedAt,
+          tookMs: performance.now() - startedAt,
         }),
       );
       response.once('error', reject);

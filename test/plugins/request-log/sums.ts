@@ -3,24 +3,31 @@ import type { Test } from 'tap';
 
 const periods = [60, 3_600, 86_400];
 
-/** How many requests the rows say there were, how many of them had a key, and how many each kind of statistics has. */
+/** The number of rows, of rows with a key, of checks of keys, and the totals of each kind of statistics. */
 const sums = `
   SELECT count(*)::int AS rows, count("apiKeyId")::int AS keyed,
     ARRAY(SELECT (SELECT sum(count) FROM request_stats WHERE period = p)::int FROM unnest($1::int[]) AS p) AS counts,
     ARRAY(SELECT (SELECT sum(bin >> 7) FROM request_stats, unnest(histogram) AS bin WHERE period = p)::int
       FROM unnest($1::int[]) AS p) AS bins,
     ARRAY(SELECT coalesce((SELECT sum(count) FROM request_stats_by_key WHERE period = p), 0)::int
-      FROM unnest($1::int[]) AS p) AS "byKey"
+      FROM unnest($1::int[]) AS p) AS "byKey",
+    (count(*) FILTER (WHERE "apiKeyId" IS NOT NULL AND outcome IS NOT NULL) + count("verifiedApiKeyId"))::int AS checks,
+    ARRAY(SELECT coalesce((SELECT sum(count) FROM key_usage WHERE period = p), 0)::int
+      FROM unnest($1::int[]) AS p) AS usage
   FROM request_logs`;
 
 /**
- * Holds the statistics to the rows.
+ * Checks that the statistics match the rows.
  *
- * @returns how many rows there are
+ * @returns the number of rows
  */
-export async function agree(t: Test, database: pg.Pool | pg.Client): Promise<number> {
-  const { rows, keyed, counts, bins, byKey } = (await database.query(sums, [periods])).rows[0];
+export async function checkStatistics(t: Test, database: pg.Pool | pg.Client): Promise<number> {
+  const { rows, keyed, checks, counts, bins, byKey, usage } = (await database.query(sums, [periods])).rows[0];
   const each = (n: number) => periods.map(() => n);
-  t.strictSame({ counts, bins, byKey }, { counts: each(rows), bins: each(rows), byKey: each(keyed) }, 'sums agree');
+  t.strictSame(
+    { counts, bins, byKey, usage },
+    { counts: each(rows), bins: each(rows), byKey: each(keyed), usage: each(checks) },
+    'the statistics match the rows',
+  );
   return rows;
 }

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { join } from 'node:path';
 import type pg from 'pg';
 import t, { type Test } from 'tap';
@@ -8,14 +9,14 @@ import { type RequestRecord, recordOf } from '../../../plugins/request-log/recor
 import { Spool } from '../../../plugins/request-log/spool/index.js';
 import { RequestLogWriter, type WriterOptions } from '../../../plugins/request-log/writer.js';
 import { startApp } from '../../app.js';
-import { ownDatabase } from '../../database.js';
+import { createTestDatabase } from '../../database.js';
 import { record } from './records.js';
 
-const app = await startApp(await ownDatabase());
+const app = await startApp(await createTestDatabase());
 const options = { flushIntervalMs: 5, bufferRows: 100 };
 
-/** A writer that spools into a directory of the test's own, unless the limit is 0. */
-function writerFor(
+/** Creates a writer with its own spool directory. With a limit of 0 bytes nothing is spooled. */
+function createWriter(
   t: Test,
   database: DatabaseHandle,
   { spoolMaxBytes = 0, ...rest }: Partial<WriterOptions & { spoolMaxBytes: number }> = {},
@@ -24,21 +25,16 @@ function writerFor(
   return new RequestLogWriter(database, spool, { ...options, ...rest }, app.log);
 }
 
-/** Whether records have left the buffer for the spool, where they are not yet. */
-function writerIsMoving(writer: RequestLogWriter): boolean {
-  return (writer as unknown as { moving?: Promise<void> }).moving !== undefined;
-}
-
-/** The database behind a pool that fails as the test says. A real one cannot be made to fail after it has written. */
-function failing(fail: (attempt: number, query: () => Promise<unknown>) => Promise<unknown>) {
+/** A database whose pool fails as the test decides. A real database cannot be made to fail after a write. */
+function failingDatabase(fail: (attempt: number, query: () => Promise<unknown>) => Promise<unknown>) {
   let attempt = 0;
   const pool = {
     query: (query: pg.QueryConfig) => fail(++attempt, () => app.database.pool.query(query)),
   } as unknown as pg.Pool;
-  return { pool, schema: 'public', embedded: true, createClient: undefined, isReady: true, ready: Promise.resolve() };
+  return { ...app.database, logPool: pool, isReady: true, ready: Promise.resolve() };
 }
 
-const unready: DatabaseHandle = { ...failing(async () => {}), isReady: false, ready: new Promise(() => {}) };
+const unready: DatabaseHandle = { ...failingDatabase(async () => {}), isReady: false, ready: new Promise(() => {}) };
 
 async function rowsOf(...records: RequestRecord[]) {
   const ids = records.map(({ id }) => id);
@@ -46,12 +42,12 @@ async function rowsOf(...records: RequestRecord[]) {
   return rows;
 }
 
-t.test('a batch that was written although the answer was lost is not written twice', async (t) => {
-  const database = failing(async (attempt, query) => {
+t.test('a batch is not written twice when the response of the database is lost', async (t) => {
+  const database = failingDatabase(async (attempt, query) => {
     await query();
-    if (attempt === 1) throw new Error('connection lost after the fact');
+    if (attempt === 1) throw new Error('connection lost after the write');
   });
-  const writer = writerFor(t, database);
+  const writer = createWriter(t, database);
   const records = [record(), record()];
   records.forEach((r) => void writer.push(r));
   await writer.flush();
@@ -59,40 +55,40 @@ t.test('a batch that was written although the answer was lost is not written twi
   t.strictSame(writer.counts, { accepted: 2, written: 2, buffered: 0, spooled: 0, dropped: 0 });
 });
 
-t.test('a database that fails is tried again until it takes the batch', async (t) => {
-  const database = failing(async (attempt, query) => {
+t.test('a failed batch is retried until the database accepts it', async (t) => {
+  const database = failingDatabase(async (attempt, query) => {
     if (attempt < 4) throw new Error('away');
     await query();
   });
-  const writer = writerFor(t, database);
+  const writer = createWriter(t, database);
   const one = record();
   writer.push(one);
   await writer.flush();
   t.equal((await rowsOf(one)).length, 1);
 });
 
-t.test('when the buffer is full the newest are dropped and counted, and nothing else is lost', async (t) => {
+t.test('a full buffer drops and counts the newest records, and nothing else is lost', async (t) => {
   let open = () => {};
   const opened = new Promise<void>((resolve) => {
     open = resolve;
   });
-  const writer = writerFor(
+  const writer = createWriter(
     t,
-    failing((_attempt, query) => opened.then(query)),
+    failingDatabase((_attempt, query) => opened.then(query)),
   );
   const records = Array.from({ length: 130 }, () => record());
   records.forEach((r) => void writer.push(r));
   t.match(writer.counts, { accepted: 130, buffered: 100, dropped: 30 });
   const flushed = writer.flush();
-  t.match(writer.counts, { accepted: 130, buffered: 100, dropped: 30 }, 'what is on its way counts as buffered');
+  t.match(writer.counts, { accepted: 130, buffered: 100, dropped: 30 }, 'records in flight count as buffered');
   open();
   await flushed;
   t.strictSame(writer.counts, { accepted: 130, written: 100, buffered: 0, spooled: 0, dropped: 30 });
   t.equal((await rowsOf(...records)).length, 100);
 });
 
-t.test('flush() writes all that waits, however many batches that takes', async (t) => {
-  const writer = writerFor(t, app.database, { flushIntervalMs: 60_000, bufferRows: 50_000 });
+t.test('flush() writes all buffered records, in as many batches as needed', async (t) => {
+  const writer = createWriter(t, app.database, { flushIntervalMs: 60_000, bufferRows: 50_000 });
   const records = Array.from({ length: 12_345 }, () => record());
   records.forEach((r) => void writer.push(r));
   await writer.flush();
@@ -100,21 +96,21 @@ t.test('flush() writes all that waits, however many batches that takes', async (
   t.equal((await rowsOf(...records)).length, records.length);
 });
 
-t.test('without a spool, what the database does not take before the end is counted as dropped', async (t) => {
-  const writer = writerFor(t, unready);
+t.test('without a spool, records that are not written before the writer closes are counted as dropped', async (t) => {
+  const writer = createWriter(t, unready);
   writer.push(record());
   await writer.close();
   t.strictSame(writer.counts, { accepted: 1, written: 0, buffered: 0, spooled: 0, dropped: 1 });
 });
 
-t.test('a batch that fails goes to the spool, and from there into the database, in one piece', async (t) => {
-  const database = failing(async (attempt, query) => {
+t.test('a failed batch goes through the spool to the database, and each record is emitted once', async (t) => {
+  const database = failingDatabase(async (attempt, query) => {
     if (attempt < 3) throw new Error('away');
     await query();
   });
-  const writer = writerFor(t, database, { spoolMaxBytes: 2 ** 20 });
-  const told: string[] = [];
-  writer.onRecords.add((records) => told.push(...records.map(({ id }) => id)));
+  const writer = createWriter(t, database, { spoolMaxBytes: 2 ** 20 });
+  const emitted: string[] = [];
+  writer.onRecord.add((records) => emitted.push(...records.map(({ id }) => id)));
   const records = [record(), record()];
   records.forEach((r) => void writer.push(r));
   await writer.flush();
@@ -123,23 +119,23 @@ t.test('a batch that fails goes to the spool, and from there into the database, 
   t.strictSame(writer.counts, { accepted: 2, written: 2, buffered: 0, spooled: 0, dropped: 0 });
   t.equal((await rowsOf(...records)).length, 2);
   t.strictSame(
-    told,
+    emitted,
     records.map(({ id }) => id),
-    'told of once',
+    'emitted once',
   );
   await writer.close();
 });
 
-t.test('records behind a batch that takes long do not wait for it in memory', async (t) => {
+t.test('records behind a slow batch are moved to the spool', async (t) => {
   let open = () => {};
   const opened = new Promise<void>((resolve) => {
     open = resolve;
   });
-  const database = failing(async (attempt, query) => {
+  const database = failingDatabase(async (attempt, query) => {
     if (attempt === 1) await opened;
     await query();
   });
-  const writer = writerFor(t, database, { spoolMaxBytes: 2 ** 20 });
+  const writer = createWriter(t, database, { spoolMaxBytes: 2 ** 20 });
   const records = [record(), record(), record()];
   writer.push(records[0] as never);
   const flushed = writer.flush();
@@ -154,41 +150,41 @@ t.test('records behind a batch that takes long do not wait for it in memory', as
   await writer.close();
 });
 
-t.test('before the database is there flush() leaves records in the spool', async (t) => {
-  const writer = writerFor(t, unready, { spoolMaxBytes: 2 ** 20, flushIntervalMs: 60_000 });
+t.test('flush() moves records to the spool while the database is not ready', async (t) => {
+  const writer = createWriter(t, unready, { spoolMaxBytes: 2 ** 20, flushIntervalMs: 60_000 });
   writer.push(record());
   await writer.flush();
   t.match(writer.counts, { buffered: 0, spooled: 1 });
   await writer.close();
 });
 
-t.test('and from there they follow when it is there, though no other comes', async (t) => {
-  let arrive = () => {};
+t.test('spooled records are written when the database becomes ready, without further records', async (t) => {
+  let markReady = () => {};
   const ready = new Promise<void>((resolve) => {
-    arrive = resolve;
+    markReady = resolve;
   });
   const database = { ...app.database, isReady: false, ready };
-  const writer = writerFor(t, database, { spoolMaxBytes: 2 ** 20 });
+  const writer = createWriter(t, database, { spoolMaxBytes: 2 ** 20 });
   const one = record();
   writer.push(one);
   while (writer.counts.spooled < 1) await new Promise((resolve) => setTimeout(resolve, 1));
   database.isReady = true;
-  arrive();
+  markReady();
   while (writer.counts.written < 1) await new Promise((resolve) => setTimeout(resolve, 1));
   t.equal((await rowsOf(one)).length, 1);
   await writer.close();
 });
 
-t.test('what is in the spool when the end comes is written, while the database is there', async (t) => {
+t.test('close() writes spooled records if the database is available', async (t) => {
   let open = () => {};
   const opened = new Promise<void>((resolve) => {
     open = resolve;
   });
-  const database = failing(async (attempt, query) => {
+  const database = failingDatabase(async (attempt, query) => {
     if (attempt === 1) await opened;
     await query();
   });
-  const writer = writerFor(t, database, { spoolMaxBytes: 2 ** 20 });
+  const writer = createWriter(t, database, { spoolMaxBytes: 2 ** 20 });
   const records = [record(), record()];
   writer.push(records[0] as RequestRecord);
   const sending = writer.flush();
@@ -199,11 +195,11 @@ t.test('what is in the spool when the end comes is written, while the database i
   t.strictSame(writer.counts, { accepted: 2, written: 2, buffered: 0, spooled: 0, dropped: 0 });
 });
 
-t.test('a spool that takes nothing does not keep the database from being tried again', async (t) => {
+t.test('a spool that is not writable does not stop the retries', async (t) => {
   const directory = join(t.testdir({ file: '' }), 'file', 'spool');
-  // Several, for whether one comes to a stop is a matter of when its timer runs.
+  // Several writers, because it depends on the timers whether one stops.
   const writers = Array.from({ length: 20 }, () => {
-    const database = failing(async (attempt, query) => {
+    const database = failingDatabase(async (attempt, query) => {
       if (attempt < 5) throw new Error('away');
       await query();
     });
@@ -219,25 +215,28 @@ t.test('a spool that takes nothing does not keep the database from being tried a
   }
 });
 
-t.test('flush() waits for records that are just on their way to the spool', async (t) => {
+t.test('flush() waits for records that are being moved to the spool', async (t) => {
   const spool = new Spool({ directory: t.testdir(), maxBytes: 2 ** 20 }, app.log);
   const { append } = spool;
-  let go = () => {};
-  const held = new Promise<void>((resolve) => {
-    go = resolve;
+  const calls = new EventEmitter();
+  t.intercept(spool, 'append', {
+    async value(records: RequestRecord[]) {
+      calls.emit('append');
+      await once(calls, 'continue');
+      return append.call(spool, records);
+    },
   });
-  t.intercept(spool, 'append', { value: (records: RequestRecord[]) => held.then(() => append.call(spool, records)) });
   const writer = new RequestLogWriter({ ...app.database, isReady: false }, spool, options, app.log);
   writer.push(record());
-  while (writer.counts.buffered > 0 && !writerIsMoving(writer)) await new Promise((resolve) => setTimeout(resolve, 1));
+  await once(calls, 'append');
   const flushed = writer.flush();
-  setTimeout(go, 20);
+  setImmediate(() => calls.emit('continue'));
   await flushed;
   t.match(writer.counts, { buffered: 0 });
   await writer.close();
 });
 
-t.test('what the database does not take before the end is what the next process begins with', async (t) => {
+t.test('records that are not written before the writer closes are written by the next process', async (t) => {
   const directory = t.testdir();
   const make = (database: DatabaseHandle) =>
     new RequestLogWriter(database, new Spool({ directory, maxBytes: 2 ** 20 }, app.log), options, app.log);
@@ -254,19 +253,19 @@ t.test('what the database does not take before the end is what the next process 
   await second.close();
 });
 
-t.test('a record that the database refuses is named and counted, and holds nobody up', async (t) => {
+t.test('a record that the database rejects is counted as dropped, and does not block others', async (t) => {
   const poison = record({ statusCode: 2 ** 31 });
   const records = Array.from({ length: 100 }, () => record());
-  const writer = writerFor(t, app.database, { bufferRows: 1_000 });
+  const writer = createWriter(t, app.database, { bufferRows: 1_000 });
   for (const one of records.toSpliced(37, 0, poison)) writer.push(one);
   await writer.flush();
   t.strictSame(writer.counts, { accepted: 101, written: 100, buffered: 0, spooled: 0, dropped: 1 });
   t.equal((await rowsOf(...records, poison)).length, 100);
 });
 
-t.test('nor does one that comes out of the spool', async (t) => {
+t.test('a rejected record from the spool does not block others', async (t) => {
   const database = { ...app.database, isReady: false, ready: Promise.resolve() };
-  const writer = writerFor(t, database, { spoolMaxBytes: 2 ** 20 });
+  const writer = createWriter(t, database, { spoolMaxBytes: 2 ** 20 });
   const poison = record({ statusCode: 2 ** 31 });
   const records = Array.from({ length: 10 }, () => record());
   for (const one of [poison, ...records]) writer.push(one);
@@ -276,15 +275,15 @@ t.test('nor does one that comes out of the spool', async (t) => {
   await writer.close();
 });
 
-t.test('a stream of a month is a row as well', async (t) => {
+t.test('a request that lasts longer than the maximum duration is stored with the maximum', async (t) => {
   const one = record({ durationMs: 31 * 86_400_000 });
-  await app.database.pool.query(insertOf([one], 'prepared'));
+  await app.database.pool.query(insertOf([one], 'unprepared'));
   t.match(await rowsOf(one), [{ duration: 2 ** 31 - 1 }]);
 });
 
-t.test('a table that is not there is no reason to drop anything', async (t) => {
+t.test('no record is dropped because the table is missing', async (t) => {
   await app.database.pool.query('ALTER TABLE request_logs RENAME TO mislaid');
-  const writer = writerFor(t, app.database, { spoolMaxBytes: 2 ** 20 });
+  const writer = createWriter(t, app.database, { spoolMaxBytes: 2 ** 20 });
   const one = record();
   writer.push(one);
   await writer.flush();
@@ -295,20 +294,20 @@ t.test('a table that is not there is no reason to drop anything', async (t) => {
   await writer.close();
 });
 
-t.test('text comes back as it was sent, whatever it holds', async (t) => {
+t.test('text is stored unchanged, but NUL is removed and lone surrogates are replaced', async (t) => {
   const texts = ['', ' ', 'NULL', '"', '\\', '\\"', '{}', ',', "'", '\n', '\ud83d\ude00', 'é', '$1'];
   const records = texts.map((text) => record({ path: text, userAgent: text }));
-  await app.database.pool.query(insertOf(records, 'prepared'));
+  await app.database.pool.query(insertOf(records, 'unprepared'));
   t.strictSame(
     (await rowsOf(...records)).map(({ path, userAgent }) => [path, userAgent]),
     texts.map((text) => [text, text]),
   );
   const odd = record({ path: 'a\0b', userAgent: '\ud800' });
-  await app.database.pool.query(insertOf([odd], 'prepared'));
+  await app.database.pool.query(insertOf([odd], 'unprepared'));
   t.match(await rowsOf(odd), [{ path: 'ab', userAgent: '\ufffd' }]);
 });
 
-t.test('a record keeps no more of a long request than its row will', async (t) => {
+t.test('a record truncates long fields to the limits of its row', async (t) => {
   const long = 'x'.repeat(8_000);
   const request = {
     routeOptions: {},
@@ -318,13 +317,13 @@ t.test('a record keeps no more of a long request than its row will', async (t) =
     ip: long,
     headers: { 'user-agent': long },
   };
-  const made = recordOf(request as never, { elapsedTime: 1.5 } as never, `/${long}`, 200, null);
+  const made = recordOf(request as never, { elapsedTime: 1.5 } as never, `/${long}`, 200, undefined);
   t.strictSame([made.path.length, made.ip.length, made.userAgent?.length, made.durationMs], [1_024, 1_024, 1_024, 1.5]);
 });
 
 t.test('createdAt is the time in the id, to the millisecond and in UTC', async (t) => {
   const one = record({ id: '01a2064d-8077-7169-98df-ea3154010510' });
-  await app.database.pool.query(insertOf([one], 'prepared'));
+  await app.database.pool.query(insertOf([one], 'unprepared'));
   const { rows } = await app.database.pool.query(`SELECT "createdAt"::text AS at FROM request_logs WHERE id = $1`, [
     one.id,
   ]);

@@ -1,0 +1,178 @@
+import { useState } from 'preact/hooks';
+import type { ApiKey, CreatedApiKey } from '../../routes/api-key-fields.js';
+import { get, type Wire } from '../api.js';
+import { Copy } from '../parts/copy.js';
+import { Dialog } from '../parts/dialog.js';
+import { Fact, Facts } from '../parts/facts.js';
+import { count } from '../parts/numbers.js';
+import { Part } from '../parts/part.js';
+import { Time } from '../parts/time.js';
+import { usePolled } from '../polled.js';
+import { isSessionKey } from '../session.js';
+import { choose, goTo } from '../url-state.js';
+import { Delete, Rotate, Switch } from './actions.js';
+import { Events } from './events.js';
+import { NewestRequests } from './newest-requests.js';
+import { type Key, stateOf } from './state.js';
+import { UsagePanel } from './usage-panel.js';
+
+interface DetailsProps {
+  id: string;
+  /** A number that changes with each change of the key, to reload it. */
+  version: number;
+  onChanged: () => void;
+  onSecret: (created: Wire<CreatedApiKey>) => void;
+}
+
+type Action = 'rotate' | 'switch' | 'delete';
+const refreshMs = 15_000;
+const close = () => choose({ key: undefined });
+
+/** The fields of a key, its actions and its events. */
+export function Details({ id, version, onChanged, onSecret }: DetailsProps) {
+  const [action, setAction] = useState<Action | null>(null);
+  const loaded = usePolled(
+    JSON.stringify([id, version]),
+    (signal) => get<ApiKey>(`/v1/api-keys/${encodeURIComponent(id)}`, {}, signal),
+    refreshMs,
+  );
+  const key = loaded.data;
+  const end = () => setAction(null);
+  const done = () => {
+    end();
+    onChanged();
+  };
+
+  return (
+    <Dialog title={key?.name ?? 'Key'} placement="side" onClose={close}>
+      <Part of={loaded} name="the key">
+        {(key) => (
+          <>
+            <Buttons of={key} choose={setAction} />
+            <Fields of={key} />
+          </>
+        )}
+      </Part>
+      <UsagePanel of={{ apiKeyId: id }} />
+      <NewestRequests of={{ apiKeyId: id }} />
+      <Events keyId={id} version={version} />
+      {key && action === 'rotate' && (
+        <Rotate
+          of={key}
+          onClose={end}
+          onRotated={(created) => {
+            done();
+            onSecret(created);
+          }}
+        />
+      )}
+      {key && action === 'switch' && <Switch of={key} onClose={end} onDone={done} />}
+      {key && action === 'delete' && (
+        <Delete
+          of={key}
+          onClose={end}
+          onDone={() => {
+            done();
+            close();
+          }}
+        />
+      )}
+    </Dialog>
+  );
+}
+
+function Buttons({ of: key, choose }: { of: Key; choose: (action: Action) => void }) {
+  const { isUsable } = stateOf(key);
+  return (
+    <div class="buttons start">
+      {isUsable && key.replacedBy === null && (
+        <button type="button" onClick={() => choose('rotate')}>
+          Rotate…
+        </button>
+      )}
+      <button type="button" onClick={() => choose('switch')}>
+        {key.active ? 'Disable…' : 'Enable…'}
+      </button>
+      <button type="button" class="danger" onClick={() => choose('delete')}>
+        Delete…
+      </button>
+      <button type="button" class="quiet" onClick={() => goTo('requests', { apiKeyId: key.id })}>
+        Show requests
+      </button>
+      <button type="button" class="quiet" onClick={() => goTo('requests', { verifiedApiKeyId: key.id })}>
+        Show verifications
+      </button>
+    </div>
+  );
+}
+
+function Fields({ of: key }: { of: Key }) {
+  const { label, look } = stateOf(key);
+  return (
+    <Facts>
+      <Fact name="State">
+        <span class={`state ${look}`}>{label}</span>
+        {isSessionKey(key.start) && <span class="soft"> You are signed in with it.</span>}
+      </Fact>
+      <Fact name="Start">
+        <code>{key.start}</code>
+      </Fact>
+      <Fact name="Scopes">{key.scopes.length === 0 ? 'none' : <code>{key.scopes.join(' ')}</code>}</Fact>
+      <Fact name="Limit">
+        {key.rateLimitPerMinute === null
+          ? 'the service’s default'
+          : `${count(key.rateLimitPerMinute)} requests a minute`}
+      </Fact>
+      <Fact name="Owner">{key.ownerId === null ? 'none' : <OwnerLink id={key.ownerId} />}</Fact>
+      {key.allowedIps.length > 0 && (
+        <Fact name="Addresses">
+          <code>{key.allowedIps.join(' ')}</code>
+        </Fact>
+      )}
+      {key.metadata && (
+        <Fact name="Metadata">
+          <code>{JSON.stringify(key.metadata)}</code>
+        </Fact>
+      )}
+      <Fact name="Expires">{key.expiresAt === null ? 'never' : <Timestamp at={key.expiresAt} />}</Fact>
+      <Fact name="Last used">{key.lastUsed === null ? 'never' : <Timestamp at={key.lastUsed} />}</Fact>
+      <Fact name="Created">
+        <Timestamp at={key.createdAt} />
+      </Fact>
+      {key.replaces && <LinkedKey name="Replaces" id={key.replaces} />}
+      {key.replacedBy && <LinkedKey name="Replaced by" id={key.replacedBy} />}
+      <Fact name="Id">
+        <code>{key.id}</code> <Copy text={key.id} label="Copy the id" />
+      </Fact>
+    </Facts>
+  );
+}
+
+function OwnerLink({ id }: { id: string }) {
+  return (
+    <button type="button" class="link" onClick={() => goTo('keys', { ownerId: id })}>
+      {id}
+    </button>
+  );
+}
+
+function Timestamp({ at }: { at: string }) {
+  return (
+    <>
+      <Time at={at} />{' '}
+      <span class="soft">
+        (<Time at={at} relative />)
+      </span>
+    </>
+  );
+}
+
+function LinkedKey({ name, id }: { name: string; id: string }) {
+  return (
+    <Fact name={name}>
+      <button type="button" class="link" onClick={() => choose({ key: id })}>
+        the key …{id.slice(-6)}
+      </button>
+    </Fact>
+  );
+}

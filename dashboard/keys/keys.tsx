@@ -1,0 +1,90 @@
+import { useState } from 'preact/hooks';
+import type { ApiKey, CreatedApiKey } from '../../routes/api-key-fields.js';
+import { get, type Page, type Wire } from '../api.js';
+import { Failed, Part } from '../parts/part.js';
+import { usePolled } from '../polled.js';
+import { choose, useUrlState } from '../url-state.js';
+import { CreateKey } from './create-key.js';
+import { Details } from './details.js';
+import { AllEvents } from './events.js';
+import { KeyFilter, keyQuery } from './key-filter.js';
+import { KeyTable } from './list.js';
+import { NewSecret } from './new-secret.js';
+import { Owner } from './owner.js';
+import { loadUsage } from './usage.js';
+
+const pageLength = 50;
+const refreshMs = 10_000;
+const usageRefreshMs = 30_000;
+
+/** The keys view: all keys with their usage, and actions to create, rotate, disable and delete them. */
+export function KeysView() {
+  const { params } = useUrlState();
+  const { cursor, key, ownerId } = params;
+  const filter = keyQuery(params);
+  const [isCreating, setIsCreating] = useState(false);
+  const [created, setCreated] = useState<Wire<CreatedApiKey> | null>(null);
+  // A number that changes with each change of a key, to reload the list.
+  const [version, setVersion] = useState(0);
+  const onChanged = () => setVersion((before) => before + 1);
+  const loaded = usePolled(
+    JSON.stringify([cursor, params.q, ownerId, params.keys, version]),
+    (signal) => get<Page<ApiKey>>('/v1/api-keys', { limit: pageLength, cursor, ...filter }, signal),
+    refreshMs,
+  );
+  const ids = loaded.data?.data.map(({ id }) => id) ?? [];
+  const usage = usePolled(ids.join(), async (signal) => loadUsage(ids, signal), usageRefreshMs);
+
+  return (
+    <>
+      <div class="toolbar">
+        <KeyFilter params={params} />
+        {cursor && (
+          <button type="button" onClick={() => choose({ cursor: undefined })}>
+            Newest keys
+          </button>
+        )}
+        <button type="button" class="primary at-end" onClick={() => setIsCreating(true)}>
+          New key
+        </button>
+      </div>
+      <div class="key-panels">
+        {ownerId && <Owner id={ownerId} />}
+        {usage.error && !loaded.error && <Failed error={usage.error} retry={usage.refresh} />}
+        <section class="panel">
+          <Part of={loaded} name="keys" isEmpty={({ data }) => data.length === 0} empty="No keys match.">
+            {({ data, nextCursor }) => (
+              <>
+                <KeyTable
+                  keys={data}
+                  usage={usage.data ?? new Map()}
+                  isUsageKnown={usage.data !== undefined && !usage.isOutdated}
+                />
+                {nextCursor && (
+                  <p class="more">
+                    <button type="button" onClick={() => choose({ cursor: nextCursor })}>
+                      Older keys
+                    </button>
+                  </p>
+                )}
+              </>
+            )}
+          </Part>
+        </section>
+        <AllEvents ownerId={ownerId} version={version} />
+      </div>
+      {key && <Details key={key} id={key} version={version} onChanged={onChanged} onSecret={setCreated} />}
+      {isCreating && (
+        <CreateKey
+          onClose={() => setIsCreating(false)}
+          onCreated={(made) => {
+            setIsCreating(false);
+            setCreated(made);
+            onChanged();
+          }}
+        />
+      )}
+      {created && <NewSecret name={created.name} secret={created.key} onClose={() => setCreated(null)} />}
+    </>
+  );
+}

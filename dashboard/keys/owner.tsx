@@ -1,0 +1,19 @@
+import { goTo } from '../url-state.js';
+import { NewestRequests } from './newest-requests.js';
+import { UsagePanel } from './usage-panel.js';
+
+/** The usage of an owner, above the list of its keys. */
+export function Owner({ id }: { id: string }) {
+  return (
+    <section class="panel owner">
+      <div class="toolbar">
+        <h2>Owner {id}</h2>
+        <button type="button" class="quiet at-end" onClick={() => goTo('requests', { ownerId: id })}>
+          Show requests
+        </button>
+      </div>
+      <UsagePanel of={{ ownerId: id }} />
+      <NewestRequests of={{ ownerId: id }} />
+    </section>
+  );
+}

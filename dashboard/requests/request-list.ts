@@ -1,0 +1,89 @@
+import type { RequestLogEntry } from '../../routes/request-log-fields.js';
+import type { Wire } from '../api.js';
+
+export type Entry = Wire<RequestLogEntry>;
+
+/** The shown requests, newest first and without gaps, and those that are held back. */
+export interface RequestList {
+  /** Undefined until the first page is loaded. */
+  rows: Entry[] | undefined;
+  /** Whether the rows belong to the previous filter. */
+  isOutdated: boolean;
+  hasOlder: boolean;
+  isPaused: boolean;
+  /** Streamed while paused, or before the first page was loaded. */
+  held: Entry[];
+  /** Events that were dropped because this page or the service was too slow. */
+  missed: number;
+}
+
+export type ListEvent =
+  | { type: 'reset' }
+  | { type: 'newest'; rows: Entry[]; hasOlder: boolean }
+  | { type: 'older'; rows: Entry[]; hasOlder: boolean }
+  | { type: 'streamed'; rows: Entry[]; missed: number }
+  | { type: 'paused' | 'resumed' };
+
+export const emptyList: RequestList = {
+  rows: undefined,
+  isOutdated: false,
+  hasOlder: false,
+  isPaused: false,
+  held: [],
+  missed: 0,
+};
+
+/** The largest number of rows while live. */
+const maxLiveRows = 50;
+const maxHeld = 1_000;
+
+export function listAfter(list: RequestList, event: ListEvent): RequestList {
+  switch (event.type) {
+    case 'reset':
+      return { ...emptyList, rows: list.rows, isOutdated: true };
+    case 'newest':
+      return withNewest(list, event);
+    case 'older':
+      return { ...list, rows: merged(list.rows ?? [], event.rows), hasOlder: event.hasOlder };
+    case 'streamed': {
+      const missed = list.missed + event.missed;
+      if (!list.isPaused && !list.isOutdated) return withNewer({ ...list, missed }, event.rows);
+      return withHeld({ ...list, missed }, event.rows);
+    }
+    case 'paused':
+      return { ...list, isPaused: true };
+    case 'resumed':
+      return withNewer({ ...list, isPaused: false, held: [] }, list.held);
+  }
+}
+
+function withNewest(list: RequestList, { rows, hasOlder }: Extract<ListEvent, { type: 'newest' }>): RequestList {
+  const known = list.isOutdated ? undefined : list.rows;
+  if (list.isPaused && known) {
+    const shown = known[0]?.id ?? '';
+    const unseen = rows.filter(({ id }) => id > shown);
+    return withHeld(list, unseen);
+  }
+  // Streamed requests can be older than the newest rows: a slow request arrived before faster ones. Those older than the page are
+  // dropped, because there can be a gap before them.
+  const oldest = rows.at(-1)?.id ?? '';
+  const streamed = [...list.held, ...(known ?? [])].filter(({ id }) => id > oldest);
+  return withNewer({ ...list, rows, isOutdated: false, hasOlder, held: [] }, streamed);
+}
+
+function withHeld(list: RequestList, newer: Entry[]): RequestList {
+  const held = merged(newer, list.held);
+  return { ...list, held: held.slice(0, maxHeld), missed: list.missed + Math.max(0, held.length - maxHeld) };
+}
+
+function withNewer(list: RequestList, newer: Entry[]): RequestList {
+  if (newer.length === 0) return list;
+  const rows = merged(newer, list.rows ?? []);
+  return { ...list, rows: rows.slice(0, maxLiveRows), hasOlder: list.hasOlder || rows.length > maxLiveRows };
+}
+
+/** Ids start with the time. */
+function merged(some: Entry[], others: Entry[]): Entry[] {
+  const byId = new Map([...others, ...some].map((entry) => [entry.id, entry]));
+  return [...byId.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
+}

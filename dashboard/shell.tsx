@@ -1,0 +1,90 @@
+import type { ComponentType, TargetedMouseEvent } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { HealthView } from './health/health.js';
+import { KeysView } from './keys/keys.js';
+import { OverviewView } from './overview/overview.js';
+import { RequestsView } from './requests/requests.js';
+import { signOut } from './session.js';
+import { goTo, hrefOf, useUrlState, type View, views } from './url-state.js';
+
+const titles: Record<View, string> = { overview: 'Overview', requests: 'Requests', keys: 'Keys', health: 'Health' };
+const components: Record<View, ComponentType> = {
+  overview: OverviewView,
+  requests: RequestsView,
+  keys: KeysView,
+  health: HealthView,
+};
+
+/** The header with navigation, the offline banner, and the current view. */
+export function Shell({ keyName }: { keyName: string }) {
+  const { view } = useUrlState();
+  const isOnline = useOnline();
+  const Current = components[view];
+  const main = useRef<HTMLElement>(null);
+  useEffect(() => {
+    document.title = `${titles[view]} · musicez`;
+    // The element of the previous view that had the focus is gone, so this view gets the focus.
+    if (document.activeElement === document.body) main.current?.focus({ preventScroll: true });
+    window.scrollTo(0, 0);
+  }, [view]);
+
+  return (
+    <>
+      <header class="shell">
+        <span class="brand">musicez</span>
+        <nav aria-label="Views">
+          {views.map((other) => (
+            <a
+              key={other}
+              href={hrefOf(other)}
+              aria-current={other === view ? 'page' : undefined}
+              onClick={follow(other)}
+            >
+              {titles[other]}
+            </a>
+          ))}
+        </nav>
+        <span class="who">
+          <span class="who-name" title={`Signed in with the key “${keyName}”`}>
+            {keyName}
+          </span>
+          <button type="button" class="quiet" onClick={() => signOut()}>
+            Sign out
+          </button>
+        </span>
+      </header>
+      {!isOnline && (
+        <p class="banner" role="status">
+          This computer is offline. The last data is shown.
+        </p>
+      )}
+      <main id="view" class={view} ref={main} tabIndex={-1}>
+        <h1 class="visually-hidden">{titles[view]}</h1>
+        <Current />
+      </main>
+    </>
+  );
+}
+
+/** Navigates without reloading the page, unless a modifier key asks for another tab or window. */
+function follow(view: View) {
+  return (event: TargetedMouseEvent<HTMLAnchorElement>) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    goTo(view);
+  };
+}
+
+function useOnline(): boolean {
+  const [isOnline, setIsOnline] = useState(navigator.onLine);
+  useEffect(() => {
+    const follow = () => setIsOnline(navigator.onLine);
+    window.addEventListener('online', follow);
+    window.addEventListener('offline', follow);
+    return () => {
+      window.removeEventListener('online', follow);
+      window.removeEventListener('offline', follow);
+    };
+  }, []);
+  return isOnline;
+}

@@ -1,0 +1,43 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FastifyInstance } from 'fastify';
+
+const intervalMs = 500;
+
+export interface ForeignKeys {
+  /**
+   * Whether the table has, or had, keys of other formats, so that any text can be a key. True until the first answer of the
+   * database.
+   */
+  readonly exist: boolean;
+}
+
+/**
+ * Watches whether the table has imported keys whose format is not that of this service. While it has none, other texts are denied
+ * without a lookup. Reads the database twice a second, so that every replica learns of an import within a second, also without
+ * change notifications. While the database does not answer, the last state holds.
+ */
+export function watchForeignKeys(app: FastifyInstance): ForeignKeys {
+  const { keyPool, quotedSchema } = app.database;
+  // An empty index has one page. Without reading a row, because PostgreSQL would scan a table without statistics.
+  const query = `
+    SELECT pg_relation_size(to_regclass('${quotedSchema.replaceAll("'", "''")}.api_keys_foreign_idx'))
+      > current_setting('block_size')::int AS exist`;
+  const stopped = new AbortController();
+  const state = { exist: true };
+  void watch().catch(() => {});
+  app.addHook('onClose', async () => stopped.abort());
+  return state;
+
+  async function watch() {
+    await app.database.ready;
+    while (!stopped.signal.aborted) {
+      try {
+        const { rows } = await keyPool.query<{ exist: boolean }>(query);
+        state.exist = rows[0]?.exist ?? state.exist;
+      } catch {
+        // Other queries report the outage.
+      }
+      await sleep(intervalMs, undefined, { ref: false, signal: stopped.signal });
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import { normalizeIP } from '@fastify/rate-limit';
+import { LRUCache } from 'lru-cache';
+import type { Limits } from '../limits/index.js';
+import type { RateLimitState } from '../limits/rate-limit-state.js';
+
+/** Invalid keys per address and minute that get a 401; further ones are rate limited. */
+const limit = 60;
+const windowMs = 60_000;
+/** The size of each cache of addresses; the least recently used is evicted first. */
+const maxAddresses = 10_000;
+
+/**
+ * Denies unknown keys from an address that exceeds its limit, without a query. Callers skip this check for cached keys.
+ */
+export class InvalidKeyThrottle {
+  private readonly limits: Limits;
+  /** When each address's block ends, on the monotonic clock. */
+  private readonly blocked = new LRUCache<string, number>({ max: maxAddresses });
+  /** Failed lookups by address. During an outage no key can be proven invalid, so these are limited too. */
+  private readonly failedLookups = new LRUCache<string, { count: number; endsAtMs: number }>({ max: maxAddresses });
+
+  constructor(limits: Limits) {
+    this.limits = limits;
+  }
+
+  /**
+   * Decides whether an uncached key is denied without a lookup.
+   *
+   * @param isIdle whether no lookup runs; failed lookups then do not block this one, so that it can detect recovery
+   * @returns the state of the address's limit when it is denied, otherwise undefined
+   */
+  check(ip: string, isIdle: boolean): RateLimitState | undefined {
+    const address = networkOf(ip);
+    const now = performance.now();
+    const blockedUntil = this.blocked.get(address) ?? 0;
+    if (now < blockedUntil) return exceededUntil(blockedUntil, now);
+    const failures = this.failedLookups.get(address);
+    if (isIdle || !failures || failures.count <= limit || now >= failures.endsAtMs) return undefined;
+    return exceededUntil(failures.endsAtMs, now);
+  }
+
+  /** Counts an invalid key. */
+  countInvalid(ip: string, counted: (state: RateLimitState) => void): void {
+    const address = networkOf(ip);
+    this.limits.count({ kind: 'invalid-key', id: address, limit }, (state) => {
+      if (state.isExceeded) this.blocked.set(address, performance.now() + state.resetSeconds * 1000);
+      counted(state);
+    });
+  }
+
+  /** Counts a failed lookup. */
+  countFailedLookup(ip: string): void {
+    const address = networkOf(ip);
+    const now = performance.now();
+    const failures = this.failedLookups.get(address);
+    if (failures && now < failures.endsAtMs) failures.count++;
+    else this.failedLookups.set(address, { count: 1, endsAtMs: now + windowMs });
+  }
+
+  /** Clears the failed lookups once the database responds again. */
+  clearFailedLookups(): void {
+    if (this.failedLookups.size > 0) this.failedLookups.clear();
+  }
+}
+
+/** Groups IPv6 addresses by /64: one customer usually controls a whole /64. */
+function networkOf(ip: string): string {
+  return normalizeIP(ip, 64);
+}
+
+function exceededUntil(endsAtMs: number, now: number): RateLimitState {
+  return { limit, remaining: 0, resetSeconds: Math.max(1, Math.ceil((endsAtMs - now) / 1000)), isExceeded: true };
+}

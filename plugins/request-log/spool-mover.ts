@@ -1,0 +1,51 @@
+import type { RecordBuffer } from './record-buffer.js';
+import type { Spool } from './spool/index.js';
+import type { ThrottledLog } from './throttled-log.js';
+
+const chunkRows = 500;
+
+/** Moves waiting records from the buffer to the spool, one move at a time. */
+export class SpoolMover {
+  private readonly buffer: RecordBuffer;
+  private readonly spool: Spool;
+  private readonly log: ThrottledLog;
+  private readonly onSpooled: (records: number) => void;
+  private running: Promise<void> | undefined;
+
+  /** @param onSpooled called with the number of records of each chunk after it is written to the spool */
+  constructor(buffer: RecordBuffer, spool: Spool, log: ThrottledLog, onSpooled: (records: number) => void) {
+    this.buffer = buffer;
+    this.spool = spool;
+    this.log = log;
+    this.onSpooled = onSpooled;
+  }
+
+  /** The running move; undefined when none is running. */
+  get current(): Promise<void> | undefined {
+    return this.running;
+  }
+
+  /** Moves all waiting records. Records that cannot be written stay in memory. While a move runs, waits for that one. */
+  move(): Promise<void> {
+    this.running ??= this.run().finally(() => {
+      this.running = undefined;
+    });
+    return this.running;
+  }
+
+  private async run() {
+    this.buffer.startSpooling();
+    try {
+      for (let chunk = this.buffer.nextChunk(chunkRows); chunk.length > 0; ) {
+        await this.spool.append(chunk);
+        this.buffer.finishChunk(chunk);
+        this.onSpooled(chunk.length);
+        chunk = this.buffer.nextChunk(chunkRows);
+      }
+      await this.spool.sync();
+    } catch (err) {
+      this.buffer.returnSpooling();
+      this.log.error('spool', { err }, 'request log: the spool cannot be written, records wait in memory');
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import type { DatabaseHandle } from '../database/index.js';
+import { type StatsRange, wholeIntervals } from './stats-range.js';
+
+/** Checks of a key or of all keys of an owner: those that are given must match. */
+export interface UsageQuery extends StatsRange {
+  apiKeyId?: string | undefined;
+  ownerId?: string | undefined;
+}
+
+interface Usage {
+  /** All checks. */
+  count: number;
+  /** Checks by outcome, such as `VALID`. Outcomes without checks are left out. */
+  outcomes: Record<string, number>;
+}
+
+/** The largest number of owners in one response. */
+export const maxOwners = 100;
+
+const seriesOf = (schema: string) => `
+  SELECT $4::int * floor(extract(epoch FROM start) / $4::int) AS at, outcome, sum(count)::float8 AS count
+  FROM ${schema}.key_usage
+  WHERE period = $1 AND start >= $2 AND start < $3
+    AND ($5::text IS NULL OR "apiKeyId" = $5) AND ($6::text IS NULL OR "ownerId" = $6)
+  GROUP BY 1, 2 ORDER BY 1, 2`;
+
+const ownersOf = (schema: string) => `
+  WITH counts AS MATERIALIZED (
+    SELECT "ownerId", outcome, sum(count)::float8 AS count FROM ${schema}.key_usage
+    WHERE period = $1 AND start >= $2 AND start < $3 AND "ownerId" <> ''
+    GROUP BY 1, 2
+  ), busiest AS (
+    SELECT "ownerId", sum(count) AS total FROM counts GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${maxOwners}
+  )
+  SELECT "ownerId", outcome, counts.count FROM counts JOIN busiest USING ("ownerId") ORDER BY total DESC, 1, 2`;
+
+type Reader = Pick<DatabaseHandle, 'pool' | 'quotedSchema'>;
+
+/** Checks over time, in total and by interval. Intervals without checks are left out. */
+export async function usageOf({ pool, quotedSchema }: Reader, { apiKeyId, ownerId, ...range }: UsageQuery) {
+  const { from, to, interval, parameters } = wholeIntervals(range);
+  const values = [...parameters, interval, apiKeyId ?? null, ownerId ?? null];
+  const { rows } = await pool.query<{ at: string; outcome: string; count: number }>(seriesOf(quotedSchema), values);
+  const total = emptyUsage();
+  const series = new Map<string, Usage>();
+  for (const { at, outcome, count } of rows) {
+    const usage = series.get(at) ?? emptyUsage();
+    series.set(at, usage);
+    for (const each of [total, usage]) add(each, outcome, count);
+  }
+  const intervals = [...series].map(([at, usage]) => ({ start: new Date(Number(at) * 1_000), ...usage }));
+  return { from, to, interval, total, series: intervals };
+}
+
+/** The owners with the most checks, busiest first. */
+export async function busiestOwnersOf({ pool, quotedSchema }: Reader, range: StatsRange) {
+  const { from, to, parameters } = wholeIntervals(range);
+  const { rows } = await pool.query<{ ownerId: string; outcome: string; count: number }>(
+    ownersOf(quotedSchema),
+    parameters,
+  );
+  const owners = new Map<string, Usage>();
+  for (const { ownerId, outcome, count } of rows) {
+    const usage = owners.get(ownerId) ?? emptyUsage();
+    owners.set(ownerId, usage);
+    add(usage, outcome, count);
+  }
+  return { from, to, owners: [...owners].map(([ownerId, usage]) => ({ ownerId, ...usage })) };
+}
+
+function emptyUsage(): Usage {
+  return { count: 0, outcomes: {} };
+}
+
+function add(usage: Usage, outcome: string, count: number) {
+  usage.count += count;
+  usage.outcomes[outcome] = (usage.outcomes[outcome] ?? 0) + count;
+}

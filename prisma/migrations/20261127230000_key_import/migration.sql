@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "api_keys" ADD COLUMN     "isForeign" BOOLEAN NOT NULL DEFAULT false;

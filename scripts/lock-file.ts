@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+
+/** A package in package-lock.json. */
+export interface LockedPackage {
+  version: string;
+  integrity?: string;
+  resolved?: string;
+  hasInstallScript?: boolean;
+  /** These mark packages that the service itself does not need. */
+  dev?: boolean;
+  optional?: boolean;
+  devOptional?: boolean;
+  peer?: boolean;
+}
+
+export interface LockFile {
+  /** By path, such as `node_modules/pg`; the project itself has the empty path. */
+  packages: Record<string, LockedPackage>;
+}
+
+/** @param root the project's directory */
+export function readLockFile(root: string): LockFile {
+  return JSON.parse(readFileSync(`${root}/package-lock.json`, 'utf8'));
+}
+
+/** @returns the packages that the Dockerfile installs, with `--omit=dev --omit=optional --omit=peer`, by path */
+export function productionPackages({ packages }: LockFile): [path: string, LockedPackage][] {
+  return Object.entries(packages).filter(
+    ([path, { dev, optional, devOptional, peer }]) => path !== '' && !dev && !optional && !devOptional && !peer,
+  );
+}

@@ -1,0 +1,61 @@
+import { MigrationBlockedError } from '../../plugins/database/errors.js';
+import { markRolledBack } from '../../plugins/database/migrations/index.js';
+import { buildPartitionIndexes } from '../../plugins/database/migrations/partition-indexes.js';
+import { type Database, openDatabase } from '../../plugins/database/open.js';
+import { reasonOf } from '../../plugins/database/outage-log.js';
+import { commandNames } from '../command-names.js';
+import type { Config } from '../config/index.js';
+import { parseCommandLine } from './command-line.js';
+import { startWithin } from './database.js';
+
+const usage = `Usage: ${commandNames.migrate} [options]
+
+Applies pending migrations to the database at DATABASE_URL; without it, to the embedded database.
+
+  --rolled-back NAME  first mark the failed migration NAME as rolled back, so that it is applied again
+
+Example: ${commandNames.migrate}
+`;
+
+/**
+ * Runs `migrate`.
+ *
+ * @param args the arguments after `migrate`
+ * @throws CommandError when `args` are invalid, or the database does not answer
+ */
+export async function runMigrateCommand(args: string[], config: Config): Promise<void> {
+  const { values } = parseCommandLine('migrate', {
+    args,
+    options: { 'rolled-back': { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+  });
+  if (values.help) return void process.stdout.write(usage);
+  const database = openDatabase(config.database);
+  try {
+    await startWithin(database);
+    const failed = values['rolled-back'];
+    if (failed !== undefined) await markRolledBack(database.pool, database.schema, failed);
+    await applyAll(database, config.version);
+  } finally {
+    await database.close();
+  }
+}
+
+/** Applies pending migrations, builds missing indexes, and prints the result. */
+export async function applyAll(database: Database, version: string): Promise<void> {
+  const { applied, edited, missing } = await database.migrate(version, (error) =>
+    process.stderr.write(
+      `${error instanceof MigrationBlockedError ? 'waiting' : 'waiting for the database'}: ${reasonOf(error)}. Ctrl-C stops\n`,
+    ),
+  );
+  for (const name of edited) process.stderr.write(`${name} was edited after it had been applied\n`);
+  for (const name of missing) process.stderr.write(`${name} was applied, and is not among the files of this version\n`);
+  for (const name of applied) process.stdout.write(`${name} applied\n`);
+  if (applied.length === 0) process.stdout.write('nothing to apply\n');
+  const isComplete = await buildPartitionIndexes(database, ({ index }) =>
+    process.stdout.write(`index ${index} built\n`),
+  );
+  if (!isComplete)
+    process.stderr.write(
+      'some indexes of request_logs are being built by another process; run this again to check that all are built\n',
+    );
+}
