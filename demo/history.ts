@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { uuidv7obj } from 'uuidv7';
 import { insertOf } from '../plugins/request-log/insert.js';
-import { arrivalOf, firstIdAt, type RequestRecord } from '../plugins/request-log/record.js';
+import type { RequestRecord } from '../plugins/request-log/record.js';
+import { firstIdAt, timeInId } from '../plugins/time-ordered-id.js';
 import { type Client, pathOf, randomCount, randomEndpoint } from './clients.js';
 import { endpoints, randomOutcome } from './shop.js';
 
@@ -48,7 +49,7 @@ export async function writeHistory(
     await app.database.pool.query(insertOf(batch, 'prepared'));
     rows += batch.length;
     batch = [];
-    onProgress(1 - (end - arrivalOf(last.id)) / dayMs);
+    onProgress(1 - (end - timeInId(last.id)) / dayMs);
   }
 
   async function setLastUsed() {

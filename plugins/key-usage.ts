@@ -4,7 +4,7 @@ import { isUse } from './api-keys/judgement.js';
 import { clock } from './clock.js';
 import { withDeadline } from './database/deadline.js';
 import { OutageLog } from './database/outage-log.js';
-import { arrivalOf } from './request-log/record.js';
+import { timeInId } from './time-ordered-id.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -55,7 +55,7 @@ export default fp(
     app.requestLog.onBatch((records) => {
       // Null in records that an older version has spooled.
       for (const { apiKeyId, outcome, id } of records)
-        if (apiKeyId !== null && (outcome === null || isUse(outcome))) note(apiKeyId, arrivalOf(id));
+        if (apiKeyId !== null && (outcome === null || isUse(outcome))) note(apiKeyId, timeInId(id));
       writing ??= writeAll().finally(() => {
         writing = undefined;
       });

@@ -56,6 +56,7 @@ const compile = AjvCompiler()(
 const isEntry = compile({ schema: ImportEntry, method: '', url: '' });
 const isPlainEntry = compile({ schema: PlainEntry, method: '', url: '' });
 
+/** A line of an export that marks a deleted key. */
 const DeletedEntry = Type.Object(
   { sha256: ImportEntry.properties.sha256, deleted: Type.Literal(true) },
   { additionalProperties: false },

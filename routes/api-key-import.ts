@@ -1,10 +1,11 @@
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox';
 import { actorOf } from '../plugins/api-keys/actor.js';
 import { type ImportedKey, type ImportResult, maxImportedKeys } from '../plugins/api-keys/import.js';
-import { keysWrite } from '../plugins/api-keys/index.js';
+import { adminScope, keysWrite } from '../plugins/api-keys/index.js';
+import { allows } from '../plugins/api-keys/scopes.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { ImportEntry, parseEntry } from './api-key-import-fields.js';
+import { deletedDigestOf, type EntryFault, ImportEntry, parseEntry } from './api-key-import-fields.js';
 import { oneOf } from './fields.js';
 
 /** A thousand keys with the largest metadata. */
@@ -33,11 +34,12 @@ const Result = Type.Object(
   {
     created: Type.Integer(),
     unchanged: Type.Integer({ description: 'Keys whose digest the service has, whatever their fields' }),
+    deleted: Type.Integer({ description: 'Keys that are marked as deleted, so that no import restores them' }),
     failed: Type.Integer(),
     results: Type.Array(
       Type.Object({
         line: Type.Integer({ description: 'The number of the entry, from 1' }),
-        status: oneOf('created', 'unchanged', 'error'),
+        status: oneOf('created', 'unchanged', 'deleted', 'error'),
         id: Type.Optional(Type.String({ description: 'The id of the key' })),
         path: Type.Optional(Type.String({ description: 'The field of the error, relative to the entry' })),
         message: Type.Optional(Type.String()),
@@ -50,6 +52,7 @@ const Result = Type.Object(
       {
         created: 1,
         unchanged: 0,
+        deleted: 0,
         failed: 1,
         results: [
           { line: 1, status: 'created', id: '019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07' },
@@ -72,7 +75,7 @@ export const apiKeyImportRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags: ['keys'],
         operationId: 'importApiKeys',
         summary: 'Import keys that were issued elsewhere',
-        description: `Stores up to ${maxImportedKeys} keys by their SHA-256. An invalid entry does not affect the others. A key that the service has is left unchanged, so an import can be repeated; a key that was deleted is not restored.`,
+        description: `Stores up to ${maxImportedKeys} keys by their SHA-256. An invalid entry does not affect the others. A key that the service has is left unchanged, so an import can be repeated; a key that was deleted is not restored. With the scope \`admin\` it takes all lines of an export, also those that mark deleted keys.`,
         security: keySecurity,
         body: Import,
         response: { 200: Result, ...problems(400, 401, 403, 413, 415, 429, 500, 503) },
@@ -81,19 +84,35 @@ export const apiKeyImportRoutes: FastifyPluginAsyncTypebox = async (app) => {
     async (request) => {
       const { body, validationError } = request;
       if (validationError && !hasEntries(body)) throw validationError;
-      const entries = body.keys.map((entry) => parseEntry(entry));
+      const isAdmin = allows(request.apiKey, adminScope);
+      const entries = body.keys.map((entry) => parseLine(entry, isAdmin));
+      await app.apiKeys.retire(entries.flatMap((entry) => ('deleted' in entry ? entry.deleted : [])));
       const keys = entries.filter((entry): entry is ImportedKey => 'digest' in entry);
       const stored = (await app.apiKeys.importKeys(keys, actorOf(request))).values();
       const results = entries.map((entry, i) => {
+        if ('deleted' in entry) return { line: i + 1, status: 'deleted' as const };
         const result: ImportResult =
           'digest' in entry ? (stored.next().value as ImportResult) : { status: 'error', ...entry };
         return { line: i + 1, ...result };
       });
       const count = (status: string) => results.filter((result) => result.status === status).length;
-      return { created: count('created'), unchanged: count('unchanged'), failed: count('error'), results };
+      return {
+        created: count('created'),
+        unchanged: count('unchanged'),
+        deleted: count('deleted'),
+        failed: count('error'),
+        results,
+      };
     },
   );
 };
+
+/** @returns the key, the digest of a key to mark as deleted, or the first fault */
+function parseLine(entry: unknown, isAdmin: boolean): ImportedKey | EntryFault | { deleted: string } {
+  const deleted = deletedDigestOf(entry);
+  if (deleted === undefined) return parseEntry(entry);
+  return isAdmin ? { deleted } : { path: '/deleted', message: 'requires the scope admin' };
+}
 
 /** Whether the body has a list of keys, of any content. */
 function hasEntries(body: unknown): boolean {

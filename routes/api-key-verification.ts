@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
+import { trackCheck } from '../plugins/api-keys/pending-check.js';
 import { scopePattern, verifyScope } from '../plugins/api-keys/scopes.js';
 import { canonicalAddress } from '../plugins/client-address.js';
 import { keySecurity } from '../plugins/openapi.js';
@@ -97,13 +98,12 @@ export const apiKeyVerificationRoutes: FastifyPluginAsyncTypebox = async (app) =
         response: { 200: VerificationResult, ...problems(400, 401, 403, 413, 415, 429, 500, 503) },
       },
     },
-    async (request) => {
+    async (request, reply) => {
+      // The caller disconnected before, so that the row is written: a check now would not be counted.
+      if (request.raw.socket.destroyed) return reply.hijack();
       const { key: presented, scope, ...described } = request.body;
       const client = clientOf(described);
-      const { code, key } = await app.apiKeys.verify(presented, scope, client.ip);
-      app.requestLog.overrideLogged(request, {
-        verification: { apiKeyId: key?.id ?? null, ownerId: key?.ownerId ?? null, outcome: code, client },
-      });
+      const { code, key } = await trackCheck(request, verifyAndRecord());
       if (key === null) return { valid: false, code };
       const { id, name, scopes, expiresAt, ownerId, metadata, allowedIps } = key;
       if (code === 'VALID') app.keyUsage.note(id);
@@ -118,6 +118,15 @@ export const apiKeyVerificationRoutes: FastifyPluginAsyncTypebox = async (app) =
         metadata,
         ...(allowedIps && { ipChecked: client.ip !== undefined }),
       };
+
+      async function verifyAndRecord() {
+        const verification = await app.apiKeys.verify(presented, scope, client.ip);
+        const { code, key } = verification;
+        app.requestLog.overrideLogged(request, {
+          verification: { apiKeyId: key?.id ?? null, ownerId: key?.ownerId ?? null, outcome: code, client },
+        });
+        return verification;
+      }
     },
   );
 };

@@ -55,6 +55,8 @@ const AuthQuery = Type.Object({
     }),
   ),
 });
+const denialHeader = 'x-api-key-denial';
+
 const Allowed = Type.Null({
   description: 'The key is valid',
   headers: {
@@ -73,6 +75,19 @@ const Allowed = Type.Null({
     }),
   },
 });
+
+/** Problems with their code in a header too: nginx cannot read the body. */
+const denials = Object.fromEntries(
+  Object.entries(problems(401, 403, 429)).map(([status, response]) => [
+    status,
+    {
+      ...response,
+      headers: {
+        [denialHeader]: Type.String({ description: 'The `code` of the problem', example: 'INSUFFICIENT_SCOPE' }),
+      },
+    },
+  ]),
+);
 
 /** The documented methods. HEAD works too, but is left out of the documentation. */
 const documented = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
@@ -107,7 +122,7 @@ export const forwardAuthRoutes: FastifyPluginAsyncTypebox<ForwardAuthOptions> = 
       'Accepts all methods. The request log has the method and path of X-Original-Method and X-Original-URI, or X-Forwarded-Method and X-Forwarded-Uri, when TRUST_PROXY covers the caller.',
     security: keySecurity,
     querystring: AuthQuery,
-    response: { 200: Allowed, 204: Allowed, ...problems(401, 403, 429) },
+    response: { 200: Allowed, 204: Allowed, ...denials },
   };
   // A proxy can use the method of the original request.
   const methods = METHODS.filter((method) => method !== 'CONNECT');
@@ -192,7 +207,8 @@ function asciiOf(text: string): string {
 }
 
 function deny(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
-  return sendProblem(denialOf(error, request), request, reply);
+  const denial = denialOf(error, request);
+  return sendProblem(denial, request, reply.header(denialHeader, denial.code));
 }
 
 function denialOf(error: FastifyError, request: FastifyRequest): FastifyError {

@@ -3,7 +3,7 @@ import { ownerIdPattern } from '../plugins/api-keys/key-fields.js';
 import { canonicalAddress } from '../plugins/client-address.js';
 import type { Prisma } from '../plugins/prisma/generated/client.js';
 import { type ExportFormat, exportFormats } from '../plugins/request-log/export.js';
-import { firstIdAt } from '../plugins/request-log/record.js';
+import { firstIdAt } from '../plugins/time-ordered-id.js';
 import { Id, lineOfText, listOf, nullable, Timestamp, TimestampInput } from './fields.js';
 
 const example = {

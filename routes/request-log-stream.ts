@@ -5,8 +5,9 @@ import { streamWhileAllowed } from '../plugins/api-keys/stream-while-allowed.js'
 import { canonicalAddress } from '../plugins/client-address.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { arrivalOf, checkedKeyOf, type RequestRecord } from '../plugins/request-log/record.js';
+import { checkedKeyOf, type RequestRecord } from '../plugins/request-log/record.js';
 import { Tail, type TailChunk } from '../plugins/request-log/tail.js';
+import { timeInId } from '../plugins/time-ordered-id.js';
 import { requestLogFilter } from './request-log-fields.js';
 
 const { from: _, to: __, ...liveFilter } = requestLogFilter;
@@ -118,7 +119,7 @@ function eventOf(event: string, data: object, id?: string) {
 /** The entry of a record, as its row will have it. */
 function entryOf(record: RequestRecord) {
   const { id, method, path, route, statusCode, durationMs, ip, userAgent, apiKeyId } = record;
-  const [createdAt, duration] = [new Date(arrivalOf(id)), Math.round(durationMs)];
+  const [createdAt, duration] = [new Date(timeInId(id)), Math.round(durationMs)];
   const checked = checkedKeyOf(record);
   return { id, method, path, statusCode, duration, ip, userAgent, apiKeyId, createdAt, route, ...checked };
 }

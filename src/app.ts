@@ -20,6 +20,7 @@ import routing from '../plugins/routing.js';
 import securityHeaders from '../plugins/security-headers/index.js';
 import strictBodies from '../plugins/strict-bodies.js';
 import { apiKeyEventRoutes } from '../routes/api-key-events.js';
+import { apiKeyExportRoutes } from '../routes/api-key-export.js';
 import { apiKeyImportRoutes } from '../routes/api-key-import.js';
 import { apiKeyVerificationRoutes } from '../routes/api-key-verification.js';
 import { apiKeyRoutes } from '../routes/api-keys.js';
@@ -82,6 +83,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   await app.register(apiKeyRoutes);
   await app.register(apiKeyEventRoutes);
   await app.register(apiKeyImportRoutes);
+  await app.register(apiKeyExportRoutes);
   await app.register(apiKeyVerificationRoutes);
   await app.register(usageRoutes);
   await app.register(forwardAuthRoutes, { isTrusted });

@@ -4,6 +4,7 @@ import { get, type Wire } from '../api.js';
 import { Copy } from '../parts/copy.js';
 import { Dialog } from '../parts/dialog.js';
 import { Fact, Facts } from '../parts/facts.js';
+import { KeyLink, OwnerLink } from '../parts/links.js';
 import { count } from '../parts/numbers.js';
 import { Part } from '../parts/part.js';
 import { Time } from '../parts/time.js';
@@ -11,6 +12,7 @@ import { usePolled } from '../polled.js';
 import { isSessionKey } from '../session.js';
 import { choose, goTo } from '../url-state.js';
 import { Delete, Rotate, Switch } from './actions.js';
+import { EditKey } from './edit-key.js';
 import { Events } from './events.js';
 import { NewestRequests } from './newest-requests.js';
 import { type Key, stateOf } from './state.js';
@@ -24,7 +26,7 @@ interface DetailsProps {
   onSecret: (created: Wire<CreatedApiKey>) => void;
 }
 
-type Action = 'rotate' | 'switch' | 'delete';
+type Action = 'edit' | 'rotate' | 'switch' | 'delete';
 const refreshMs = 15_000;
 const close = () => choose({ key: undefined });
 
@@ -56,6 +58,7 @@ export function Details({ id, version, onChanged, onSecret }: DetailsProps) {
       <UsagePanel of={{ apiKeyId: id }} />
       <NewestRequests of={{ apiKeyId: id }} />
       <Events keyId={id} version={version} />
+      {key && action === 'edit' && <EditKey of={key} onClose={end} onDone={done} />}
       {key && action === 'rotate' && (
         <Rotate
           of={key}
@@ -85,6 +88,9 @@ function Buttons({ of: key, choose }: { of: Key; choose: (action: Action) => voi
   const { isUsable } = stateOf(key);
   return (
     <div class="buttons start">
+      <button type="button" onClick={() => choose('edit')}>
+        Change…
+      </button>
       {isUsable && key.replacedBy === null && (
         <button type="button" onClick={() => choose('rotate')}>
           Rotate…
@@ -148,14 +154,6 @@ function Fields({ of: key }: { of: Key }) {
   );
 }
 
-function OwnerLink({ id }: { id: string }) {
-  return (
-    <button type="button" class="link" onClick={() => goTo('keys', { ownerId: id })}>
-      {id}
-    </button>
-  );
-}
-
 function Timestamp({ at }: { at: string }) {
   return (
     <>
@@ -170,9 +168,7 @@ function Timestamp({ at }: { at: string }) {
 function LinkedKey({ name, id }: { name: string; id: string }) {
   return (
     <Fact name={name}>
-      <button type="button" class="link" onClick={() => choose({ key: id })}>
-        the key …{id.slice(-6)}
-      </button>
+      <KeyLink id={id}>the key …{id.slice(-6)}</KeyLink>
     </Fact>
   );
 }

@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import type { ApiKeyEvent } from '../../routes/api-key-fields.js';
 import { get, type Page, type Query, type Wire } from '../api.js';
 import { nameOf, useKeyNames } from '../key-names.js';
+import { KeyLink } from '../parts/links.js';
 import { Part } from '../parts/part.js';
 import { momentOf, Time } from '../parts/time.js';
 import { usePolled } from '../polled.js';
@@ -54,7 +55,12 @@ function EventList({ path, query = {}, version, showsKeys = false }: EventListPr
                 <li key={event.id}>
                   <strong>{event.action}</strong> <Time at={event.createdAt} />
                   <p class="soft">
-                    {showsKeys && `${keyNameOf(event, names)}, `}by {actorOf(event, names)}
+                    {showsKeys && (
+                      <>
+                        <KeyLink id={event.apiKeyId}>“{keyNameOf(event, names)}”</KeyLink>,{' '}
+                      </>
+                    )}
+                    by <Actor of={event} names={names} />
                     {event.ip && ` from ${event.ip}`}
                   </p>
                   {event.action !== 'created' && <Changes event={event} />}
@@ -76,7 +82,7 @@ function EventList({ path, query = {}, version, showsKeys = false }: EventListPr
 /** The name of the key; of a deleted one from the event. */
 function keyNameOf({ apiKeyId, changes }: Event, names: ReadonlyMap<string, string>): string {
   const { name } = changes as { name?: { from?: unknown; to?: unknown } };
-  return `“${names.has(apiKeyId) ? nameOf(names, apiKeyId) : String(name?.to ?? name?.from ?? apiKeyId)}”`;
+  return names.has(apiKeyId) ? nameOf(names, apiKeyId) : String(name?.to ?? name?.from ?? apiKeyId);
 }
 
 function Changes({ event: { action, changes } }: { event: Event }) {
@@ -94,9 +100,14 @@ function Changes({ event: { action, changes } }: { event: Event }) {
   );
 }
 
-function actorOf({ actor, actorKeyId }: Event, names: ReadonlyMap<string, string>): string {
-  if (actor === 'api-key' && actorKeyId) return `the key “${nameOf(names, actorKeyId)}”`;
-  return { cli: 'the command line', service: 'the service', sql: 'SQL in the database' }[actor] ?? actor;
+function Actor({ of: { actor, actorKeyId }, names }: { of: Event; names: ReadonlyMap<string, string> }) {
+  if (actor === 'api-key' && actorKeyId)
+    return (
+      <>
+        the key <KeyLink id={actorKeyId}>“{nameOf(names, actorKeyId)}”</KeyLink>
+      </>
+    );
+  return <>{{ cli: 'the command line', service: 'the service', sql: 'SQL in the database' }[actor] ?? actor}</>;
 }
 
 function textOf(value: unknown): string {

@@ -7,6 +7,8 @@ import { choose, useUrlState } from '../url-state.js';
 import { CreateKey } from './create-key.js';
 import { Details } from './details.js';
 import { AllEvents } from './events.js';
+import { ExportKeys } from './export-keys.js';
+import { ImportKeys } from './import-keys.js';
 import { KeyFilter, keyQuery } from './key-filter.js';
 import { KeyTable } from './list.js';
 import { NewSecret } from './new-secret.js';
@@ -23,6 +25,7 @@ export function KeysView() {
   const { cursor, key, ownerId } = params;
   const filter = keyQuery(params);
   const [isCreating, setIsCreating] = useState(false);
+  const [isImporting, setIsImporting] = useState(false);
   const [created, setCreated] = useState<Wire<CreatedApiKey> | null>(null);
   // A number that changes with each change of a key, to reload the list.
   const [version, setVersion] = useState(0);
@@ -44,9 +47,15 @@ export function KeysView() {
             Newest keys
           </button>
         )}
-        <button type="button" class="primary at-end" onClick={() => setIsCreating(true)}>
-          New key
-        </button>
+        <div class="buttons at-end">
+          <ExportKeys />
+          <button type="button" onClick={() => setIsImporting(true)}>
+            Import…
+          </button>
+          <button type="button" class="primary" onClick={() => setIsCreating(true)}>
+            New key
+          </button>
+        </div>
       </div>
       <div class="key-panels">
         {ownerId && <Owner id={ownerId} />}
@@ -84,6 +93,7 @@ export function KeysView() {
           }}
         />
       )}
+      {isImporting && <ImportKeys onClose={() => setIsImporting(false)} onImported={onChanged} />}
       {created && <NewSecret name={created.name} secret={created.key} onClose={() => setCreated(null)} />}
     </>
   );

@@ -1,3 +1,4 @@
+import { OwnerLink } from '../parts/links.js';
 import { count } from '../parts/numbers.js';
 import { Sparkline } from '../parts/sparkline.js';
 import { type Column, Table } from '../parts/table.js';
@@ -20,6 +21,11 @@ export function KeyTable({ keys, usage, isUsageKnown }: KeyTableProps) {
   const columns: Column<Key>[] = [
     { title: 'Name', kind: 'wide', cell: (key) => <Name of={key} /> },
     { title: 'Begins with', kind: 'minor', cell: ({ start }) => <code>{start}</code> },
+    {
+      title: 'Owner',
+      kind: 'minor',
+      cell: ({ ownerId }) => (ownerId === null ? <span class="soft">none</span> : <OwnerLink id={ownerId} />),
+    },
     { title: 'Scopes', kind: 'minor', cell: ({ scopes }) => <Scopes scopes={scopes} /> },
     { title: 'State', cell: (key) => <State of={key} /> },
     { title: 'Last used', kind: 'minor', cell: ({ lastUsed }) => <When at={lastUsed} /> },

@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { download } from '../download.js';
 import { Dialog } from '../parts/dialog.js';
 import { bytes } from '../parts/numbers.js';
 import { Failed } from '../parts/part.js';
-import { download } from './download.js';
 import { type Filter, filterNames, queryOf } from './filter.js';
 
 const formats = { ndjson: 'NDJSON, a JSON object a line', csv: 'CSV, for a spreadsheet' };

@@ -3,6 +3,7 @@ import { get } from '../api.js';
 import { nameOf } from '../key-names.js';
 import { Copy } from '../parts/copy.js';
 import { Dialog } from '../parts/dialog.js';
+import { KeyLink, OwnerLink } from '../parts/links.js';
 import { duration } from '../parts/numbers.js';
 import { Part } from '../parts/part.js';
 import { statusClass } from '../parts/status.js';
@@ -58,7 +59,8 @@ export function RequestDetails({ id, known, keyNames }: DetailsProps) {
             <Field name="Key" only={entry.apiKeyId ? { apiKeyId: entry.apiKeyId } : undefined}>
               {entry.apiKeyId ? (
                 <>
-                  {nameOf(keyNames, entry.apiKeyId)} <code class="soft">{entry.apiKeyId}</code>
+                  <KeyLink id={entry.apiKeyId}>{nameOf(keyNames, entry.apiKeyId)}</KeyLink>{' '}
+                  <code class="soft">{entry.apiKeyId}</code>
                 </>
               ) : (
                 <span class="soft">none</span>
@@ -67,12 +69,13 @@ export function RequestDetails({ id, known, keyNames }: DetailsProps) {
             {entry.outcome !== null && <Field name="Outcome">{entry.outcome}</Field>}
             {entry.ownerId !== null && (
               <Field name="Owner" only={{ ownerId: entry.ownerId }}>
-                {entry.ownerId}
+                <OwnerLink id={entry.ownerId} />
               </Field>
             )}
             {entry.verifiedApiKeyId !== null && (
               <Field name="Verified key" only={{ verifiedApiKeyId: entry.verifiedApiKeyId }}>
-                {nameOf(keyNames, entry.verifiedApiKeyId)} <code class="soft">{entry.verifiedApiKeyId}</code>
+                <KeyLink id={entry.verifiedApiKeyId}>{nameOf(keyNames, entry.verifiedApiKeyId)}</KeyLink>{' '}
+                <code class="soft">{entry.verifiedApiKeyId}</code>
               </Field>
             )}
             {entry.verification && (

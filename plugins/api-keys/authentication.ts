@@ -9,6 +9,7 @@ import { setJudgement } from './judgement.js';
 import type { AuthenticatedKey } from './key-cache.js';
 import { digestOf } from './key-format.js';
 import type { KnownKeys } from './known-keys.js';
+import { untilChecked } from './pending-check.js';
 import { judge, type Outcome, outcomes, type Verdict } from './verdict.js';
 
 /** An `onRequest` hook. */
@@ -49,7 +50,7 @@ export function createAuthentication(app: FastifyInstance, known: KnownKeys, rat
       const found = known.peek(presented, digest);
       if (found) authorize(request, reply, found, scope, done);
       else if (found === null) denyUnknown(request, digest, done);
-      else authenticateUncached(request, reply, digest, scope, done);
+      else authenticateUncached(request, reply, digest, scope, untilChecked(request, done));
     };
   }
 
@@ -107,23 +108,28 @@ export function createAuthentication(app: FastifyInstance, known: KnownKeys, rat
       return done(keyDenied(verdict));
     }
     app.forbidCaching(reply);
+    let finish = done;
+    let isCounted = false;
     const limit = limitOf(key);
     if (limit === undefined) return settle();
     app.limits.count(limit, (state) => {
+      isCounted = true;
       if (!state.isExceeded) {
         addRateLimitHeaders(reply, state);
         return settle();
       }
       counts.RATE_LIMITED++;
       setJudgement(request, key, 'RATE_LIMITED');
-      done(keyLimited(state));
+      finish(keyLimited(state));
     });
+    // Redis has not answered yet.
+    if (!isCounted) finish = untilChecked(request, done);
 
     function settle() {
       counts[verdict]++;
       setJudgement(request, key, verdict);
-      if (verdict === 'VALID') done();
-      else done(keyDenied(verdict, scope));
+      if (verdict === 'VALID') finish();
+      else finish(keyDenied(verdict, scope));
     }
   }
 

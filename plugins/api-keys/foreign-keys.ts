@@ -5,8 +5,7 @@ const intervalMs = 500;
 
 export interface ForeignKeys {
   /**
-   * Whether the table has, or had, keys of other formats, so that any text can be a key. True until the first answer of the
-   * database.
+   * Whether the table has keys of other formats, so that any text can be a key. True until the first answer of the database.
    */
   readonly exist: boolean;
 }
@@ -18,10 +17,7 @@ export interface ForeignKeys {
  */
 export function watchForeignKeys(app: FastifyInstance): ForeignKeys {
   const { keyPool, quotedSchema } = app.database;
-  // An empty index has one page. Without reading a row, because PostgreSQL would scan a table without statistics.
-  const query = `
-    SELECT pg_relation_size(to_regclass('${quotedSchema.replaceAll("'", "''")}.api_keys_foreign_idx'))
-      > current_setting('block_size')::int AS exist`;
+  const query = `SELECT ${quotedSchema}.api_keys_have_foreign() AS exist`;
   const stopped = new AbortController();
   const state = { exist: true };
   void watch().catch(() => {});

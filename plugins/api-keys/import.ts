@@ -1,6 +1,7 @@
 import { uuidv7 } from 'uuidv7';
 import type { ApiKeyRecord } from './key-fields.js';
 import type { Transaction } from './key-transaction.js';
+import { withoutUndefined } from './without-undefined.js';
 
 /** The largest number of keys in one import. */
 export const maxImportedKeys = 1_000;
@@ -112,8 +113,4 @@ export async function insertKeys(
 function rowOf({ digest, ...key }: ImportedKey, line: number) {
   const defaults = { id: uuidv7(), start: '', scopes: [], active: true, allowedIps: [], createdAt: new Date() };
   return { line, ...defaults, ...withoutUndefined(key), key: digest };
-}
-
-function withoutUndefined(object: object) {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
 }

@@ -19,8 +19,9 @@ export interface AuthenticatedKey {
   rateLimitPerMinute: number | null;
   /** The customer that the key belongs to, by its id in the system of the caller. */
   ownerId: string | null;
-  /** A JSON object of the caller. */
-  metadata: Readonly<Metadata> | null;
+  /** A JSON object of the caller. Parsed each time it is read, because cached text takes less memory than objects. */
+  readonly metadata: Metadata | null;
+  metadataJson: string | null;
   /** The addresses of the clients that may use the key; null: all. */
   allowedIps: AddressList | null;
 }
@@ -52,6 +53,8 @@ interface Lookup {
 }
 
 const maxMisses = 10_000;
+/** The longest metadata of all cached keys together, in characters. */
+const maxMetadataLength = 32 * 2 ** 20;
 const missTtlMs = 1_000;
 const lookupDeadlineMs = 2_000;
 const retryAfterFailureMs = 1_000;
@@ -81,7 +84,11 @@ export class KeyCache {
     this.find = find;
     this.options = options;
     this.now = now;
-    this.entries = new LRUCache({ max: options.maxEntries });
+    this.entries = new LRUCache({
+      max: options.maxEntries,
+      maxSize: options.maxEntries + maxMetadataLength,
+      sizeCalculation: ({ key }) => 1 + (key?.metadataJson?.length ?? 0),
+    });
   }
 
   /** How many keys are cached. */

@@ -11,12 +11,12 @@ const maxWaiting = 1_000;
 const deadlineMs = 2_000;
 
 const queryOf = (schema: string) => `
-  SELECT key AS digest, id, name, start, scopes, active, "rateLimitPerMinute", "ownerId", metadata, "allowedIps",
+  SELECT key AS digest, id, name, start, scopes, active, "rateLimitPerMinute", "ownerId", metadata::text AS "metadataJson", "allowedIps",
     extract(epoch FROM "expiresAt")::float8 * 1000 AS "expiresAtMs",
     extract(epoch FROM clock_timestamp())::float8 * 1000 AS "nowMs"
   FROM ${schema}.api_keys WHERE key = ANY($1)`;
 
-interface Row extends Omit<AuthenticatedKey, 'expiresAt' | 'monotonicExpiryMs' | 'allowedIps' | 'scopes'> {
+interface Row extends Omit<AuthenticatedKey, 'expiresAt' | 'monotonicExpiryMs' | 'allowedIps' | 'scopes' | 'metadata'> {
   /** Null in a row that SQL has set to it. */
   scopes: string[] | null;
   /** Null in a row that SQL has set to it. */
@@ -116,6 +116,9 @@ function keyOf(row: Row | undefined, queriedAt: number): AuthenticatedKey | null
   return {
     ...key,
     scopes: scopes ?? [],
+    get metadata() {
+      return this.metadataJson === null ? null : JSON.parse(this.metadataJson);
+    },
     allowedIps: allowedIps === null || allowedIps.length === 0 ? null : new AddressList(allowedIps),
     expiresAt: hasNoExpiry ? null : new Date(Math.max(0, expiresAtMs)),
     monotonicExpiryMs: hasNoExpiry ? Number.POSITIVE_INFINITY : queriedAt + expiresAtMs - nowMs,

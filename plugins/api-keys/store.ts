@@ -4,13 +4,13 @@ import type { PrismaClient } from '../prisma/generated/client.js';
 import type { Actor } from './actor.js';
 import { type Adoption, adoptedBefore, isNew, settleUnknownRetirements, stateOf } from './adoption.js';
 import { expiryPassed, keyNotFound, keyReplaced, keyUnusable, scopeExceeded } from './errors.js';
+import { createEventList } from './event-list.js';
+import { exportKeys } from './export.js';
 import { historyFields, type ImportedKey, type ImportResult, insertKeys, retireKeys } from './import.js';
 import {
   type ApiKeyChange,
-  type ApiKeyEvent,
   type ApiKeyRecord,
   type CreatedApiKey,
-  type EventFilter,
   isUsable,
   type Metadata,
   type NewApiKey,
@@ -102,31 +102,8 @@ export function createApiKeyStore(
     /** Marks keys as deleted that were deleted in another service. A key that this database has stays. */
     retire: (digests: readonly string[]): Promise<void> => retireKeys(prisma, digests),
 
-    /** The digests of deleted keys, in order. @param after the last digest of the previous page */
-    async listRetired(limit: number, after = ''): Promise<string[]> {
-      const rows = await prisma.retiredApiKey.findMany({
-        where: { key: { gt: after } },
-        orderBy: { key: 'asc' },
-        take: limit,
-        select: { key: true },
-      });
-      return rows.map(({ key }) => key);
-    },
-
-    /**
-     * The keys with their digests, newest first, for an export.
-     *
-     * @param cursor the last id of the previous page
-     */
-    async listWithDigests(limit: number, cursor?: string) {
-      const rows = await prisma.apiKey.findMany({
-        where: cursor === undefined ? {} : { id: { lt: cursor } },
-        orderBy: { id: 'desc' },
-        take: limit,
-        select: { ...publicFields, key: true, isForeign: true },
-      });
-      return rows.map(({ key, ...row }) => ({ digest: key, ...recordOf(row) }));
-    },
+    /** All keys as lines of JSON that can be imported. @param onKeys called with the number of keys of each page */
+    exportKeys: (onKeys?: (count: number) => void) => exportKeys(prisma, onKeys),
 
     adoptedBefore: (name: string, key: string) => adoptedBefore(prisma, name, key),
 
@@ -207,45 +184,7 @@ export function createApiKeyStore(
         return created;
       }),
 
-    /**
-     * The events of a key, newest first, also of a deleted one.
-     *
-     * @param cursor the last id of the previous page
-     * @throws keyNotFound when there was never a key of this id
-     */
-    async events(apiKeyId: string, limit: number, cursor?: string): Promise<ApiKeyEvent[]> {
-      const events = await prisma.apiKeyEvent.findMany({
-        where: { apiKeyId, ...(cursor !== undefined && { id: { lt: cursor } }) },
-        orderBy: { id: 'desc' },
-        take: limit,
-      });
-      if (events.length === 0 && cursor === undefined) {
-        found(await prisma.apiKey.findUnique({ where: { id: apiKeyId }, select: { id: true } }));
-      }
-      return events;
-    },
-
-    /**
-     * The events of all keys, newest first, also of deleted ones.
-     *
-     * @param page.cursor the last id of the previous page
-     */
-    listEvents: ({
-      limit,
-      cursor,
-      from,
-      to,
-      ...filter
-    }: { limit: number; cursor?: string | undefined } & EventFilter) =>
-      prisma.apiKeyEvent.findMany({
-        where: {
-          ...withoutUndefined(filter),
-          ...(cursor !== undefined && { id: { lt: cursor } }),
-          ...((from || to) && { createdAt: { ...(from && { gte: from }), ...(to && { lt: to }) } }),
-        },
-        orderBy: { id: 'desc' },
-        take: limit,
-      }) as Promise<ApiKeyEvent[]>,
+    ...createEventList(prisma),
   };
 
   async function insert(tx: Transaction, markChanged: MarkChanged, fields: NewApiKey): Promise<CreatedApiKey> {
@@ -283,10 +222,6 @@ async function find(tx: Transaction, markChanged: MarkChanged, id: string): Prom
 
 async function exists(tx: Transaction, id: string): Promise<boolean> {
   return (await tx.apiKey.findUnique({ where: { id }, select: { id: true } })) !== null;
-}
-
-function withoutUndefined<T extends object>(object: T): T {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
 }
 
 /** @throws scopeExceeded when the key has a scope that the actor lacks */

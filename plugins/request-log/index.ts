@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { judgementOf } from '../api-keys/judgement.js';
+import { pendingCheckOf } from '../api-keys/pending-check.js';
 import { clock } from '../clock.js';
 import { PartitionMaintenance } from './partition-maintenance.js';
 import { markSent, trackReply } from './pending-replies.js';
@@ -60,6 +61,8 @@ export default fp<RequestLogOptions>(
     const writer = new RequestLogWriter(app.database, spool, { flushIntervalMs, bufferRows }, app.log);
     const partitions = new PartitionMaintenance(app.database, retention, app.log);
     const excluded = new Set(exclude);
+    // Requests whose client disconnected during the check of their key.
+    const checking = new Set<Promise<void>>();
 
     app.decorate('requestLog', {
       get counts() {
@@ -103,17 +106,24 @@ export default fp<RequestLogOptions>(
       void writer.start();
     });
     app.addHook('onClose', async () => {
+      await Promise.all(checking);
       await writer.close();
       await partitions.stop();
     });
 
     function settle(reply: FastifyReply, statusCode: number) {
+      if (!markSent(reply)) return;
+      const check = pendingCheckOf(reply.request);
+      if (check === undefined) return write(reply, statusCode);
+      const written = check.catch(() => {}).then(() => write(reply, statusCode));
+      checking.add(written);
+      void written.then(() => checking.delete(written));
+    }
+
+    function write(reply: FastifyReply, statusCode: number) {
       const { request } = reply;
-      const isFirst = markSent(reply);
       const path = pathOf(request.url);
-      if (isFirst && !excluded.has(path)) {
-        writer.push(recordOf(request, reply, path, statusCode, judgementOf(request)));
-      }
+      if (!excluded.has(path)) writer.push(recordOf(request, reply, path, statusCode, judgementOf(request)));
     }
   },
   { name: 'request-log', dependencies: ['database', 'api-keys'] },

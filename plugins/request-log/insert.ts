@@ -1,7 +1,8 @@
 import { hash, randomInt } from 'node:crypto';
 import type { QueryConfig } from 'pg';
+import { timeInId } from '../time-ordered-id.js';
 import { bucketOf } from './histogram.js';
-import { arrivalOf, type RequestRecord } from './record.js';
+import type { RequestRecord } from './record.js';
 import { mergedHistogram } from './roll-up-stats.js';
 
 /** The number of shards of the statistics; roll-up-stats.ts merges them. */
@@ -137,7 +138,7 @@ export function insertOf(
     ips.push(record.ip);
     agents.push(record.userAgent);
     keyIds.push(record.apiKeyId);
-    arrivals.push(arrivalOf(record.id));
+    arrivals.push(timeInId(record.id));
     routes.push(record.route);
     buckets.push(bucketOf(record.durationMs));
     const { ownerId, verification } = record;

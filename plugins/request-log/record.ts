@@ -120,18 +120,3 @@ function bounded(text: string | null): string | null {
 function cut(text: string): string {
   return Buffer.from(text.slice(0, maxTextLength), 'utf16le').toString('utf16le');
 }
-
-/**
- * The time of arrival in an id: the first 48 bits of a UUIDv7.
- *
- * @returns milliseconds since 1970
- */
-export function arrivalOf(id: string): number {
-  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
-}
-
-/** The lowest id of a request that arrived at `time`. */
-export function firstIdAt(time: Date): string {
-  const milliseconds = time.getTime().toString(16).padStart(12, '0');
-  return `${milliseconds.slice(0, 8)}-${milliseconds.slice(8)}-7000-8000-000000000000`;
-}

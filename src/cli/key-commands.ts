@@ -2,7 +2,7 @@ import { type ApiKeyRecord, graceSeconds, maxRateLimitPerMinute } from '../../pl
 import { generateKey } from '../../plugins/api-keys/key-format.js';
 import type { ApiKeyStore } from '../../plugins/api-keys/store.js';
 import type { Database } from '../../plugins/database/open.js';
-import { usageOf } from '../../plugins/request-log/usage.js';
+import { busiestOwnersOf, usageOf } from '../../plugins/request-log/usage.js';
 import { commandNames } from '../command-names.js';
 import { CommandError } from './command-line.js';
 import { exportKeys } from './key-export.js';
@@ -24,7 +24,7 @@ import {
   scopesOf,
   timeOf,
 } from './key-options.js';
-import { listOf, tableOfEvents, tableOfKeys, tableOfUsage } from './tables.js';
+import { listOf, tableOfEvents, tableOfKeys, tableOfOwners, tableOfUsage } from './tables.js';
 
 const help = `Usage: ${commandNames.keys} COMMAND
 
@@ -35,8 +35,9 @@ const help = `Usage: ${commandNames.keys} COMMAND
        [--expires-before TIME] [--last-used-before TIME]
                          all keys that match, newest first; TEXT is a part of the name or the start
   show ID                one key and its events
-  usage ID | --owner OWNER [--from TIME] [--to TIME]
-                         checks of a key or of the keys of an owner by day, of the last 30 days by default
+  usage ID | --owner OWNER | --busiest [--from TIME] [--to TIME]
+                         checks of a key or of the keys of an owner by day, or the 100 busiest owners;
+                         of the last 30 days by default
   events [--action ACTION] [--actor ACTOR] [--owner OWNER] [--from TIME] [--to TIME]
                          the newest 500 events of all keys that match
   rotate ID [--grace SECONDS]
@@ -174,12 +175,19 @@ function show(options: Options): Work {
 function usage(options: Options): Work {
   const { id: apiKeyId } = options;
   const ownerId = ownerOf(options);
-  if (apiKeyId === undefined && ownerId === undefined) throw new CommandError('keys usage requires an ID or --owner');
+  const given = [apiKeyId, ownerId, options.busiest || undefined].filter((value) => value !== undefined);
+  if (given.length === 0) throw new CommandError('keys usage requires an ID, --owner or --busiest');
+  if (options.busiest && given.length > 1)
+    throw new CommandError('--busiest is for all owners: leave out ID and --owner');
   const to = timeOf(options, 'to') ?? new Date();
   const from = timeOf(options, 'from') ?? new Date(to.getTime() - 30 * dayMs);
   if (from >= to) throw new CommandError('--from must be before --to');
   return async (_store, database) => {
     const range = { from, to, interval: dayMs / 1_000, minutesSince: to };
+    if (options.busiest) {
+      const found = await busiestOwnersOf(database, range);
+      return print(options, found, () => tableOfOwners(found));
+    }
     const found = await usageOf(database, { apiKeyId, ownerId, ...range });
     print(options, found, () => tableOfUsage(found));
   };

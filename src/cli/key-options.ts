@@ -22,6 +22,7 @@ export function parse(args: string[]) {
       'expires-at': { type: 'string' },
       'rate-limit': { type: 'string' },
       owner: { type: 'string' },
+      busiest: { type: 'boolean', default: false },
       metadata: { type: 'string' },
       prefix: { type: 'string' },
       'allowed-ip': { type: 'string', multiple: true },

@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress';
 import type { PrismaClient } from '../../plugins/prisma/generated/client.js';
-import { arrivalOf } from '../../plugins/request-log/record.js';
+import { timeInId } from '../../plugins/time-ordered-id.js';
 
 /** The progress of an export. */
 export interface Progress {
@@ -27,16 +27,16 @@ export async function startProgress(
   const [first, last] = [await edge('asc'), await edge('desc')];
   if (!first || !last) return undefined;
 
-  const start = arrivalOf(first.id);
+  const start = timeInId(first.id);
   const bar = new SingleBar({
     stream,
     format: '{bar} {percentage} % | {rows} rows | {duration_formatted}',
     barsize: 30,
     clearOnComplete: true,
   });
-  bar.start(arrivalOf(last.id) - start, 0, { rows: 0 });
+  bar.start(timeInId(last.id) - start, 0, { rows: 0 });
   return {
-    update: (rows, lastId) => bar.update(arrivalOf(lastId) - start, { rows }),
+    update: (rows, lastId) => bar.update(timeInId(lastId) - start, { rows }),
     stop: () => bar.stop(),
   };
 }

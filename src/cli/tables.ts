@@ -1,5 +1,5 @@
 import type { ApiKeyEvent, ApiKeyRecord } from '../../plugins/api-keys/key-fields.js';
-import type { usageOf } from '../../plugins/request-log/usage.js';
+import type { busiestOwnersOf, usageOf } from '../../plugins/request-log/usage.js';
 
 export function tableOfKeys(keys: ApiKeyRecord[]): string {
   const rows = keys.map((key) => [
@@ -28,10 +28,24 @@ export function tableOfEvents(events: ApiKeyEvent[], { showsKeys = false } = {})
 
 export function tableOfUsage({ total, series }: Awaited<ReturnType<typeof usageOf>>): string {
   const outcomes = Object.keys(total.outcomes);
-  const cells = ({ count, outcomes: counts }: typeof total) =>
-    [count, ...outcomes.map((name) => counts[name] ?? 0)].map(String);
+  const cells = cellsOf(outcomes);
   const rows = series.map(({ start, ...usage }) => [start.toISOString().slice(0, 10), ...cells(usage)]);
   return tableOf([['DAY', 'CHECKS', ...outcomes], ...rows, ['total', ...cells(total)]]);
+}
+
+export function tableOfOwners({ owners }: Awaited<ReturnType<typeof busiestOwnersOf>>): string {
+  const outcomes = [...new Set(owners.flatMap(({ outcomes }) => Object.keys(outcomes)))];
+  const cells = cellsOf(outcomes);
+  return tableOf([
+    ['OWNER', 'CHECKS', ...outcomes],
+    ...owners.map(({ ownerId, ...usage }) => [ownerId, ...cells(usage)]),
+  ]);
+}
+
+/** The cells of a row of usage: all checks, and those of each outcome. */
+function cellsOf(outcomes: string[]) {
+  return ({ count, outcomes: counts }: { count: number; outcomes: Record<string, number> }) =>
+    [count, ...outcomes.map((name) => counts[name] ?? 0)].map(String);
 }
 
 export function listOf(key: ApiKeyRecord): string {
@@ -42,7 +56,9 @@ export function listOf(key: ApiKeyRecord): string {
         ? value.toISOString()
         : Array.isArray(value)
           ? value.join(',') || '-'
-          : String(value ?? '-'),
+          : typeof value === 'object' && value !== null
+            ? JSON.stringify(value)
+            : String(value ?? '-'),
     ]),
   );
 }

@@ -41,7 +41,7 @@ t.test('health', { skip: needsBrowser || needsCluster }, async (t) => {
       await page.locator('.opens-row').first().waitFor({ timeout: 30_000 });
       await page.getByRole('alert').waitFor({ state: 'detached' });
       await views.getByText('Keys').click();
-      await page.getByRole('button', { name: 'bootstrap' }).waitFor();
+      await page.getByRole('button', { name: 'bootstrap', exact: true }).waitFor();
       await views.getByText('Health').click();
       await verdict.getByText('Healthy.').waitFor();
       t.equal(await figure('Dropped').textContent(), '0');

@@ -1,5 +1,8 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import t from 'tap';
+import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { checkEverySizeAndTheme, needsBrowser, openDashboard, startDashboard } from './browser.js';
 
 t.test('keys', { skip: needsBrowser }, async (t) => {
@@ -226,6 +229,56 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
     await page.getByRole('button', { name: 'Show requests' }).click();
     await page.waitForURL(/ownerId=customer-4711/);
     await page.getByText('/v1/api-keys/verify').first().waitFor();
+  });
+
+  t.test('a key can be changed, and an invalid value is reported at its field', async (t) => {
+    const { id } = await createKey({ name: 'changed', scopes: ['a'], ownerId: 'before', metadata: { plan: 'free' } });
+    const page = await openDashboard(t, dashboard, `?view=keys&key=${id}`, { expected: /status of 400/ });
+    await button(page, 'Change…').click();
+    const form = dialog(page, /^Change “changed”$/);
+    await checkEverySizeAndTheme(t, page, 'the form of a change');
+    await form.getByLabel('Metadata').fill('[1]');
+    await button(page, 'Save').click();
+    await form.locator('[name="metadata"][aria-invalid="true"]').waitFor();
+    await form.getByLabel('Metadata').fill('{"plan":"pro"}');
+    await form.getByLabel('Owner').fill('after');
+    await form.getByLabel('Addresses').fill('127.0.0.1/8 ::1');
+    await button(page, 'Save').click();
+    await form.waitFor({ state: 'detached' });
+    await dialog(page, 'changed').getByRole('button', { name: 'after', exact: true }).waitFor();
+    const response = await fetch(`${url}/v1/api-keys/${id}`, { headers });
+    t.match(await response.json(), {
+      ...{ name: 'changed', scopes: ['a'], ownerId: 'after', metadata: { plan: 'pro' }, expiresAt: null },
+      allowedIps: ['127.0.0.0/8', '::1'],
+    });
+  });
+
+  t.test('keys are imported from a file with the error of each line, and exported without their secrets', async (t) => {
+    const keys = ['one', 'two'].map((name) => ({ name, key: generateKey('mez') }));
+    const lines = keys.map(({ name, key }) =>
+      JSON.stringify({ name, sha256: createHash('sha256').update(key).digest('hex') }),
+    );
+    const buffer = Buffer.from([lines[0], '{"name":"no digest"}', 'nonsense', '', lines[1]].join('\r\n'));
+    const page = await openDashboard(t, dashboard, '?view=keys');
+    await button(page, 'Import…').click();
+    await dialog(page, 'Import keys').getByLabel('File').setInputFiles({ name: 'keys.ndjson', mimeType: '', buffer });
+    await button(page, 'Import').click();
+    await page.getByText('2 created, 0 unchanged, 0 marked as deleted, 2 failed.').waitFor();
+    await page.getByText(/^Line 2: .*required/).waitFor();
+    await page.getByText('Line 3: is not a JSON object').waitFor();
+    await checkEverySizeAndTheme(t, page, 'the result of an import');
+    for (const { key } of keys) t.equal(await statusWith(key), 200);
+    await button(page, 'Import').click();
+    await page.getByText('0 created, 2 unchanged, 0 marked as deleted, 2 failed.').waitFor();
+    await page.keyboard.press('Escape');
+
+    const downloading = page.waitForEvent('download');
+    await button(page, 'Export').click();
+    const download = await downloading;
+    t.equal(download.suggestedFilename(), 'api-keys.ndjson');
+    const exported = readFileSync(await download.path(), 'utf8');
+    for (const line of lines) t.ok(exported.includes(JSON.parse(line).sha256));
+    for (const { key } of keys) t.notOk(exported.includes(key));
   });
 
   t.test('the key list, form, details and deletion are accessible and no wider than the screen', async (t) => {

@@ -177,7 +177,7 @@ t.test('the overview and the requests', { skip: needsBrowser }, async (t) => {
     await untilStatus(`${url}/v1/request-logs/${id}`, 200, { headers });
     const page = await openDashboard(t, dashboard, '?view=overview&range=15m&method=GET&route=/v1/request-logs/:id');
     const keys = page.locator('.keys-busy');
-    await keys.getByRole('button', { name: 'bootstrap' }).waitFor();
+    await keys.getByRole('button', { name: 'bootstrap', exact: true }).waitFor();
     t.ok(Number(await keys.locator('td').nth(1).textContent()) < 12, 'only requests that match the filter are counted');
     await page.getByRole('button', { name: 'Show these requests' }).click();
     await page
@@ -201,7 +201,10 @@ t.test('the overview and the requests', { skip: needsBrowser }, async (t) => {
     await page.getByText('No requests in the last 15 minutes that match the filter').waitFor();
     const body = { method: 'POST', headers: { ...headers, 'content-type': 'text/nonsense' }, body: 'x' };
     await request('/v1/api-keys', body);
-    await page.getByRole('region', { name: 'Busiest routes' }).getByText('/v1/api-keys', { exact: true }).waitFor();
+    await page
+      .getByRole('region', { name: 'Busiest routes' })
+      .getByText('POST /v1/api-keys', { exact: true })
+      .waitFor();
     await page.getByRole('button', { name: 'Show these requests' }).click();
     await page.getByRole('button', { name: 'POST /v1/api-keys' }).waitFor();
     t.equal(new URL(page.url()).searchParams.get('statusCode'), '415');

@@ -156,6 +156,12 @@ for (const proxy of proxies) {
       t.equal((await send('/', { ...forged, 'x-api-key': revoked.key })).status, 401);
       t.equal((await send('/', { ...forged, 'x-api-key': other.key })).status, 403);
       t.equal((await send('/', { ...forged, 'x-api-key': limited.key })).status, proxy.name === 'nginx' ? 429 : 403);
+      const elsewhere = await app.apiKeys.create({ name: 'b', scopes: ['orders:read'], allowedIps: ['192.0.2.0/24'] });
+      for (const [key, code] of [
+        [other.key, 'INSUFFICIENT_SCOPE'],
+        [elsewhere.key, 'IP_NOT_ALLOWED'],
+      ] as const)
+        t.match(await (await send('/', { ...forged, 'x-api-key': key })).json(), { status: 403, code });
       for (const method of methods) t.equal((await send('/?key=x', forged, { method })).status, 401, method);
       t.equal((await send('/', {}, { method: 'POST', body: 'x' })).status, 401);
       t.strictSame(upstream.received, []);

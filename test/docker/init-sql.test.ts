@@ -1,5 +1,8 @@
 import { type Test, test } from 'tap';
 import { type Cluster, needsCluster as skip, startCluster } from '../cluster.js';
+import { skipFileOnEmbedded } from '../database.js';
+
+skipFileOnEmbedded();
 
 const databases = ['musicez_dev', 'musicez_shadow', 'musicez_test'];
 

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { firstIdAt } from '../../plugins/request-log/record.js';
+import { firstIdAt } from '../../plugins/time-ordered-id.js';
 import { startApp } from '../app.js';
-import { createTestDatabase } from '../database.js';
+import { createTestDatabase, skipFileOnEmbedded } from '../database.js';
 import { root } from '../root.js';
+
+skipFileOnEmbedded();
 
 const page = readFileSync(join(root, 'docs/request-log.md'), 'utf8');
 const dayMs = 86_400_000;

@@ -62,6 +62,7 @@ export const calls: Record<string, Call[]> = {
     { status: 200, query: `limit=1&cursor=${unusedId}` },
     { status: 400, query: 'limit=0' },
   ],
+  exportApiKeys: [{ status: 200 }],
   getUsage: [
     { status: 200, query: `ownerId=acme&apiKeyId=${unusedId}&${times}&interval=3600` },
     { status: 400 },

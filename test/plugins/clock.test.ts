@@ -3,6 +3,7 @@ import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { SteadyClock } from '../../plugins/clock.js';
 import { createTestDatabase, needsPostgres, skipFileOnEmbedded } from '../database.js';
 import { startService, untilStatus } from '../process.js';
+import { startStopwatch } from '../stopwatch.js';
 
 skipFileOnEmbedded();
 
@@ -51,9 +52,9 @@ t.test('key validity does not depend on the host clock', { skip: needsPostgres }
     for (const { url } of replicas) await untilStatus(`${url}/v1/me`, 200, { headers: { 'x-api-key': made.key } });
     const rotation = { method: 'POST', headers, body: '{"graceSeconds":0}' };
     t.equal((await fetch(`${through.url}/v1/api-keys/${made.id}/rotate`, rotation)).status, 201);
-    const endedAt = performance.now();
+    const stopwatch = startStopwatch();
     for (const { url } of replicas) await untilStatus(`${url}/v1/me`, 401, { headers: { 'x-api-key': made.key } });
-    t.ok(performance.now() - endedAt < 1_000);
+    t.ok(stopwatch() < 1_000);
   }
   for (const [replica, offsetMs] of [
     [replicas[0], 0],

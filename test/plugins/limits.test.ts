@@ -7,10 +7,12 @@ import type { RateLimitTarget } from '../../plugins/limits/counter.js';
 import limits from '../../plugins/limits/index.js';
 import type { RateLimitState } from '../../plugins/limits/rate-limit-state.js';
 import { keyHeaders, startApp } from '../app.js';
-import { createTestDatabase, needsPostgres, skipOnEmbedded } from '../database.js';
+import { createTestDatabase, skipFileOnEmbedded } from '../database.js';
 import { heapUsed } from '../heap.js';
 import { BreakableDatabase } from './database/proxy.js';
 import { needsRedis, startRedis } from './redis.js';
+
+skipFileOnEmbedded();
 
 const own = await createTestDatabase();
 const app = await startApp({ ...own, RATE_LIMIT_PER_MINUTE: '5' });
@@ -109,37 +111,32 @@ t.test('guessing keys is throttled by address, and cached keys from that address
   t.equal((await sendRequest(app, generateKey('mez'), '10.0.0.3')).statusCode, 401, 'other addresses are not affected');
 });
 
-t.test(
-  'key lookups do not queue while the database does not respond, and count against their address',
-  { skip: needsPostgres },
-  async (t) => {
-    const database = new BreakableDatabase(own.DATABASE_URL ?? '');
-    await database.listen();
-    const silent = await startApp({ ...(await createTestDatabase()), DATABASE_URL: database.url });
-    const known = await silent.apiKeys.create({ name: 'known' });
-    // The notification about the new key removes it from the cache.
-    const createdAt = performance.now();
-    while (silent.apiKeys.cache.changesReceivedUntil < createdAt)
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    t.equal((await sendRequest(silent, known.key)).statusCode, 200);
-    database.freeze();
-    const countByStatus: Record<number, number> = {};
-    const attempts = Array.from({ length: 3_000 }, async (_, i) => {
-      const { statusCode } = await sendRequest(silent, generateKey('mez'), i % 2 ? '10.0.0.6' : '10.0.0.7');
-      countByStatus[statusCode] = (countByStatus[statusCode] ?? 0) + 1;
-    });
-    t.equal((await sendRequest(silent, known.key)).statusCode, 200, 'a cached key is accepted');
-    await Promise.all(attempts);
-    t.strictSame(Object.keys(countByStatus), ['503']);
-    t.ok(silent.database.keyPool.waitingCount <= 2, 'key lookups do not queue for a connection');
-    const later = await countStatuses(100, () =>
-      Promise.all([1, 2].map(() => sendRequest(silent, generateKey('mez'), '10.0.0.6'))).then(
-        ([, last]) => last as { statusCode: number },
-      ),
-    );
-    t.ok((later[429] ?? 0) > 90, JSON.stringify(later));
-  },
-);
+t.test('key lookups do not queue while the database does not respond, and count against their address', async (t) => {
+  const database = new BreakableDatabase(own.DATABASE_URL ?? '');
+  await database.listen();
+  const silent = await startApp({ ...(await createTestDatabase()), DATABASE_URL: database.url });
+  const known = await silent.apiKeys.create({ name: 'known' });
+  // The notification about the new key removes it from the cache.
+  const createdAt = performance.now();
+  while (silent.apiKeys.cache.changesReceivedUntil < createdAt) await new Promise((resolve) => setTimeout(resolve, 10));
+  t.equal((await sendRequest(silent, known.key)).statusCode, 200);
+  database.freeze();
+  const countByStatus: Record<number, number> = {};
+  const attempts = Array.from({ length: 3_000 }, async (_, i) => {
+    const { statusCode } = await sendRequest(silent, generateKey('mez'), i % 2 ? '10.0.0.6' : '10.0.0.7');
+    countByStatus[statusCode] = (countByStatus[statusCode] ?? 0) + 1;
+  });
+  t.equal((await sendRequest(silent, known.key)).statusCode, 200, 'a cached key is accepted');
+  await Promise.all(attempts);
+  t.strictSame(Object.keys(countByStatus), ['503']);
+  t.ok(silent.database.keyPool.waitingCount <= 2, 'key lookups do not queue for a connection');
+  const later = await countStatuses(100, () =>
+    Promise.all([1, 2].map(() => sendRequest(silent, generateKey('mez'), '10.0.0.6'))).then(
+      ([, last]) => last as { statusCode: number },
+    ),
+  );
+  t.ok((later[429] ?? 0) > 90, JSON.stringify(later));
+});
 
 t.test('addresses of one IPv6 network share one limit', async (t) => {
   const countByStatus = await countStatuses(61, () =>
@@ -176,7 +173,7 @@ t.test('many unknown keys do not evict the count of a key', async (t) => {
   t.equal((await count({ kind: 'key', id: 'a', limit: 1 })).isExceeded, true);
 });
 
-t.test('two replicas with Redis share one limit', { skip: needsPostgres || needsRedis }, async (t) => {
+t.test('two replicas with Redis share one limit', { skip: needsRedis }, async (t) => {
   const redis = await startRedis(t);
   const replicas = await Promise.all([1, 2].map(() => startApp({ ...own, REDIS_URL: redis.url })));
   const [one, other] = replicas as [FastifyInstance, FastifyInstance];
@@ -193,7 +190,7 @@ t.test('two replicas with Redis share one limit', { skip: needsPostgres || needs
 
 t.test(
   'a replica that loses Redis counts in memory, logs that once for each outage, and fails no request',
-  { skip: skipOnEmbedded || needsRedis },
+  { skip: needsRedis },
   async (t) => {
     const redis = await startRedis(t);
     const { count, messages, close } = await startLimits(t, redis.url);
@@ -217,47 +214,43 @@ t.test(
   },
 );
 
-t.test(
-  'replicas share their counts again after a failover of Redis',
-  { skip: skipOnEmbedded || needsRedis },
-  async (t) => {
-    const [old, next] = [await startRedis(t), await startRedis(t)];
-    // One address that leads to the current primary. Existing connections keep their primary.
-    let target = Number(new URL(old.url).port);
-    const name = createServer((socket) => {
-      const upstream = connect(target, '127.0.0.1');
-      socket.pipe(upstream).pipe(socket);
-      for (const side of [socket, upstream]) side.on('error', () => {}).on('close', () => socket.destroy());
-    }).listen(0, '127.0.0.1');
-    await once(name, 'listening');
-    t.teardown(() => name.close());
-    const url = `redis://127.0.0.1:${(name.address() as AddressInfo).port}`;
-    const [one, other] = [await startLimits(t, url), await startLimits(t, url)];
-    const countsAreShared = async (id: string) => {
-      for (const { count } of [one, other, one, other]) await count({ kind: 'key', id, limit: 100 });
-      return (await one.count({ kind: 'key', id, limit: 100 })).remaining === 95;
-    };
-    const untilCountsAreShared = async () => {
-      const startedAt = performance.now();
-      for (let i = 0; !(await countsAreShared(`${startedAt} ${i}`)); i++)
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      return performance.now() - startedAt;
-    };
-    await untilCountsAreShared();
+t.test('replicas share their counts again after a failover of Redis', { skip: needsRedis }, async (t) => {
+  const [old, next] = [await startRedis(t), await startRedis(t)];
+  // One address that leads to the current primary. Existing connections keep their primary.
+  let target = Number(new URL(old.url).port);
+  const name = createServer((socket) => {
+    const upstream = connect(target, '127.0.0.1');
+    socket.pipe(upstream).pipe(socket);
+    for (const side of [socket, upstream]) side.on('error', () => {}).on('close', () => socket.destroy());
+  }).listen(0, '127.0.0.1');
+  await once(name, 'listening');
+  t.teardown(() => name.close());
+  const url = `redis://127.0.0.1:${(name.address() as AddressInfo).port}`;
+  const [one, other] = [await startLimits(t, url), await startLimits(t, url)];
+  const countsAreShared = async (id: string) => {
+    for (const { count } of [one, other, one, other]) await count({ kind: 'key', id, limit: 100 });
+    return (await one.count({ kind: 'key', id, limit: 100 })).remaining === 95;
+  };
+  const untilCountsAreShared = async () => {
+    const startedAt = performance.now();
+    for (let i = 0; !(await countsAreShared(`${startedAt} ${i}`)); i++)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    return performance.now() - startedAt;
+  };
+  await untilCountsAreShared();
 
-    target = Number(new URL(next.url).port);
-    await old.command('REPLICAOF', '127.0.0.1', `${target}`);
-    t.ok((await untilCountsAreShared()) < 15_000, 'after the old primary was demoted');
-    next.freeze();
-    target = Number(new URL(old.url).port);
-    await old.command('REPLICAOF', 'NO', 'ONE');
-    t.ok((await untilCountsAreShared()) < 15_000, 'after the primary stopped responding');
-    next.thaw();
-    for (const { close } of [one, other]) await close();
-  },
-);
+  target = Number(new URL(next.url).port);
+  await old.command('REPLICAOF', '127.0.0.1', `${target}`);
+  t.ok((await untilCountsAreShared()) < 15_000, 'after the old primary was demoted');
+  next.freeze();
+  target = Number(new URL(old.url).port);
+  await old.command('REPLICAOF', 'NO', 'ONE');
+  t.ok((await untilCountsAreShared()) < 15_000, 'after the primary stopped responding');
+  next.thaw();
+  for (const { close } of [one, other]) await close();
+});
 
-t.test('the service does not start with a Redis Cluster', { skip: skipOnEmbedded || needsRedis }, async (t) => {
+t.test('the service does not start with a Redis Cluster', { skip: needsRedis }, async (t) => {
   const redis = await startRedis(t, '--cluster-enabled', 'yes');
   await t.rejects(startLimits(t, redis.url), { name: 'StartError', message: /^REDIS_URL: [^\n]*Redis Cluster/ });
 });
@@ -269,7 +262,7 @@ t.test('a missing Redis does not prevent the start', async (t) => {
   t.equal(messages().length, 1);
 });
 
-t.test('a password that Redis rejects is not logged', { skip: skipOnEmbedded || needsRedis }, async (t) => {
+t.test('a password that Redis rejects is not logged', { skip: needsRedis }, async (t) => {
   const redis = await startRedis(t, '--requirepass', 'right');
   const { count, lines } = await startLimits(t, redis.url.replace('//', '//:hunter2@'));
   t.equal((await count({ kind: 'key', id: 'a', limit: 1 })).isExceeded, false);

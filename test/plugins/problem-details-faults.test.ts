@@ -7,7 +7,9 @@ import t from 'tap';
 import { buildApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config/index.js';
 import { clientOf, keyHeaders } from '../app.js';
-import { createTestDatabase } from '../database.js';
+import { createTestDatabase, skipFileOnEmbedded } from '../database.js';
+
+skipFileOnEmbedded();
 
 const origin = 'https://app.example.com';
 const variables = { LOG_LEVEL: 'silent', CORS_ORIGINS: origin, TRUST_PROXY: '10.0.0.0/8' };

@@ -5,7 +5,9 @@ import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { buildApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config/index.js';
 import { keyHeaders } from '../app.js';
-import { createTestDatabase } from '../database.js';
+import { createTestDatabase, skipFileOnEmbedded } from '../database.js';
+
+skipFileOnEmbedded();
 
 const app = await buildApp(loadConfig({ LOG_LEVEL: 'silent', ...(await createTestDatabase()) }));
 t.teardown(() => app.close());

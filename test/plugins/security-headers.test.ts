@@ -4,7 +4,9 @@ import Fastify from 'fastify';
 import t from 'tap';
 import { buildApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config/index.js';
-import { createTestDatabase } from '../database.js';
+import { createTestDatabase, skipFileOnEmbedded } from '../database.js';
+
+skipFileOnEmbedded();
 
 const app = await buildApp(
   loadConfig({ LOG_LEVEL: 'silent', CORS_ORIGINS: 'https://app.example.com', ...(await createTestDatabase()) }),

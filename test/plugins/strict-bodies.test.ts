@@ -2,7 +2,9 @@ import { Type } from '@fastify/type-provider-typebox';
 import t from 'tap';
 import { buildApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config/index.js';
-import { createTestDatabase } from '../database.js';
+import { createTestDatabase, skipFileOnEmbedded } from '../database.js';
+
+skipFileOnEmbedded();
 
 const app = await buildApp(loadConfig({ LOG_LEVEL: 'silent', ...(await createTestDatabase()) }));
 t.teardown(() => app.close());

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import t from 'tap';
 import { loadConfig } from '../../src/config/index.js';
 import { startApp } from '../app.js';
-import { createTestDatabase } from '../database.js';
+import { createTestDatabase, skipFileOnEmbedded } from '../database.js';
+
+skipFileOnEmbedded();
 
 const app = await startApp(await createTestDatabase());
 const { pageDir } = loadConfig({}).dashboard;

@@ -3,7 +3,7 @@ import { uuidv7obj } from 'uuidv7';
 import { bucketOf, quantileOf } from '../../plugins/request-log/histogram.js';
 import { insertOf } from '../../plugins/request-log/insert.js';
 import { PartitionMaintenance } from '../../plugins/request-log/partition-maintenance.js';
-import { firstIdAt } from '../../plugins/request-log/record.js';
+import { firstIdAt } from '../../plugins/time-ordered-id.js';
 import { clientOf, keyHeaders, startApp } from '../app.js';
 import { createTestDatabase } from '../database.js';
 import { record } from '../plugins/request-log/records.js';

@@ -59,6 +59,7 @@ t.test('the OpenAPI document has every route, its common statuses and its securi
     '/metrics',
     '/readyz',
     '/v1/api-keys',
+    '/v1/api-keys/export',
     '/v1/api-keys/import',
     '/v1/api-keys/verify',
     '/v1/api-keys/{id}',

@@ -1,11 +1,14 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import t from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { PartitionMaintenance } from '../../plugins/request-log/partition-maintenance.js';
 import { clientOf, keyHeaders, startApp } from '../app.js';
-import { createTestDatabase } from '../database.js';
+import { createTestDatabase, needsPostgres } from '../database.js';
 import { checkStatistics } from '../plugins/request-log/sums.js';
 
-const app = await startApp(await createTestDatabase());
+// Keys stay cached while a test locks their table.
+const app = await startApp({ ...(await createTestDatabase()), KEY_CACHE_TTL_MS: '60000' });
 const request = clientOf(app, await keyHeaders(app, 'admin'));
 const { pool } = app.database;
 
@@ -90,6 +93,45 @@ t.test('the row of a request has the outcome of its key, also of one that is den
   t.match(await rowBy('ownerId=other'), { apiKeyId: id });
   t.equal((await app.apiKeys.get(id)).lastUsed, null, 'a disabled key is not used');
 });
+
+t.test(
+  'a check counts even if the client disconnects during the lookup of the key',
+  { skip: needsPostgres },
+  async (t) => {
+    const { id, key } = await app.apiKeys.create({ name: 'disconnected', ownerId: 'hasty' });
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const { port } = app.server.address() as AddressInfo;
+    const admin = await keyHeaders(app, 'verify');
+    t.equal((await clientOf(app, admin)('POST', '/v1/api-keys/verify', { key: generateKey('mez') })).status, 200);
+    const body = JSON.stringify({ key });
+    const requests = [
+      `GET /v1/me HTTP/1.1\r\nhost: x\r\nx-api-key: ${key}\r\n\r\n`,
+      `POST /v1/api-keys/verify HTTP/1.1\r\nhost: x\r\nauthorization: ${admin.authorization}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    ];
+
+    const { counts } = app.apiKeys.cache;
+    const lock = await pool.connect();
+    for (const [i, text] of requests.entries()) {
+      // Removes the key from the cache.
+      await app.apiKeys.update(id, { name: `disconnected ${i}` });
+      await lock.query('BEGIN; LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE');
+      const lookups = counts.lookups;
+      const accepted = once(app.server, 'connection');
+      const client = connect(port, '127.0.0.1', () => client.write(text));
+      const [socket] = (await accepted) as [Socket];
+      while (counts.lookups === lookups) await new Promise((resolve) => setImmediate(resolve));
+      const closed = once(socket, 'close');
+      client.destroy();
+      await closed;
+      await lock.query('ROLLBACK');
+      while ((await outcomesOf(`apiKeyId=${id}`)).VALID !== i + 1)
+        await new Promise((resolve) => setImmediate(resolve));
+    }
+    lock.release();
+    t.match(await rowBy(`apiKeyId=${id}`), { path: '/v1/me', statusCode: 499, ownerId: 'hasty', outcome: 'VALID' });
+    t.match(await rowBy(`verifiedApiKeyId=${id}`), { path: '/v1/api-keys/verify', statusCode: 499, outcome: 'VALID' });
+  },
+);
 
 t.test('usage belongs to the owner at the time of the check', async (t) => {
   const { id, key } = await app.apiKeys.create({ name: 'moved', ownerId: 'before' });

@@ -67,23 +67,27 @@ t.test('an error prints one line with the fix and exits with code 1', { skip: sk
   }
 });
 
-t.test('an invalid option is reported with its valid values or the help command', async (t) => {
-  for (const [read, args, message] of [
-    [parseKeysCommand, ['remove'], /^unknown command "keys remove": try "keys --help"$/],
-    [parseKeysCommand, ['create', '--nmae', 'x'], /^Unknown option '--nmae': try "keys --help"$/],
-    [parseKeysCommand, ['create', '--name'], /: try "keys --help"$/],
-    [parseLogsCommand, ['import'], /^unknown command "logs import": try "logs --help"$/],
-    [parseLogsCommand, ['export', '--format', 'xml'], /^--format must be ndjson or csv; not "xml"$/],
-    [bench.parseOptions, ['--seconds', 'x'], /must be a whole number from 1 to 600; not "x"$/],
-    [capacity.parseOptions, [], /^--requests-per-second is required, for instance --requests-per-second 5000$/],
-    [capacity.parseOptions, ['--replicas', '1'], /^Unknown option '--replicas': try "npm run capacity -- --help"$/],
-    [demo.parseOptions, ['--minutes', 'x'], /^--minutes must be a number above 0, up to 1440$/],
-  ] as const) {
-    t.throws(() => read([...args]), { message });
-  }
-});
+t.test(
+  'an invalid option is reported with its valid values or the help command',
+  { skip: skipOnEmbedded },
+  async (t) => {
+    for (const [read, args, message] of [
+      [parseKeysCommand, ['remove'], /^unknown command "keys remove": try "keys --help"$/],
+      [parseKeysCommand, ['create', '--nmae', 'x'], /^Unknown option '--nmae': try "keys --help"$/],
+      [parseKeysCommand, ['create', '--name'], /: try "keys --help"$/],
+      [parseLogsCommand, ['import'], /^unknown command "logs import": try "logs --help"$/],
+      [parseLogsCommand, ['export', '--format', 'xml'], /^--format must be ndjson or csv; not "xml"$/],
+      [bench.parseOptions, ['--seconds', 'x'], /must be a whole number from 1 to 600; not "x"$/],
+      [capacity.parseOptions, [], /^--requests-per-second is required, for instance --requests-per-second 5000$/],
+      [capacity.parseOptions, ['--replicas', '1'], /^Unknown option '--replicas': try "npm run capacity -- --help"$/],
+      [demo.parseOptions, ['--minutes', 'x'], /^--minutes must be a number above 0, up to 1440$/],
+    ] as const) {
+      t.throws(() => read([...args]), { message });
+    }
+  },
+);
 
-t.test('a command fails if the database does not respond, and reports the fix', async (t) => {
+t.test('a command fails if the database does not respond, and reports the fix', { skip: skipOnEmbedded }, async (t) => {
   const { stderr, exited } = run('dist/src/cli.js', ['keys', 'list'], {
     DATABASE_URL: 'postgresql://127.0.0.1:1/none',
   });

@@ -63,6 +63,7 @@ t.test('usage is printed by day', async (t) => {
   const today = new Date().toISOString().slice(0, 10);
   for (const args of [[id], ['--owner', 'used']])
     t.match((await keys(t, ['usage', ...args])).stdout, new RegExp(`DAY +CHECKS.*\\n${today} +4 .*\\ntotal +4 `));
+  t.match((await keys(t, ['usage', '--busiest'])).stdout, /^OWNER +CHECKS .*VALID.*\n(.*\n)*used +4 /);
 });
 
 t.test('an export imported into another service gives the same keys, without a secret in the file', async (t) => {
@@ -138,7 +139,8 @@ t.test('an invalid option is reported with its valid values', async (t) => {
     [['create', '--name', 'n', '--prefix', 'A'], /^--prefix must be/],
     [['create', '--name', 'n', '--allowed-ip', 'host'], /^--allowed-ip must be an address/],
     [['create', '--name', 'n', '--scope', '*'], /^--scope must/],
-    [['usage'], /^keys usage requires an ID or --owner/],
+    [['usage'], /^keys usage requires an ID, --owner or --busiest/],
+    [['usage', '--busiest', '--owner', 'acme'], /^--busiest is for all owners/],
     [['events', '--action', 'none'], /^--action must be one of created,/],
     [['import'], /^keys import requires a FILE/],
   ] as const)

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { uuidv7 } from 'uuidv7';
 import type { PrismaClient } from '../../plugins/prisma/generated/client.js';
-import { firstIdAt } from '../../plugins/request-log/record.js';
+import { firstIdAt } from '../../plugins/time-ordered-id.js';
 import { parseLogsCommand } from '../../src/cli/log-commands.js';
 import { type ExportContext, exportLog } from '../../src/cli/log-export.js';
 import { runLogsCommand } from '../../src/cli/logs.js';

@@ -28,8 +28,26 @@ CREATE INDEX "api_keys_search_idx" ON "api_keys" USING GIN (api_key_trigrams("st
 -- To find out at once whether there are any. Prisma does not know the index and leaves it alone.
 CREATE INDEX "api_keys_foreign_idx" ON "api_keys"("id") WHERE "isForeign";
 
+-- Always uses this index: without statistics, PostgreSQL would scan the table.
+CREATE FUNCTION api_keys_have_foreign() RETURNS boolean LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM api_keys WHERE "isForeign");
+END
+$$;
+DO $$
+BEGIN
+  EXECUTE format('ALTER FUNCTION api_keys_have_foreign() SET search_path = %I, pg_temp', current_schema());
+END
+$$;
+
 -- CreateIndex
 CREATE INDEX "api_key_events_ownerId_id_idx" ON "api_key_events"("ownerId", "id");
+
+-- CreateIndex
+CREATE INDEX "api_key_events_action_id_idx" ON "api_key_events"("action", "id");
+
+-- CreateIndex
+CREATE INDEX "api_key_events_actor_id_idx" ON "api_key_events"("actor", "id");
 
 -- CreateIndex
 CREATE INDEX "api_key_events_createdAt_idx" ON "api_key_events"("createdAt");

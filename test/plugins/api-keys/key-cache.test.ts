@@ -10,6 +10,7 @@ const key: AuthenticatedKey = {
   scopes: [],
   active: true,
   expiresAt: null,
+  metadataJson: null,
   monotonicExpiryMs: Number.POSITIVE_INFINITY,
   rateLimitPerMinute: null,
   ownerId: null,

@@ -7,8 +7,9 @@ import { streamWhileAllowed } from '../../../plugins/api-keys/stream-while-allow
 import { buildApp } from '../../../src/app.js';
 import { loadConfig } from '../../../src/config/index.js';
 import { clientOf, keyHeaders, startApp } from '../../app.js';
-import { createTestDatabase, needsPostgres } from '../../database.js';
+import { createTestDatabase, needsPostgres, skipOnEmbedded } from '../../database.js';
 import { startService } from '../../process.js';
+import { startStopwatch } from '../../stopwatch.js';
 
 const bootstrap = { name: 'bootstrap', scopes: ['admin'] };
 
@@ -31,28 +32,32 @@ t.test('the last admin key cannot be deleted or get an earlier expiry by mistake
   t.match(await request('PATCH', `/v1/api-keys/${only.id}`, { expiresAt: soon }), { status: 200 });
 });
 
-t.test('a deleted bootstrap key stays deleted when the service starts with it again', async (t) => {
-  const key = generateKey('mez');
-  const own = await createTestDatabase();
-  const first = await startService({ ...own, BOOTSTRAP_ADMIN_KEY: key });
-  const headers = { 'x-api-key': key, 'content-type': 'application/json' };
-  const create = { method: 'POST', headers, body: '{"name":"second","scopes":["admin"]}' };
-  const second = (await (await fetch(`${first.url}/v1/api-keys`, create)).json()) as { key: string };
-  const { id } = (await (await fetch(`${first.url}/v1/me`, { headers })).json()) as { id: string };
-  const removal = { method: 'DELETE', headers: { 'x-api-key': second.key } };
-  t.equal((await fetch(`${first.url}/v1/api-keys/${id}`, removal)).status, 204);
-  first.child.kill('SIGTERM');
-  t.equal(await first.exited, 0);
+t.test(
+  'a deleted bootstrap key stays deleted when the service starts with it again',
+  { skip: skipOnEmbedded },
+  async (t) => {
+    const key = generateKey('mez');
+    const own = await createTestDatabase();
+    const first = await startService({ ...own, BOOTSTRAP_ADMIN_KEY: key });
+    const headers = { 'x-api-key': key, 'content-type': 'application/json' };
+    const create = { method: 'POST', headers, body: '{"name":"second","scopes":["admin"]}' };
+    const second = (await (await fetch(`${first.url}/v1/api-keys`, create)).json()) as { key: string };
+    const { id } = (await (await fetch(`${first.url}/v1/me`, { headers })).json()) as { id: string };
+    const removal = { method: 'DELETE', headers: { 'x-api-key': second.key } };
+    t.equal((await fetch(`${first.url}/v1/api-keys/${id}`, removal)).status, 204);
+    first.child.kill('SIGTERM');
+    t.equal(await first.exited, 0);
 
-  const again = await startService({ ...own, BOOTSTRAP_ADMIN_KEY: key });
-  t.equal((await fetch(`${again.url}/v1/me`, { headers })).status, 401);
-  t.match(again.stdout().match(/BOOTSTRAP_ADMIN_KEY names a revoked key/g), { length: 1 });
-  again.child.kill('SIGTERM');
-  t.equal(await again.exited, 0);
+    const again = await startService({ ...own, BOOTSTRAP_ADMIN_KEY: key });
+    t.equal((await fetch(`${again.url}/v1/me`, { headers })).status, 401);
+    t.match(again.stdout().match(/BOOTSTRAP_ADMIN_KEY names a revoked key/g), { length: 1 });
+    again.child.kill('SIGTERM');
+    t.equal(await again.exited, 0);
 
-  const changed = await startService({ ...own, BOOTSTRAP_ADMIN_KEY: generateKey('mez') });
-  t.notMatch(changed.stdout(), /revoked key/);
-});
+    const changed = await startService({ ...own, BOOTSTRAP_ADMIN_KEY: generateKey('mez') });
+    t.notMatch(changed.stdout(), /revoked key/);
+  },
+);
 
 t.test('adopting a deleted, disabled, expired, demoted or replaced key does not restore it', async (t) => {
   // The embedded database sends no notification of a change in SQL.
@@ -197,9 +202,9 @@ t.test('a stream ends within a second after its key is revoked, and the client g
     const cut = new Promise((resolve) => connections.get(requestId)?.once('close', resolve));
     if (isReading) response.resume();
     await end(id);
-    const endedAt = performance.now();
+    const stopwatch = startStopwatch();
     await cut;
-    t.ok(performance.now() - endedAt < 1_000);
+    t.ok(stopwatch() < 1_000);
     response.resume();
     const error = await failed;
     await closed;

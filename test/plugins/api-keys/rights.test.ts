@@ -32,6 +32,7 @@ const required: Record<string, string | null> = {
   'POST /v1/api-keys/{id}/rotate': 'keys:write',
   'GET /v1/api-keys/{id}/events': 'keys:read',
   'POST /v1/api-keys/import': 'keys:write',
+  'GET /v1/api-keys/export': 'admin',
   'POST /v1/api-keys/verify': 'verify',
   'GET /v1/events': 'keys:read',
   'GET /v1/usage': 'keys:read',

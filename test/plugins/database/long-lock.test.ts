@@ -3,6 +3,7 @@ import t from 'tap';
 import { generateKey } from '../../../plugins/api-keys/key-format.js';
 import { keyHeaders, startApp } from '../../app.js';
 import { createTestDatabase, needsPostgres } from '../../database.js';
+import { startStopwatch } from '../../stopwatch.js';
 
 t.test(
   'a long lock on request_logs neither delays key lookups nor accumulates sessions',
@@ -20,14 +21,14 @@ t.test(
     const lockedMs = 25_000;
     const until = performance.now() + lockedMs;
     for (let i = 0; performance.now() < until; i++) {
-      const startedAt = performance.now();
+      const stopwatch = startStopwatch();
       const { statusCode } = await app.inject({
         url: '/v1/me',
         headers: { 'x-api-key': generateKey('mez') },
         remoteAddress: `10.0.${i >> 8}.${i & 255}`,
       });
       t.equal(statusCode, 401);
-      t.ok(performance.now() - startedAt < 1_000, 'a lookup does not wait for the lock');
+      t.ok(stopwatch() < 1_000, 'a lookup does not wait for the lock');
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     const { rows } = await lockClient.query(

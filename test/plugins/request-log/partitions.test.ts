@@ -2,7 +2,7 @@ import type pg from 'pg';
 import t from 'tap';
 import { BatchStore } from '../../../plugins/request-log/batch-store.js';
 import { PartitionMaintenance } from '../../../plugins/request-log/partition-maintenance.js';
-import { firstIdAt } from '../../../plugins/request-log/record.js';
+import { firstIdAt } from '../../../plugins/time-ordered-id.js';
 import { keyHeaders, startApp } from '../../app.js';
 import { createTestDatabase } from '../../database.js';
 import { record } from './records.js';

@@ -1,4 +1,4 @@
-import { OfflineError, type Query, send } from '../api.js';
+import { OfflineError, type Query, send } from './api.js';
 
 /**
  * Saves a response as a file. It is held in memory, because a link could not send the key.

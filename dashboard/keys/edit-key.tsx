@@ -1,0 +1,42 @@
+import type { ApiKey } from '../../routes/api-key-fields.js';
+import { requestJson } from '../api.js';
+import { ActionForm } from './action-form.js';
+import { ExpiryField, expiryOf } from './expiry-field.js';
+import { KeyFields, keyFieldNames, keyFieldsOf } from './key-fields.js';
+import type { Key } from './state.js';
+
+const fields = [...keyFieldNames, 'expiresAt'];
+
+interface EditKeyProps {
+  of: Key;
+  onClose: () => void;
+  onDone: () => void;
+}
+
+export function EditKey({ of, onClose, onDone }: EditKeyProps) {
+  async function change(form: FormData) {
+    const body = changesOf(of, form);
+    if (Object.keys(body).length > 0) await requestJson<ApiKey>('PATCH', `/v1/api-keys/${of.id}`, { body });
+    onDone();
+  }
+
+  return (
+    <ActionForm title={`Change “${of.name}”`} verb={['Save', 'Saving…']} fields={fields} act={change} onClose={onClose}>
+      {({ fields }) => (
+        <>
+          <KeyFields errors={fields} of={of} />
+          <ExpiryField error={fields.expiresAt} canKeep />
+        </>
+      )}
+    </ActionForm>
+  );
+}
+
+/** Only the fields that differ, so that a change that somebody else made meanwhile stays. */
+function changesOf(key: Key, form: FormData) {
+  const expiresAt = expiryOf(form);
+  const given = { ...keyFieldsOf(form), ...(expiresAt !== undefined && { expiresAt }) };
+  const isChanged = ([name, value]: [string, unknown]) =>
+    JSON.stringify(value) !== JSON.stringify(key[name as keyof typeof given]);
+  return Object.fromEntries(Object.entries(given).filter(isChanged));
+}

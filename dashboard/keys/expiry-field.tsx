@@ -1,0 +1,51 @@
+import { useState } from 'preact/hooks';
+import { Field } from './field.js';
+import { textOf } from './key-fields.js';
+
+const dayMs = 86_400_000;
+const lifetimes = { '': 'Never', 30: 'In 30 days', 90: 'In 90 days', 365: 'In a year', date: 'On a date…' } as const;
+
+interface ExpiryFieldProps {
+  error?: string | undefined;
+  /** Offers to keep the expiry of a key. */
+  canKeep?: boolean;
+}
+
+export function ExpiryField({ error = '', canKeep = false }: ExpiryFieldProps) {
+  const [lifetime, setLifetime] = useState(canKeep ? 'keep' : '');
+  return (
+    <div class="form-row">
+      <Field label="Expires" error={lifetime === 'date' ? '' : error}>
+        {(attributes) => (
+          <select
+            {...attributes}
+            name="lifetime"
+            value={lifetime}
+            onChange={(event) => setLifetime(event.currentTarget.value)}
+          >
+            {canKeep && <option value="keep">As it is</option>}
+            {Object.entries(lifetimes).map(([value, text]) => (
+              <option key={value} value={value}>
+                {text}
+              </option>
+            ))}
+          </select>
+        )}
+      </Field>
+      {lifetime === 'date' && (
+        <Field label="Date and time" error={error}>
+          {(attributes) => <input {...attributes} name="date" type="datetime-local" />}
+        </Field>
+      )}
+    </div>
+  );
+}
+
+/** @returns null: never; undefined: as it is */
+export function expiryOf(form: FormData): string | null | undefined {
+  const [lifetime, date] = [textOf(form, 'lifetime'), textOf(form, 'date')];
+  if (lifetime === 'keep') return undefined;
+  if (lifetime === '') return null;
+  const moment = lifetime === 'date' ? new Date(date) : new Date(Date.now() + Number(lifetime) * dayMs);
+  return Number.isNaN(moment.getTime()) ? date : moment.toISOString();
+}
