@@ -1,4 +1,5 @@
 // Loaded with `node --import` before each test file, so it is JavaScript.
+import { readFileSync } from 'node:fs';
 import module from 'node:module';
 
 // tap registers a loader that reports imported files from a thread. It takes almost half of a test's time, and coverage
@@ -12,9 +13,15 @@ module.register = (...call) => {
 const isCovered = /\/test\/(plugins|routes|scripts|src)\//;
 const isBusy = /\/(million-keys|delivery|kill|coherence|outage)\.test\.js$/;
 const path = process.argv[1] ?? '';
-if (path.endsWith('.test.js') && (!isCovered.test(path) || isBusy.test(path)))
-  process.env._TAPJS_PROCESSINFO_COVERAGE_ = '0';
+const isTest = path.endsWith('.test.js');
+if (isTest && (!isCovered.test(path) || isBusy.test(path))) process.env._TAPJS_PROCESSINFO_COVERAGE_ = '0';
 
 // Processes that tests start in other directories inherit the option, so the path must be absolute.
 const { NODE_OPTIONS = '' } = process.env;
 process.env.NODE_OPTIONS = NODE_OPTIONS.replace('./test/preload.js', import.meta.url);
+
+// Such a file skips itself, but only after its imports, which take more than a second.
+if (isTest && process.env.TEST_ON !== 'postgres' && readFileSync(path, 'utf8').includes('\nskipFileOnEmbedded();')) {
+  process.stdout.write('TAP version 14\n1..0 # does not depend on the database: npm run test:postgres\n');
+  process.exit();
+}

@@ -112,20 +112,24 @@ t.test(
     const { counts } = app.apiKeys.cache;
     const lock = await pool.connect();
     for (const [i, text] of requests.entries()) {
-      // Removes the key from the cache.
-      await app.apiKeys.update(id, { name: `disconnected ${i}` });
-      await lock.query('BEGIN; LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE');
-      const lookups = counts.lookups;
-      const accepted = once(app.server, 'connection');
-      const client = connect(port, '127.0.0.1', () => client.write(text));
-      const [socket] = (await accepted) as [Socket];
-      while (counts.lookups === lookups) await new Promise((resolve) => setImmediate(resolve));
-      const closed = once(socket, 'close');
-      client.destroy();
-      await closed;
-      await lock.query('ROLLBACK');
-      while ((await outcomesOf(`apiKeyId=${id}`)).VALID !== i + 1)
-        await new Promise((resolve) => setImmediate(resolve));
+      // Repeated when a busy machine answered first, or the lookup took too long.
+      while ((await outcomesOf(`apiKeyId=${id}`)).VALID !== i + 1) {
+        // Removes the key from the cache.
+        await app.apiKeys.update(id, { name: `disconnected ${performance.now()}` });
+        await lock.query('BEGIN; LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE');
+        const lookups = counts.lookups;
+        const accepted = once(app.server, 'connection');
+        const client = connect(port, '127.0.0.1', () => client.write(text));
+        const [socket] = (await accepted) as [Socket];
+        while (counts.lookups === lookups && client.bytesRead === 0)
+          await new Promise((resolve) => setImmediate(resolve));
+        const closed = once(socket, 'close');
+        client.destroy();
+        await closed;
+        await lock.query('ROLLBACK');
+        // Shares the lookup.
+        await app.apiKeys.verify(key);
+      }
     }
     lock.release();
     t.match(await rowBy(`apiKeyId=${id}`), { path: '/v1/me', statusCode: 499, ownerId: 'hasty', outcome: 'VALID' });
