@@ -1,5 +1,3 @@
-import { createRequire } from 'node:module';
-import type { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
 import type { RateLimitState } from './rate-limit-state.js';
 
@@ -18,25 +16,8 @@ export type Counted = (error: Error | null, state?: RateLimitState) => void;
 /** Counts one request of a target, in windows of a minute. */
 export type Counter = (target: RateLimitTarget, counted: Counted) => void;
 
-/**
- * The Redis store of `@fastify/rate-limit`, used without the plugin: the plugin's asynchronous hooks cost more than authentication.
- */
-interface RedisStore {
-  incr(
-    id: string,
-    done: (error: Error | null, count: { current: number; ttl: number }) => void,
-    windowMs: number,
-    limit: number,
-  ): void;
-}
-type RedisStoreClass = new (
-  continueExceeding: boolean,
-  exponentialBackoff: boolean,
-  redis: Redis,
-  prefix: string,
-) => RedisStore;
-
-const minuteMs = 60_000;
+/** The length of a window. */
+export const windowMs = 60_000;
 /** Targets of each kind that are counted in memory; the least recently used is evicted first. */
 const maxTargets = 50_000;
 
@@ -49,20 +30,6 @@ export function countInMemory(): Counter {
   };
 }
 
-/** Counts in Redis, for all replicas that use it. A window ends by the clock of Redis. */
-export function countInRedis(redis: Redis): Counter {
-  const Store: RedisStoreClass = createRequire(import.meta.url)('@fastify/rate-limit/store/RedisStore');
-  const stores = {
-    key: new Store(false, false, redis, 'musicez:limit:key:'),
-    'invalid-key': new Store(false, false, redis, 'musicez:limit:guesser:'),
-  };
-  return ({ kind, id, limit }, counted) => {
-    const done = (error: Error | null, count: { current: number; ttl: number }) =>
-      error ? counted(error) : counted(null, stateOf(limit, count.current, count.ttl));
-    stores[kind].incr(id, done, minuteMs, limit);
-  };
-}
-
 /** Windows of a minute that start with a target's first request, by the monotonic clock: a change of the host's clock has no effect. */
 class Windows {
   private readonly windows = new LRUCache<string, { count: number; endsAtMs: number }>({ max: maxTargets });
@@ -71,7 +38,7 @@ class Windows {
     const now = performance.now();
     let window = this.windows.get(id);
     if (!window || now >= window.endsAtMs) {
-      window = { count: 0, endsAtMs: now + minuteMs };
+      window = { count: 0, endsAtMs: now + windowMs };
       this.windows.set(id, window);
     }
     window.count++;
@@ -79,7 +46,8 @@ class Windows {
   }
 }
 
-function stateOf(limit: number, count: number, leftMs: number): RateLimitState {
+/** The state of a limit. @param leftMs of the window */
+export function stateOf(limit: number, count: number, leftMs: number): RateLimitState {
   return {
     limit,
     remaining: Math.max(0, limit - count),

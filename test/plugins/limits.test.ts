@@ -9,8 +9,9 @@ import type { RateLimitState } from '../../plugins/limits/rate-limit-state.js';
 import { keyHeaders, startApp } from '../app.js';
 import { createTestDatabase, skipFileOnEmbedded } from '../database.js';
 import { heapUsed } from '../heap.js';
+import { startStopwatch } from '../stopwatch.js';
 import { BreakableDatabase } from './database/proxy.js';
-import { needsRedis, startRedis } from './redis.js';
+import { needsRedis, startRedis, startRedisCluster } from './redis.js';
 
 skipFileOnEmbedded();
 
@@ -250,10 +251,48 @@ t.test('replicas share their counts again after a failover of Redis', { skip: ne
   for (const { close } of [one, other]) await close();
 });
 
-t.test('the service does not start with a Redis Cluster', { skip: needsRedis }, async (t) => {
-  const redis = await startRedis(t, '--cluster-enabled', 'yes');
-  await t.rejects(startLimits(t, redis.url), { name: 'StartError', message: /^REDIS_URL: [^\n]*Redis Cluster/ });
-});
+t.test(
+  'replicas share their counts in a Redis Cluster, whichever of its servers they name',
+  { skip: needsRedis },
+  async (t) => {
+    const servers = await startRedisCluster(t);
+    const [one, other] = [await startLimits(t, servers[0].url), await startLimits(t, servers[2].url)];
+    const untilShared = async (name: string) => {
+      for (let i = 0; ; i++) {
+        for (const { count } of [one, other, one, other]) await count({ kind: 'key', id: `${name} ${i}`, limit: 100 });
+        if ((await one.count({ kind: 'key', id: `${name} ${i}`, limit: 100 })).remaining === 95) return;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    };
+    // Keys on all servers.
+    for (let i = 0; i < 20; i++) await untilShared(`key ${i}`);
+    const connected = 'limits: Redis is connected, all replicas share their counts';
+    t.notOk(
+      [...one.messages(), ...other.messages()].some((message) => message !== connected),
+      'no outage is logged',
+    );
+    await servers[1].stop();
+    for (let i = 0; i < 20; i++)
+      t.match(await one.count({ kind: 'key', id: `after ${i}`, limit: 1 }), { remaining: 0, isExceeded: false });
+    for (const { close } of [one, other]) await close();
+  },
+);
+
+t.test(
+  'a Redis that accepts connections and never responds delays a request by at most 100 ms',
+  { skip: needsRedis },
+  async (t) => {
+    const redis = await startRedis(t);
+    const { count, close } = await startLimits(t, redis.url);
+    await count({ kind: 'key', id: 'a', limit: 5 });
+    redis.freeze();
+    const stopwatch = startStopwatch();
+    t.match(await count({ kind: 'key', id: 'a', limit: 5 }), { remaining: 4 });
+    t.ok(stopwatch() <= 100);
+    redis.thaw();
+    await close();
+  },
+);
 
 t.test('a missing Redis does not prevent the start', async (t) => {
   const { count, messages } = await startLimits(t, 'redis://127.0.0.1:1');

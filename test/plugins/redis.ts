@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { Redis } from 'ioredis';
 import type { Test } from 'tap';
 import { acceptsConnections, freePort } from '../process.js';
 import { temporaryDirectory } from '../temporary-directory.js';
@@ -47,6 +48,31 @@ export async function startRedis(t: Test, ...options: string[]) {
     freeze: () => stop.freeze(),
     thaw: () => stop.thaw(),
   };
+}
+
+type Server = Awaited<ReturnType<typeof startRedis>>;
+
+/** Starts a Redis Cluster of three servers, each with a third of the keys. */
+export async function startRedisCluster(t: Test): Promise<[Server, Server, Server]> {
+  const start = async () => {
+    const busPort = await freePort();
+    const server = await startRedis(t, '--cluster-enabled', 'yes', '--cluster-port', `${busPort}`);
+    return { server, busPort, client: new Redis(server.url) };
+  };
+  const nodes = [await start(), await start(), await start()] as const;
+  const slots = 16_384;
+  for (const [i, { client }] of nodes.entries()) {
+    const [first, next] = [i, i + 1].map((part) => Math.floor((part * slots) / nodes.length)) as [number, number];
+    await client.call('CLUSTER', 'ADDSLOTSRANGE', first, next - 1);
+    for (const { server, busPort } of nodes)
+      await client.call('CLUSTER', 'MEET', '127.0.0.1', new URL(server.url).port, busPort);
+  }
+  for (const { client } of nodes) {
+    while (!String(await client.call('CLUSTER', 'INFO')).includes('cluster_state:ok'))
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    client.disconnect();
+  }
+  return nodes.map(({ server }) => server) as [Server, Server, Server];
 }
 
 function isInstalled() {
