@@ -34,7 +34,10 @@ const Result = Type.Object(
   {
     created: Type.Integer(),
     unchanged: Type.Integer({ description: 'Keys whose digest the service has, whatever their fields' }),
-    deleted: Type.Integer({ description: 'Keys that are marked as deleted, so that no import restores them' }),
+    deleted: Type.Integer({
+      description:
+        'Digests that are recorded as deleted, so that no import creates these keys; a key that is stored here stays valid',
+    }),
     failed: Type.Integer(),
     results: Type.Array(
       Type.Object({
@@ -75,7 +78,7 @@ export const apiKeyImportRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags: ['keys'],
         operationId: 'importApiKeys',
         summary: 'Import keys that were issued elsewhere',
-        description: `Stores up to ${maxImportedKeys} keys by their SHA-256. An invalid entry does not affect the others. A key that the service has is left unchanged, so an import can be repeated; a key that was deleted is not restored. With the scope \`admin\` it takes all lines of an export, also those that mark deleted keys.`,
+        description: `Stores up to ${maxImportedKeys} keys by their SHA-256. An invalid entry does not affect the others. A key that the service has is left unchanged, so an import can be repeated; a key that was deleted is not restored. A caller with the scope \`admin\` can send every line of an export, also \`{"sha256":…,"deleted":true}\`.`,
         security: keySecurity,
         body: Import,
         response: { 200: Result, ...problems(400, 401, 403, 413, 415, 429, 500, 503) },
@@ -114,7 +117,7 @@ function parseLine(entry: unknown, isAdmin: boolean): ImportedKey | EntryFault |
   return isAdmin ? { deleted } : { path: '/deleted', message: 'requires the scope admin' };
 }
 
-/** Whether the body has a list of keys, of any content. */
+/** Whether the body has 1 to 1,000 entries, valid or not, and no other field. */
 function hasEntries(body: unknown): boolean {
   const { keys, ...others } = Object(body);
   return Array.isArray(keys) && keys.length > 0 && keys.length <= maxImportedKeys && Object.keys(others).length === 0;

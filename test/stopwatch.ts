@@ -1,7 +1,8 @@
 const tickMs = 10;
 
 /**
- * Measures time by the ticks of a timer, for upper bounds: while a busy machine does not run this process, no time passes.
+ * Counts the ticks of a timer, for assertions with an upper bound. Time in which the system does not run this process is not counted,
+ * nor is time in which its event loop is blocked: the result is a lower bound of the elapsed time.
  *
  * @returns a function that stops and returns the time in milliseconds
  */

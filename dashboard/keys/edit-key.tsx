@@ -32,7 +32,7 @@ export function EditKey({ of, onClose, onDone }: EditKeyProps) {
   );
 }
 
-/** Only the fields that differ, so that a change that somebody else made meanwhile stays. */
+/** Returns only the changed fields, so that a concurrent change of other fields is not overwritten. */
 function changesOf(key: Key, form: FormData) {
   const expiresAt = expiryOf(form);
   const given = { ...keyFieldsOf(form), ...(expiresAt !== undefined && { expiresAt }) };

@@ -7,7 +7,7 @@ const lifetimes = { '': 'Never', 30: 'In 30 days', 90: 'In 90 days', 365: 'In a 
 
 interface ExpiryFieldProps {
   error?: string | undefined;
-  /** Offers to keep the expiry of a key. */
+  /** Adds an option that leaves the expiry unchanged. */
   canKeep?: boolean;
 }
 
@@ -23,7 +23,7 @@ export function ExpiryField({ error = '', canKeep = false }: ExpiryFieldProps) {
             value={lifetime}
             onChange={(event) => setLifetime(event.currentTarget.value)}
           >
-            {canKeep && <option value="keep">As it is</option>}
+            {canKeep && <option value="keep">Keep the current expiry</option>}
             {Object.entries(lifetimes).map(([value, text]) => (
               <option key={value} value={value}>
                 {text}
@@ -41,7 +41,7 @@ export function ExpiryField({ error = '', canKeep = false }: ExpiryFieldProps) {
   );
 }
 
-/** @returns null: never; undefined: as it is */
+/** @returns the time in ISO 8601, or the text as typed when it is none, so that the service reports it; null: never; undefined: unchanged */
 export function expiryOf(form: FormData): string | null | undefined {
   const [lifetime, date] = [textOf(form, 'lifetime'), textOf(form, 'date')];
   if (lifetime === 'keep') return undefined;

@@ -2,7 +2,7 @@ import { requestJson } from '../api.js';
 
 /** The counts of lines by result so far. */
 export interface Progress {
-  /** How much of the file was read. */
+  /** How much of the file was read, approximately. */
   bytes: number;
   created: number;
   unchanged: number;
@@ -16,7 +16,7 @@ interface ImportResponse extends Omit<Progress, 'bytes' | 'faults'> {
   results: { line: number; status: string; path?: string; message?: string }[];
 }
 
-/** Below the limits of the service, and often enough to see the progress. */
+/** A request stays below the limits of the service, 1,000 keys and 8 MiB. Small batches update the progress often. */
 const batchLines = 500;
 const maxBodyLength = 6 * 2 ** 20;
 const maxFaults = 100;
@@ -24,8 +24,8 @@ const maxFaults = 100;
 /**
  * Imports a file with a JSON object on each line, in several requests.
  *
- * @param onProgress called after each request
- * @throws as `requestJson`; the keys so far stay imported, and the import can be repeated
+ * @param onProgress called at the start, after each request and at the end
+ * @throws as `requestJson`, or an AbortError; keys that were imported before stay, and the import can be repeated
  */
 export async function importFile(file: Blob, onProgress: (progress: Progress) => void, signal: AbortSignal) {
   const progress: Progress = { bytes: 0, created: 0, unchanged: 0, deleted: 0, failed: 0, faults: [] };
@@ -54,8 +54,8 @@ export async function importFile(file: Blob, onProgress: (progress: Progress) =>
     const body = { keys: batch.map(({ entry }) => entry) };
     const response = await requestJson<ImportResponse>('POST', '/v1/api-keys/import', { body, signal });
     for (const name of ['created', 'unchanged', 'deleted'] as const) progress[name] += response[name];
-    for (const { line: number, status, path, message } of response.results)
-      if (status === 'error') fail(batch[number - 1]?.line ?? 0, `${path ?? ''} ${message ?? ''}`.trim());
+    for (const { line: entry, status, path, message } of response.results)
+      if (status === 'error') fail(batch[entry - 1]?.line ?? 0, `${path ?? ''} ${message ?? ''}`.trim());
     [batch, length] = [[], 0];
     onProgress({ ...progress });
   }
@@ -66,11 +66,11 @@ export async function importFile(file: Blob, onProgress: (progress: Progress) =>
   }
 }
 
-/** @returns undefined when the text is not JSON of an object */
+/** @returns undefined when the text is not a JSON object */
 function parse(text: string): object | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? value : undefined;
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
   } catch {
     return undefined;
   }

@@ -4,14 +4,14 @@ import { keyNotFound } from './errors.js';
 import type { ApiKeyEvent, EventFilter } from './key-fields.js';
 import { withoutUndefined } from './without-undefined.js';
 
-/** Lists of the events of keys, newest first, also of deleted keys. */
+/** Lists events of keys, including deleted keys, newest first. */
 export function createEventList(prisma: PrismaClient) {
   return {
     /**
      * The events of a key.
      *
      * @param cursor the last id of the previous page
-     * @throws keyNotFound when there was never a key of this id
+     * @throws keyNotFound when no key has this id and no event of it is stored; only for the first page
      */
     async events(apiKeyId: string, limit: number, cursor?: string): Promise<ApiKeyEvent[]> {
       const events = await prisma.apiKeyEvent.findMany({
@@ -25,13 +25,9 @@ export function createEventList(prisma: PrismaClient) {
       return events;
     },
 
-    /**
-     * The events of all keys.
-     *
-     * @param page.cursor the last id of the previous page
-     */
+    /** The events of all keys. */
     listEvents({ limit, cursor, from, to, ...filter }: EventPage): Promise<ApiKeyEvent[]> {
-      // The time is in the id, and so in the indexes of the other fields.
+      // The id starts with the time, and each index ends with the id, so that one index serves both filters.
       const time = { ...(from && { gte: firstIdAt(from) }), ...(to && { lt: firstIdAt(to) }) };
       const before = cursor === undefined ? {} : { lt: cursor };
       return prisma.apiKeyEvent.findMany({
@@ -43,4 +39,8 @@ export function createEventList(prisma: PrismaClient) {
   };
 }
 
-type EventPage = { limit: number; cursor?: string | undefined } & EventFilter;
+interface EventPage extends EventFilter {
+  limit: number;
+  /** The last id of the previous page. */
+  cursor?: string | undefined;
+}

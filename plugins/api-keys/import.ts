@@ -80,10 +80,15 @@ interface Row {
   isRetired: boolean;
 }
 
-/** Marks keys as deleted, so that no import and no BOOTSTRAP_ADMIN_KEY creates them. */
-export async function retireKeys(tx: Transaction, digests: readonly string[]): Promise<void> {
-  const data = digests.map((key) => ({ key, apiKeyId: '' }));
-  await tx.retiredApiKey.createMany({ data, skipDuplicates: true });
+/** Records keys as deleted, so that no import and no BOOTSTRAP_ADMIN_KEY creates them. A key that is stored stays. */
+export async function retireKeys(tx: Transaction, schema: string, digests: readonly string[]): Promise<void> {
+  await tx.$executeRawUnsafe(
+    `INSERT INTO ${schema}.retired_api_keys (key, "apiKeyId")
+     SELECT digest, '' FROM unnest($1::text[]) AS digest
+     WHERE NOT EXISTS (SELECT FROM ${schema}.api_keys WHERE key = digest)
+     ON CONFLICT DO NOTHING`,
+    digests,
+  );
 }
 
 /**

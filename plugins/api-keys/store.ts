@@ -99,10 +99,10 @@ export function createApiKeyStore(
       return faults.map((fault) => fault ?? (results.next().value as ImportResult));
     },
 
-    /** Marks keys as deleted that were deleted in another service. A key that this database has stays. */
-    retire: (digests: readonly string[]): Promise<void> => retireKeys(prisma, digests),
+    /** Records keys as deleted that were deleted in another service. A key that this database has stays. */
+    retire: (digests: readonly string[]): Promise<void> => retireKeys(prisma, database.quotedSchema, digests),
 
-    /** All keys as lines of JSON that can be imported. @param onKeys called with the number of keys of each page */
+    /** All keys as NDJSON for an import. @param onKeys called after each page of keys, with their number */
     exportKeys: (onKeys?: (count: number) => void) => exportKeys(prisma, onKeys),
 
     adoptedBefore: (name: string, key: string) => adoptedBefore(prisma, name, key),

@@ -19,7 +19,7 @@ export const outcomes = [
 export type Outcome = (typeof outcomes)[number];
 
 /**
- * Checks a key. A value that cannot be read denies.
+ * Checks a key. A field with an unexpected value, such as NaN as expiry, denies the key.
  *
  * @param scope the required scope; undefined: none
  * @param ip the address of the client, in canonical form; undefined: not checked

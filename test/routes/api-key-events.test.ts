@@ -42,7 +42,7 @@ t.test('the events of all keys, also of deleted ones, can be filtered', async (t
   t.match((await admin('GET', '/v1/events?action=deleted')).body.data, [{ apiKeyId: key.id, ownerId: 'other' }]);
 });
 
-t.test('an invalid filter is a 400 that names it', async (t) => {
+t.test('an invalid filter returns 400 with the name of the filter', async (t) => {
   for (const [query, path] of [
     ['action=renamed', '/querystring/action'],
     ['actor=me', '/querystring/actor'],

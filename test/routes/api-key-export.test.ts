@@ -35,6 +35,13 @@ t.test('an export has every key without its secret, and another service accepts 
   });
   t.equal((await clientOf(other, { 'x-api-key': deleted.key })('GET', '/v1/me')).status, 401);
   t.equal(await other.apiKeys.adopt(deleted.key, { name: 'deleted' }), 'revoked');
+
+  const { sha256 } = keys.find(({ id }) => id === kept.id);
+  await importInto('POST', '/v1/api-keys/import', { keys: [{ sha256, deleted: true }] });
+  t.equal((await clientOf(other, { 'x-api-key': kept.key })('GET', '/v1/me')).status, 200, 'a stored key stays');
+  const again: string[] = [];
+  for await (const page of other.apiKeys.exportKeys()) again.push(page);
+  t.notMatch(again.join(''), `{"sha256":"${sha256}","deleted":true}`);
 });
 
 t.test('only an administrator can export, and mark keys as deleted', async (t) => {

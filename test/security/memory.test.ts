@@ -15,7 +15,7 @@ t.setTimeout(120_000);
 /** A container of this size must survive what a client without a key can send. */
 const limitMb = 256;
 
-/** Returns the peak memory of a process in megabytes. The limit of a container counts the same pages. */
+/** Returns the peak resident memory of a process in MiB. */
 function peakMb(pid: number | undefined): number {
   const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return Number(kilobytes) / 1024;
@@ -23,38 +23,42 @@ function peakMb(pid: number | undefined): number {
 
 const needsProc = process.platform === 'linux' ? false : 'needs Linux: reads /proc';
 
-t.test('480 clients that send endless bodies need less than 256 MB', { skip: needsProc }, async (t) => {
-  const service = await startService(await createTestDatabase());
-  const { hostname, port } = new URL(service.url);
-  const chunk = Buffer.alloc(65_536, 'x');
-  const sockets: Socket[] = [];
-  for (let i = 0; i < 480; i++) {
-    const socket = connect(Number(port), hostname);
-    socket.on('error', () => {});
-    socket.write(
-      `POST /${['v1/nowhere', 'v1/me', 'v1/api-keys', 'livez'][i % 4]} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n`,
-    );
-    const send = () => {
-      if (socket.destroyed) return;
-      socket.write(`${chunk.length.toString(16)}\r\n`);
-      socket.write(chunk);
-      if (socket.write('\r\n')) setImmediate(send);
-      else socket.once('drain', send);
-    };
-    socket.once('connect', send);
-    sockets.push(socket);
-  }
-  // Until the service has closed all connections, at most three seconds.
-  await Promise.race([Promise.all(sockets.map((socket) => once(socket, 'close'))), sleep(3_000)]);
-  t.equal((await fetch(`${service.url}/livez`)).status, 200);
-  const peak = peakMb(service.child.pid);
-  t.comment(`peak ${Math.round(peak)} MB`);
-  t.ok(peak < limitMb, `${peak} MB`);
-  for (const socket of sockets) socket.destroy();
-});
+t.test(
+  'the service needs less than 256 MiB with 480 clients that send endless bodies',
+  { skip: needsProc },
+  async (t) => {
+    const service = await startService(await createTestDatabase());
+    const { hostname, port } = new URL(service.url);
+    const chunk = Buffer.alloc(65_536, 'x');
+    const sockets: Socket[] = [];
+    for (let i = 0; i < 480; i++) {
+      const socket = connect(Number(port), hostname);
+      socket.on('error', () => {});
+      socket.write(
+        `POST /${['v1/nowhere', 'v1/me', 'v1/api-keys', 'livez'][i % 4]} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n`,
+      );
+      const send = () => {
+        if (socket.destroyed) return;
+        socket.write(`${chunk.length.toString(16)}\r\n`);
+        socket.write(chunk);
+        if (socket.write('\r\n')) setImmediate(send);
+        else socket.once('drain', send);
+      };
+      socket.once('connect', send);
+      sockets.push(socket);
+    }
+    // Until the service has closed all connections, at most three seconds.
+    await Promise.race([Promise.all(sockets.map((socket) => once(socket, 'close'))), sleep(3_000)]);
+    t.equal((await fetch(`${service.url}/livez`)).status, 200);
+    const peak = peakMb(service.child.pid);
+    t.comment(`peak ${Math.round(peak)} MB`);
+    t.ok(peak < limitMb, `${peak} MB`);
+    for (const socket of sockets) socket.destroy();
+  },
+);
 
 t.test(
-  '600 unknown keys a second need less than 256 MB while the database does not respond',
+  'the service needs less than 256 MiB with 600 unknown keys a second while the database does not respond',
   { skip: needsProc },
   async (t) => {
     const own = await createTestDatabase();

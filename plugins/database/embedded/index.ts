@@ -77,7 +77,7 @@ export class EmbeddedDatabase {
     };
     await rm(workerData.socketPath, { force: true });
     const initializing = join(this.dataDir, 'pglite.initializing');
-    // A process was killed while PGlite created its files: they are empty and do not open.
+    // The marker is left when a process was killed while PGlite created its files, which are unusable then.
     if (existsSync(initializing)) await rm(workerData.directory, { recursive: true, force: true });
     else if (!existsSync(workerData.directory)) await writeFile(initializing, '');
     // The worker is plain JavaScript, so it needs no loader such as tsx.
