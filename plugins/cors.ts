@@ -15,7 +15,7 @@ export interface CorsOptions {
 }
 
 const exposed =
-  'x-request-id, www-authenticate, retry-after, allow, ratelimit-limit, ratelimit-remaining, ratelimit-reset';
+  'x-request-id, www-authenticate, retry-after, allow, ratelimit-policy, ratelimit, ratelimit-limit, ratelimit-remaining, ratelimit-reset';
 
 /**
  * The CORS headers of a response to a request from this origin.

@@ -48,6 +48,17 @@ const headers = {
     description: 'Seconds to wait, when /v1/auth denies a key over its limit',
     schema: seconds,
   },
+  RateLimitPolicy: {
+    description: 'Limits as a structured field: name, quota (q) and window in seconds (w)',
+    schema: { type: 'string' },
+    example: '"minute";q=60;w=60',
+  },
+  RateLimit: {
+    description:
+      'States of the limits as a structured field: name, remaining requests (r) and seconds until the window ends (t)',
+    schema: { type: 'string' },
+    example: '"minute";r=59;t=42',
+  },
   RateLimitLimit: { description: 'The limit of the key, in requests a minute', schema: seconds, example: 60 },
   RateLimitRemaining: { description: 'Remaining requests in the window', schema: seconds, example: 59 },
   RateLimitReset: { description: 'Seconds until the window ends', schema: seconds, example: 42 },
@@ -55,6 +66,8 @@ const headers = {
 
 const refTo = (name: keyof typeof headers) => ({ $ref: `#/components/headers/${name}` });
 const rateLimitFields = {
+  'ratelimit-policy': refTo('RateLimitPolicy'),
+  ratelimit: refTo('RateLimit'),
   'ratelimit-limit': refTo('RateLimitLimit'),
   'ratelimit-remaining': refTo('RateLimitRemaining'),
   'ratelimit-reset': refTo('RateLimitReset'),

@@ -1,5 +1,6 @@
 import { normalizeIP } from '@fastify/rate-limit';
 import { LRUCache } from 'lru-cache';
+import { stateOf } from '../limits/counter.js';
 import type { Limits } from '../limits/index.js';
 import type { RateLimitState } from '../limits/rate-limit-state.js';
 
@@ -69,5 +70,6 @@ function networkOf(ip: string): string {
 }
 
 function exceededUntil(endsAtMs: number, now: number): RateLimitState {
-  return { limit, remaining: 0, resetSeconds: Math.max(1, Math.ceil((endsAtMs - now) / 1000)), isExceeded: true };
+  const state = stateOf('invalid-key', limit, limit + 1, endsAtMs - now);
+  return { ...state, resetSeconds: Math.max(1, state.resetSeconds) };
 }

@@ -18,6 +18,8 @@ export type Counter = (target: RateLimitTarget, counted: Counted) => void;
 
 /** The length of a window. */
 export const windowMs = 60_000;
+/** Names of the limits in responses. */
+const policies = { key: 'minute', 'invalid-key': 'unknown-keys' };
 /** Targets of each kind that are counted in memory; the least recently used is evicted first. */
 const maxTargets = 50_000;
 
@@ -26,7 +28,7 @@ export function countInMemory(): Counter {
   const windows = { key: new Windows(), 'invalid-key': new Windows() };
   return ({ kind, id, limit }, counted) => {
     const { count, leftMs } = windows[kind].add(id);
-    counted(null, stateOf(limit, count, leftMs));
+    counted(null, stateOf(kind, limit, count, leftMs));
   };
 }
 
@@ -47,8 +49,10 @@ class Windows {
 }
 
 /** The state of a limit. @param leftMs of the window */
-export function stateOf(limit: number, count: number, leftMs: number): RateLimitState {
+export function stateOf(kind: RateLimitTarget['kind'], limit: number, count: number, leftMs: number): RateLimitState {
   return {
+    policy: policies[kind],
+    windowSeconds: windowMs / 1_000,
     limit,
     remaining: Math.max(0, limit - count),
     // Rounded first: a sum of floating-point milliseconds can exceed the window by a fraction.

@@ -69,7 +69,7 @@ export class RedisCounter {
         return counted(error as Error);
       }
       this.report(undefined);
-      counted(null, stateOf(limit, ...result));
+      counted(null, stateOf(kind, limit, ...result));
     };
     const timer = setTimeout(settle, countDeadlineMs, new Error(`no response within ${countDeadlineMs} ms`));
     client.countInWindow(prefixes[kind] + id, windowMs, settle);

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
+import { parseList } from 'structured-headers';
 import t, { type Test } from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
 import type { RateLimitTarget } from '../../plugins/limits/counter.js';
@@ -49,6 +50,46 @@ t.test('a key has the default limit and gets a 429 with Retry-After above it', a
     code: 'RATE_LIMITED',
     detail: 'this API key is limited to 5 requests a minute',
   });
+});
+
+t.test('RateLimit and RateLimit-Policy are structured fields with the values of the older fields', async (t) => {
+  const { key } = await app.apiKeys.create({ name: 'structured', rateLimitPerMinute: 2 });
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  const { port } = app.server.address() as AddressInfo;
+  const throughHttp = await fetch(`http://127.0.0.1:${port}/v1/me`, { headers: { 'x-api-key': key } });
+  const injected = await sendRequest(app, key);
+  const denied = await sendRequest(app, key);
+  t.equal(denied.statusCode, 429);
+  for (const [headers, remaining] of [
+    [Object.fromEntries(throughHttp.headers), 1],
+    [injected.headers, 0],
+    [denied.headers, 0],
+  ] as const) {
+    t.strictSame(parseList(String(headers['ratelimit-policy'])), [
+      [
+        'minute',
+        new Map([
+          ['q', 2],
+          ['w', 60],
+        ]),
+      ],
+    ]);
+    const seconds = Number(headers['ratelimit-reset']);
+    t.strictSame(parseList(String(headers.ratelimit)), [
+      [
+        'minute',
+        new Map([
+          ['r', remaining],
+          ['t', seconds],
+        ]),
+      ],
+    ]);
+    t.equal(headers['ratelimit-remaining'], String(remaining));
+  }
+  for (let i = 0; i < 60; i++) await sendRequest(app, generateKey('mez'), '10.9.9.9');
+  const guess = await sendRequest(app, generateKey('mez'), '10.9.9.9');
+  t.equal(guess.statusCode, 429);
+  t.match(parseList(String(guess.headers['ratelimit-policy'])), [['unknown-keys', new Map([['q', 60]])]]);
 });
 
 t.test("a key's own limit overrides the default and applies as soon as it is changed", async (t) => {
