@@ -8,6 +8,7 @@ import { problems } from '../plugins/problem-details/schema.js';
 import { deletedDigestOf, type EntryFault, ImportEntry, parseEntry } from './api-key-import-fields.js';
 import { oneOf } from './fields.js';
 
+const isStored = 'this service has the key: delete it here';
 /** A thousand keys with the largest metadata. */
 const bodyLimit = 8 * 2 ** 20;
 
@@ -35,8 +36,7 @@ const Result = Type.Object(
     created: Type.Integer(),
     unchanged: Type.Integer({ description: 'Keys whose digest the service has, whatever their fields' }),
     deleted: Type.Integer({
-      description:
-        'Digests that are recorded as deleted, so that no import creates these keys; a key that is stored here stays valid',
+      description: 'Digests that are recorded as deleted, so that no import creates these keys',
     }),
     failed: Type.Integer(),
     results: Type.Array(
@@ -89,14 +89,17 @@ export const apiKeyImportRoutes: FastifyPluginAsyncTypebox = async (app) => {
       if (validationError && !hasEntries(body)) throw validationError;
       const isAdmin = allows(request.apiKey, adminScope);
       const entries = body.keys.map((entry) => parseLine(entry, isAdmin));
-      await app.apiKeys.retire(entries.flatMap((entry) => ('deleted' in entry ? entry.deleted : [])));
+      const deleted = entries.flatMap((entry) => ('deleted' in entry ? entry.deleted : []));
+      const kept = await app.apiKeys.retire(deleted, actorOf(request));
       const keys = entries.filter((entry): entry is ImportedKey => 'digest' in entry);
       const stored = (await app.apiKeys.importKeys(keys, actorOf(request))).values();
       const results = entries.map((entry, i) => {
-        if ('deleted' in entry) return { line: i + 1, status: 'deleted' as const };
-        const result: ImportResult =
-          'digest' in entry ? (stored.next().value as ImportResult) : { status: 'error', ...entry };
-        return { line: i + 1, ...result };
+        const line = i + 1;
+        if ('digest' in entry) return { line, ...(stored.next().value as ImportResult) };
+        if (!('deleted' in entry)) return { line, status: 'error' as const, ...entry };
+        return kept.has(entry.deleted)
+          ? { line, status: 'error' as const, path: '/deleted', message: isStored }
+          : { line, status: 'deleted' as const };
       });
       const count = (status: string) => results.filter((result) => result.status === status).length;
       return {

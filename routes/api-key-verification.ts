@@ -99,7 +99,7 @@ export const apiKeyVerificationRoutes: FastifyPluginAsyncTypebox = async (app) =
       },
     },
     async (request, reply) => {
-      // The caller disconnected before, so that the row is written: a check now would not be counted.
+      // The caller has disconnected, and the row of this request has been written: a check now would not be counted.
       if (request.raw.socket.destroyed) return reply.hijack();
       const { key: presented, scope, ...described } = request.body;
       const client = clientOf(described);

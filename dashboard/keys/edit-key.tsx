@@ -36,7 +36,10 @@ export function EditKey({ of, onClose, onDone }: EditKeyProps) {
 function changesOf(key: Key, form: FormData) {
   const expiresAt = expiryOf(form);
   const given = { ...keyFieldsOf(form), ...(expiresAt !== undefined && { expiresAt }) };
-  const isChanged = ([name, value]: [string, unknown]) =>
-    JSON.stringify(value) !== JSON.stringify(key[name as keyof typeof given]);
+  const isChanged = ([name, value]: [string, unknown]) => {
+    const before = key[name as keyof typeof given];
+    // The form trims texts.
+    return JSON.stringify(value) !== JSON.stringify(typeof before === 'string' ? before.trim() || null : before);
+  };
   return Object.fromEntries(Object.entries(given).filter(isChanged));
 }

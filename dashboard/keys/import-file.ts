@@ -1,4 +1,4 @@
-import { requestJson } from '../api.js';
+import { ApiError, requestJson } from '../api.js';
 
 /** The counts of lines by result so far. */
 export interface Progress {
@@ -20,6 +20,8 @@ interface ImportResponse extends Omit<Progress, 'bytes' | 'faults'> {
 const batchLines = 500;
 const maxBodyLength = 6 * 2 ** 20;
 const maxFaults = 100;
+const maxAttempts = 60;
+const retryDelayMs = 2_000;
 
 /**
  * Imports a file with a JSON object on each line, in several requests.
@@ -43,6 +45,10 @@ export async function importFile(file: Blob, onProgress: (progress: Progress) =>
       fail(line, 'is not a JSON object');
       continue;
     }
+    if (text.length > maxBodyLength) {
+      fail(line, 'is too long');
+      continue;
+    }
     if (batch.length === batchLines || length + text.length > maxBodyLength) await sendBatch();
     batch.push({ line, entry });
     length += text.length;
@@ -52,7 +58,9 @@ export async function importFile(file: Blob, onProgress: (progress: Progress) =>
 
   async function sendBatch() {
     const body = { keys: batch.map(({ entry }) => entry) };
-    const response = await requestJson<ImportResponse>('POST', '/v1/api-keys/import', { body, signal });
+    const response = await patiently(() =>
+      requestJson<ImportResponse>('POST', '/v1/api-keys/import', { body, signal }),
+    );
     for (const name of ['created', 'unchanged', 'deleted'] as const) progress[name] += response[name];
     for (const { line: entry, status, path, message } of response.results)
       if (status === 'error') fail(batch[entry - 1]?.line ?? 0, `${path ?? ''} ${message ?? ''}`.trim());
@@ -63,6 +71,19 @@ export async function importFile(file: Blob, onProgress: (progress: Progress) =>
   function fail(line: number, message: string) {
     progress.failed++;
     if (progress.faults.length < maxFaults) progress.faults.push({ line, message });
+  }
+}
+
+/** Repeats a request for up to two minutes while the session's key is over its rate limit, or the service is not available. */
+async function patiently<T>(request: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await request();
+    } catch (error) {
+      const isTemporary = error instanceof ApiError && [429, 503].includes(error.problem.status);
+      if (!isTemporary || attempt === maxAttempts) throw error;
+      await new Promise((resolve) => window.setTimeout(resolve, retryDelayMs));
+    }
   }
 }
 

@@ -1,10 +1,13 @@
 import type { ComponentChildren } from 'preact';
-import { goTo } from '../url-state.js';
+import { choose, goTo, useUrlState } from '../url-state.js';
 
 /** Leads to the page of a key. */
 export function KeyLink({ id, children }: { id: string; children: ComponentChildren }) {
+  const { view } = useUrlState();
+  // The list behind the details keeps its filter.
+  const open = () => (view === 'keys' ? choose({ key: id }) : goTo('keys', { key: id }));
   return (
-    <button type="button" class="link" title="Details of the key" onClick={() => goTo('keys', { key: id })}>
+    <button type="button" class="link" title="Details of the key" onClick={open}>
       {children}
     </button>
   );

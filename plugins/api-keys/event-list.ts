@@ -27,11 +27,12 @@ export function createEventList(prisma: PrismaClient) {
 
     /** The events of all keys. */
     listEvents({ limit, cursor, from, to, ...filter }: EventPage): Promise<ApiKeyEvent[]> {
-      // The id starts with the time, and each index ends with the id, so that one index serves both filters.
-      const time = { ...(from && { gte: firstIdAt(from) }), ...(to && { lt: firstIdAt(to) }) };
+      const createdAt = { ...(from && { gte: from }), ...(to && { lt: to }) };
+      // The id starts with the time, with a difference of a millisecond. The indexes of the other fields end with the id.
+      const id = { ...(from && { gte: firstIdAt(moved(from, -1)) }), ...(to && { lt: firstIdAt(moved(to, 2)) }) };
       const before = cursor === undefined ? {} : { lt: cursor };
       return prisma.apiKeyEvent.findMany({
-        where: { ...withoutUndefined(filter), AND: [{ id: time }, { id: before }] },
+        where: { ...withoutUndefined(filter), createdAt, AND: [{ id }, { id: before }] },
         orderBy: { id: 'desc' },
         take: limit,
       });
@@ -43,4 +44,8 @@ interface EventPage extends EventFilter {
   limit: number;
   /** The last id of the previous page. */
   cursor?: string | undefined;
+}
+
+function moved(time: Date, ms: number): Date {
+  return new Date(time.getTime() + ms);
 }

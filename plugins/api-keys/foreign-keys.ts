@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
+import { OutageLog } from '../database/outage-log.js';
 
 const intervalMs = 500;
 
@@ -18,6 +19,7 @@ export interface ForeignKeys {
 export function watchForeignKeys(app: FastifyInstance): ForeignKeys {
   const { keyPool, quotedSchema } = app.database;
   const query = `SELECT ${quotedSchema}.api_keys_have_foreign() AS exist`;
+  const failure = new OutageLog(app.log);
   const stopped = new AbortController();
   const state = { exist: true };
   void watch().catch(() => {});
@@ -30,8 +32,11 @@ export function watchForeignKeys(app: FastifyInstance): ForeignKeys {
       try {
         const { rows } = await keyPool.query<{ exist: boolean }>(query);
         state.exist = rows[0]?.exist ?? state.exist;
-      } catch {
-        // Other queries report the outage.
+        failure.ended('keys of other formats can be detected again');
+      } catch (error) {
+        // A missing function or privilege. Other queries report outages.
+        if (String((error as { code?: unknown }).code).startsWith('42'))
+          failure.failed('keys of other formats cannot be detected', error);
       }
       await sleep(intervalMs, undefined, { ref: false, signal: stopped.signal });
     }

@@ -80,15 +80,24 @@ interface Row {
   isRetired: boolean;
 }
 
-/** Records keys as deleted, so that no import and no BOOTSTRAP_ADMIN_KEY creates them. A key that is stored stays. */
-export async function retireKeys(tx: Transaction, schema: string, digests: readonly string[]): Promise<void> {
-  await tx.$executeRawUnsafe(
-    `INSERT INTO ${schema}.retired_api_keys (key, "apiKeyId")
-     SELECT digest, '' FROM unnest($1::text[]) AS digest
-     WHERE NOT EXISTS (SELECT FROM ${schema}.api_keys WHERE key = digest)
-     ON CONFLICT DO NOTHING`,
+/**
+ * Records keys as deleted, so that no import and no BOOTSTRAP_ADMIN_KEY creates them.
+ *
+ * @returns the digests of keys that are stored: they stay, and are not recorded
+ */
+export async function retireKeys(tx: Transaction, schema: string, digests: readonly string[]): Promise<Set<string>> {
+  const rows = await tx.$queryRawUnsafe<{ key: string }[]>(
+    `WITH stored AS (
+       SELECT key FROM ${schema}.api_keys WHERE key = ANY($1)
+     ), recorded AS (
+       INSERT INTO ${schema}.retired_api_keys (key, "apiKeyId")
+       SELECT digest, '' FROM unnest($1::text[]) AS digest WHERE digest NOT IN (SELECT key FROM stored)
+       ON CONFLICT DO NOTHING
+     )
+     SELECT key FROM stored`,
     digests,
   );
+  return new Set(rows.map(({ key }) => key));
 }
 
 /**

@@ -21,7 +21,8 @@ export interface AuthenticatedKey {
   ownerId: string | null;
   /** A JSON object of the caller. Parsed each time it is read, because cached text takes less memory than objects. */
   readonly metadata: Metadata | null;
-  metadataJson: string | null;
+  /** The length of the metadata as JSON, in characters. */
+  metadataLength: number;
   /** The addresses of the clients that may use the key; null: all. */
   allowedIps: AddressList | null;
 }
@@ -53,8 +54,8 @@ interface Lookup {
 }
 
 const maxMisses = 10_000;
-/** The longest metadata of all cached keys together, in characters. */
-const maxMetadataLength = 32 * 2 ** 20;
+/** The longest metadata of the cached keys on average, in characters. With longer metadata, fewer keys are cached. */
+const maxMeanMetadataLength = 700;
 const missTtlMs = 1_000;
 const lookupDeadlineMs = 2_000;
 const retryAfterFailureMs = 1_000;
@@ -86,8 +87,8 @@ export class KeyCache {
     this.now = now;
     this.entries = new LRUCache({
       max: options.maxEntries,
-      maxSize: options.maxEntries + maxMetadataLength,
-      sizeCalculation: ({ key }) => 1 + (key?.metadataJson?.length ?? 0),
+      maxSize: options.maxEntries * (1 + maxMeanMetadataLength),
+      sizeCalculation: ({ key }) => 1 + (key?.metadataLength ?? 0),
     });
   }
 

@@ -16,7 +16,12 @@ const queryOf = (schema: string) => `
     extract(epoch FROM clock_timestamp())::float8 * 1000 AS "nowMs"
   FROM ${schema}.api_keys WHERE key = ANY($1)`;
 
-interface Row extends Omit<AuthenticatedKey, 'expiresAt' | 'monotonicExpiryMs' | 'allowedIps' | 'scopes' | 'metadata'> {
+interface Row
+  extends Omit<
+    AuthenticatedKey,
+    'expiresAt' | 'monotonicExpiryMs' | 'allowedIps' | 'scopes' | 'metadata' | 'metadataLength'
+  > {
+  metadataJson: string | null;
   /** Null in a row that SQL has set to it. */
   scopes: string[] | null;
   /** Null in a row that SQL has set to it. */
@@ -111,14 +116,15 @@ export class KeyLookup {
 /** @param queriedAt by the monotonic clock. The database read its clock later, so a key expires early rather than late. */
 function keyOf(row: Row | undefined, queriedAt: number): AuthenticatedKey | null {
   if (!row) return null;
-  const { digest: _, expiresAtMs, nowMs, scopes, allowedIps, ...key } = row;
+  const { digest: _, expiresAtMs, nowMs, scopes, allowedIps, metadataJson, ...key } = row;
   const hasNoExpiry = expiresAtMs === null || expiresAtMs === Number.POSITIVE_INFINITY;
   return {
     ...key,
     scopes: scopes ?? [],
     get metadata() {
-      return this.metadataJson === null ? null : JSON.parse(this.metadataJson);
+      return metadataJson === null ? null : JSON.parse(metadataJson);
     },
+    metadataLength: metadataJson?.length ?? 0,
     allowedIps: allowedIps === null || allowedIps.length === 0 ? null : new AddressList(allowedIps),
     expiresAt: hasNoExpiry ? null : new Date(Math.max(0, expiresAtMs)),
     monotonicExpiryMs: hasNoExpiry ? Number.POSITIVE_INFINITY : queriedAt + expiresAtMs - nowMs,

@@ -99,8 +99,13 @@ export function createApiKeyStore(
       return faults.map((fault) => fault ?? (results.next().value as ImportResult));
     },
 
-    /** Records keys as deleted that were deleted in another service. A key that this database has stays. */
-    retire: (digests: readonly string[]): Promise<void> => retireKeys(prisma, database.quotedSchema, digests),
+    /**
+     * Records keys as deleted that were deleted in another service.
+     *
+     * @returns the digests of keys that this database has, which stay
+     */
+    retire: async (digests: readonly string[], by: Actor = serviceActor): Promise<Set<string>> =>
+      digests.length === 0 ? new Set() : change(by, (tx) => retireKeys(tx, database.quotedSchema, digests)),
 
     /** All keys as NDJSON for an import. @param onKeys called after each page of keys, with their number */
     exportKeys: (onKeys?: (count: number) => void) => exportKeys(prisma, onKeys),

@@ -106,7 +106,7 @@ export default fp<RequestLogOptions>(
       void writer.start();
     });
     app.addHook('onClose', async () => {
-      await Promise.all(checking);
+      await Promise.allSettled(checking);
       await writer.close();
       await partitions.stop();
     });
@@ -114,16 +114,17 @@ export default fp<RequestLogOptions>(
     function settle(reply: FastifyReply, statusCode: number) {
       if (!markSent(reply)) return;
       const check = pendingCheckOf(reply.request);
-      if (check === undefined) return write(reply, statusCode);
-      const written = check.catch(() => {}).then(() => write(reply, statusCode));
+      const durationMs = reply.elapsedTime;
+      if (check === undefined) return write(reply, statusCode, durationMs);
+      const written = check.catch(() => {}).then(() => write(reply, statusCode, durationMs));
       checking.add(written);
       void written.then(() => checking.delete(written));
     }
 
-    function write(reply: FastifyReply, statusCode: number) {
+    function write(reply: FastifyReply, statusCode: number, durationMs: number) {
       const { request } = reply;
       const path = pathOf(request.url);
-      if (!excluded.has(path)) writer.push(recordOf(request, reply, path, statusCode, judgementOf(request)));
+      if (!excluded.has(path)) writer.push(recordOf(request, path, statusCode, durationMs, judgementOf(request)));
     }
   },
   { name: 'request-log', dependencies: ['database', 'api-keys'] },

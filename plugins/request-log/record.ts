@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import type { Judgement } from '../api-keys/judgement.js';
 
 /** One logged request. */
@@ -75,9 +75,9 @@ export function overrideLogged(request: FastifyRequest, overrides: LoggedFields)
 /** Creates the record of a request, with texts cut to the longest that is logged. */
 export function recordOf(
   request: FastifyRequest,
-  reply: FastifyReply,
   path: string,
   statusCode: number,
+  durationMs: number,
   judgement: Judgement | undefined,
 ): RequestRecord {
   const overrides = (request as OverriddenRequest)[loggedFields];
@@ -91,7 +91,7 @@ export function recordOf(
     path: url.length > maxTextLength ? cut(loggedPath) : loggedPath,
     route: overrides?.route ?? request.routeOptions.url ?? '',
     statusCode,
-    durationMs: reply.elapsedTime,
+    durationMs,
     // `request.ip` can be a substring of that header.
     ip: Math.max(forwardedFor.length, ip.length) > maxTextLength ? cut(ip) : ip,
     userAgent: bounded(request.headers['user-agent'] ?? null),

@@ -21,7 +21,7 @@ export interface Figures {
 const busiestKeys = 100;
 
 /** Streams, whose duration depends on the client. */
-const openEnded = '/v1/request-logs/export,/v1/request-logs/stream';
+const openEnded = '/v1/request-logs/export,/v1/request-logs/stream,/v1/api-keys/export';
 
 /**
  * Sums each bin of the histograms by interval and by route. Streams are left out of durations, unless the query is about them.

@@ -57,14 +57,14 @@ export function plan(inputs: CapacityInputs) {
     `ceil(${show(peak)} rows/s / (${show(rate)} × ${show(utilisation)})) + 1 for queries and vacuum`,
   );
 
-  const rowsADay = figure(average * secondsPerDay, 'rows', `${show(average)} × ${show(secondsPerDay)} s`);
+  const rowsPerDay = figure(average * secondsPerDay, 'rows', `${show(average)} × ${show(secondsPerDay)} s`);
   const partitions = figure(days + 1 + emptyPartitions, '', `${show(days)} + today + 7 ahead + 1 default`);
   const logGb = figure(
-    (rowsADay.value * (days + 1) * inputs['row-bytes']) / 1e9,
+    (rowsPerDay.value * (days + 1) * inputs['row-bytes']) / 1e9,
     'GB',
-    `${show(rowsADay.value)} × (${show(days)} + today) × ${show(inputs['row-bytes'])} bytes`,
+    `${show(rowsPerDay.value)} × (${show(days)} + today) × ${show(inputs['row-bytes'])} bytes`,
   );
-  const statsRowsADay = figure(
+  const statsRowsPerDay = figure(
     (minutesPerDay + longPeriodsPerDay) * (routes + keys),
     'rows',
     `(1,440 minutes + 25 longer) × (${show(routes)} routes + ${show(keys)} keys)`,
@@ -91,7 +91,7 @@ export function plan(inputs: CapacityInputs) {
     'GB',
     `${show(diskGb.value)} × ${show(servers)} + ${show(replicas.value)} spools × ${spoolGb} GB`,
   );
-  const costAMonth = figure(
+  const costPerMonth = figure(
     processors.value * inputs['price-vcpu-month'] + storedGb.value * inputs['price-gb-month'],
     'a month',
     `${show(processors.value)} × ${show(inputs['price-vcpu-month'])} + ${show(storedGb.value)} × ${show(inputs['price-gb-month'])}`,
@@ -102,15 +102,15 @@ export function plan(inputs: CapacityInputs) {
     replicas,
     connections,
     databaseProcessors,
-    rowsADay,
+    rowsPerDay,
     partitions,
     logGb,
-    statsRowsADay,
+    statsRowsPerDay,
     statsGb,
     diskGb,
     processors,
     storedGb,
-    costAMonth,
+    costPerMonth,
   };
 }
 

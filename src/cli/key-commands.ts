@@ -247,7 +247,9 @@ function importFile(options: Options): Work {
   if (file === undefined) throw new CommandError('keys import requires a FILE');
   return async (store) => {
     const counts = await importKeys(store, file, process.stderr);
-    print(options, counts, () => `${counts.created} created, ${counts.unchanged} unchanged, ${counts.failed} failed\n`);
+    const { created, unchanged, deleted, failed } = counts;
+    const summary = `${created} created, ${unchanged} unchanged, ${deleted} marked as deleted, ${failed} failed\n`;
+    print(options, counts, () => summary);
     if (counts.failed > 0) throw new CommandError(`${counts.failed} lines of ${file} were not imported`);
   };
 }

@@ -10,6 +10,8 @@ import { CommandError } from './command-line.js';
 interface Counts {
   created: number;
   unchanged: number;
+  /** Digests that were recorded as deleted. */
+  deleted: number;
   failed: number;
 }
 
@@ -21,12 +23,12 @@ interface Counts {
  * @throws CommandError when the file cannot be read
  */
 export async function importKeys(store: ApiKeyStore, file: string, stderr: NodeJS.WriteStream): Promise<Counts> {
-  const counts: Counts = { created: 0, unchanged: 0, failed: 0 };
+  const counts: Counts = { created: 0, unchanged: 0, deleted: 0, failed: 0 };
   const input = createReadStream(file);
   const bar = stderr.isTTY ? await startBar(file, stderr) : undefined;
   let line = 0;
   let batch: { line: number; key: ImportedKey }[] = [];
-  let deleted: string[] = [];
+  let deleted: { line: number; digest: string }[] = [];
 
   try {
     for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
@@ -35,7 +37,7 @@ export async function importKeys(store: ApiKeyStore, file: string, stderr: NodeJ
       const value = parseLine(text);
       const digest = deletedDigestOf(value);
       if (digest !== undefined) {
-        deleted.push(digest);
+        deleted.push({ line, digest });
         if (deleted.length === maxImportedKeys) await retireBatch();
         continue;
       }
@@ -57,8 +59,16 @@ export async function importKeys(store: ApiKeyStore, file: string, stderr: NodeJ
   return counts;
 
   async function retireBatch() {
-    await store.retire(deleted);
+    const current = deleted;
     deleted = [];
+    const stored = await store.retire(
+      current.map(({ digest }) => digest),
+      { actor: 'cli' },
+    );
+    for (const { line, digest } of current) {
+      if (stored.has(digest)) fail(line, { path: '/deleted', message: 'this service has the key: delete it here' });
+      else counts.deleted++;
+    }
   }
 
   async function storeBatch() {

@@ -36,9 +36,9 @@ t.test('the events of all keys, also of deleted ones, can be filtered', async (t
   t.strictSame(await eventsBy('action=deleted'), ['deleted by api-key']);
   t.strictSame(await eventsBy('actor=sql'), ['updated by sql']);
   t.strictSame(await eventsBy('ownerId=acme&actor=api-key&action=disabled'), ['disabled by api-key']);
-  const now = new Date(Date.now() + 1_000).toISOString();
-  t.strictSame(await eventsBy(`actor=sql&from=${now}`), []);
-  t.strictSame(await eventsBy(`actor=sql&to=${now}`), ['updated by sql']);
+  const inOneSecond = new Date(Date.now() + 1_000).toISOString();
+  t.strictSame(await eventsBy(`actor=sql&from=${inOneSecond}`), []);
+  t.strictSame(await eventsBy(`actor=sql&to=${inOneSecond}`), ['updated by sql']);
   t.match((await admin('GET', '/v1/events?action=deleted')).body.data, [{ apiKeyId: key.id, ownerId: 'other' }]);
 });
 
@@ -51,7 +51,7 @@ t.test('an invalid filter returns 400 with the name of the filter', async (t) =>
     t.match(await admin('GET', `/v1/events?${query}`), { status: 400, body: { errors: [{ path }] } });
 });
 
-t.test('events are kept for the set days, and nothing else deletes them', async (t) => {
+t.test('events are kept for the configured number of days, and nothing else deletes them', async (t) => {
   const insert = (days: number) =>
     pool.query(
       `INSERT INTO api_key_events (id, "apiKeyId", action, actor, changes, "createdAt")
@@ -79,10 +79,10 @@ t.test('events are kept for the set days, and nothing else deletes them', async 
   for (const sql of ['DELETE FROM api_key_events', `UPDATE api_key_events SET ip = ''`, 'TRUNCATE api_key_events'])
     await t.rejects(pool.query(sql), { code: '42501' }, sql);
   await pool.query(`SELECT api_key_events_expire('9999-01-01')`);
-  t.ok((await admin('GET', '/v1/events')).body.data.length > 0, 'the events of today always stay');
+  t.ok((await admin('GET', '/v1/events')).body.data.length > 0, 'events of the current day are never deleted');
 });
 
-t.test('keys that expire within a week are counted, without those that were rotated or disabled', async (t) => {
+t.test('keys that expire within a week are counted, except keys that were rotated or disabled', async (t) => {
   const at = (days: number) => new Date(Date.now() + days * 86_400_000);
   await app.apiKeys.create({ name: 'soon', expiresAt: at(6) });
   await app.apiKeys.create({ name: 'later', expiresAt: at(8) });

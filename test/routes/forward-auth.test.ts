@@ -22,7 +22,7 @@ async function send(service: FastifyInstance, headers: InjectOptions['headers'],
   return { status: statusCode, headers: responseHeaders, code: body && JSON.parse(body).code };
 }
 
-/** Returns the newest row of the request log for this user agent. The timeout of the test is the limit. */
+/** Waits for a row of the request log with this user agent, and returns the newest. */
 async function loggedFor(service: FastifyInstance, agent: string) {
   for (;;) {
     await service.requestLog.flush();
@@ -31,7 +31,7 @@ async function loggedFor(service: FastifyInstance, agent: string) {
   }
 }
 
-t.test('a valid key passes, and the response has its identity', async (t) => {
+t.test('a valid key passes, and the response has its id, name, scopes and owner', async (t) => {
   const { id, key } = await app.apiKeys.create({
     name: 'Bär & Söhne 100%',
     scopes: ['orders:read', 'b'],
@@ -45,7 +45,11 @@ t.test('a valid key passes, and the response has its identity', async (t) => {
     'x-api-key-scopes': 'orders:read b',
     'x-api-key-owner': 'K%C3%A4ufer/1',
   });
-  t.equal((await send(app, validKey)).headers['x-api-key-owner'], '', 'replaces the header of a client');
+  t.equal(
+    (await send(app, validKey)).headers['x-api-key-owner'],
+    '',
+    'an empty header replaces one that the client sent',
+  );
 });
 
 t.test('an invalid key returns 401, and a valid key without the scope 403', async (t) => {
@@ -96,7 +100,7 @@ t.test('an allowed request returns 200 if the proxy requests it', async (t) => {
   t.match(await send(app, validKey, '/v1/auth?allowed=302'), { status: 403, code: 'VALIDATION_FAILED' });
 });
 
-t.test('unknown keys return 401 without a throttle', async (t) => {
+t.test('unknown keys return 401, and are not throttled', async (t) => {
   for (let i = 0; i < 70; i++) {
     t.equal((await send(app, { 'x-api-key': generateKey('mez') })).status, 401);
   }
@@ -169,7 +173,7 @@ t.test('while the database is down an unknown key is denied', { skip: needsPostg
   const own = await createTestDatabase();
   const database = new BreakableDatabase(own.DATABASE_URL ?? '');
   await database.listen();
-  // Created by another service before, so that no notification removes it from the cache.
+  // Another instance creates the key before this one starts, so that no notification removes it from the cache of this one.
   const cachedKey = await keyHeaders(await startApp(own));
   const service = await startApp({ ...own, DATABASE_URL: database.url });
   t.equal((await send(service, cachedKey)).status, 204);

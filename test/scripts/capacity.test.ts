@@ -46,15 +46,15 @@ t.test('the figures match the formulas', async (t) => {
     replicas: 3,
     connections: 61, // 5 × 11 + 6
     databaseProcessors: 3,
-    rowsADay: 8_640_000,
+    rowsPerDay: 8_640_000,
     partitions: 18,
     logGb: 21.6, // ten days
-    statsRowsADay: 43_950, // 1,465 × 30
+    statsRowsPerDay: 43_950, // 1,465 × 30
     statsGb: 0.169, // 10,000 bytes a period × (14,400 + 2,500)
     diskGb: 43.538,
     processors: 9,
     storedGb: 90.298, // 2 × 43.538 + 3 × 1.074
-    costAMonth: 99.03,
+    costPerMonth: 99.03,
   });
 });
 
@@ -63,7 +63,7 @@ t.test('more traffic never needs less of any resource', async (t) => {
   for (const rate of [10, 1_000, 5_000, 40_000, 100_000, 1e6, 1e9]) {
     const after = valuesOf(planOf(`--requests-per-second=${rate}`));
     for (const [name, value] of Object.entries(after)) t.ok(value >= (before[name] as number), `${name} at ${rate}`);
-    t.ok((after.costAMonth as number) > (before.costAMonth as number), `cost at ${rate}`);
+    t.ok((after.costPerMonth as number) > (before.costPerMonth as number), `cost at ${rate}`);
     before = after;
   }
 });

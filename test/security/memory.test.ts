@@ -47,7 +47,7 @@ t.test(
       socket.once('connect', send);
       sockets.push(socket);
     }
-    // Until the service has closed all connections, at most three seconds.
+    // Waits until the service has closed all connections, for three seconds at most.
     await Promise.race([Promise.all(sockets.map((socket) => once(socket, 'close'))), sleep(3_000)]);
     t.equal((await fetch(`${service.url}/livez`)).status, 200);
     const peak = peakMb(service.child.pid);
@@ -71,7 +71,7 @@ t.test(
     const responses: Promise<void>[] = [];
     for (let second = 0; second < 10; second++) {
       for (let i = 0; i < 600; i++) {
-        // From many addresses, so that none exceeds its limit.
+        // Each request has another address, so that none exceeds its limit.
         const headers = {
           'x-api-key': generateKey('mez'),
           'x-forwarded-for': `2001:db8:${second}:${i.toString(16)}::1`,

@@ -71,7 +71,10 @@ t.test('an export imported into another service gives the same keys, without a s
   const foreign = `sk_${randomBytes(20).toString('hex')}`;
   const input = join(directory, 'input.ndjson');
   writeFileSync(input, `${JSON.stringify({ key: foreign, name: 'foreign', ownerId: 'acme' })}\n`);
-  t.match(await keys(t, ['import', input]), { stdout: '1 created, 0 unchanged, 0 failed\n', error: undefined });
+  t.match(await keys(t, ['import', input]), {
+    stdout: '1 created, 0 unchanged, 0 marked as deleted, 0 failed\n',
+    error: undefined,
+  });
   const deleted = JSON.parse((await keys(t, ['create', '--json', '--name', 'deleted'])).stdout);
   await keys(t, ['revoke', deleted.id]);
   const file = join(directory, 'export.ndjson');
@@ -85,8 +88,12 @@ t.test('an export imported into another service gives the same keys, without a s
     .trim()
     .split('\n')
     .filter((line) => !line.includes('"deleted":true')).length;
-  t.match(await keys(t, ['import', file], second), { stdout: `${lines} created, 0 unchanged, 0 failed\n` });
-  t.match(await keys(t, ['import', file], second), { stdout: `0 created, ${lines} unchanged, 0 failed\n` });
+  t.match(await keys(t, ['import', file], second), {
+    stdout: `${lines} created, 0 unchanged, 1 marked as deleted, 0 failed\n`,
+  });
+  t.match(await keys(t, ['import', file], second), {
+    stdout: `0 created, ${lines} unchanged, 1 marked as deleted, 0 failed\n`,
+  });
   const app = await startApp(second);
   for (const [secret, name] of [
     [key, 'moved'],
@@ -122,7 +129,7 @@ t.test('invalid lines of an import are reported with their numbers, and the othe
   ];
   writeFileSync(file, lines.join('\n'));
   const { stdout, stderr, error } = await keys(t, ['import', file]);
-  t.equal(stdout, '1 created, 0 unchanged, 4 failed\n');
+  t.equal(stdout, '1 created, 0 unchanged, 0 marked as deleted, 4 failed\n');
   t.match(stderr, /^line 2: \/sha256 .*\nline 4: .*\nline 5: .*\nline 6: \/expiresAt .*\n$/);
   t.equal(error, `4 lines of ${file} were not imported`);
   t.notMatch(stdout + stderr, secret, 'no message has a key');

@@ -11,7 +11,7 @@ import { DatabaseStartError } from '../errors.js';
 const socketName = '.s.PGSQL.5432';
 
 /**
- * PostgreSQL compiled to WebAssembly (PGlite) in a worker thread, behind a Unix socket that the pool connects to. For one process.
+ * PostgreSQL compiled to WebAssembly (PGlite) in a worker thread, behind a Unix socket that the pool connects to. Only one process can use it.
  * Committed data survives a killed process, but not a power cut: PGlite does not fsync.
  */
 export class EmbeddedDatabase {
@@ -22,7 +22,7 @@ export class EmbeddedDatabase {
   private started: Promise<void> | undefined;
 
   /**
-   * @param dataDir created if missing, for this user only: the socket needs no password
+   * @param dataDir created with mode 0700 if missing, because the socket accepts connections without a password
    * @throws DatabaseStartError when the directory cannot be created
    */
   constructor(dataDir: string) {
@@ -47,7 +47,7 @@ export class EmbeddedDatabase {
     return this.started;
   }
 
-  /** Stops it, also while it starts. */
+  /** Stops the database, also while it starts. */
   async stop(): Promise<void> {
     await this.started?.catch(() => {});
     if (this.worker) {
@@ -86,7 +86,7 @@ export class EmbeddedDatabase {
       await once(this.worker, 'message');
     } catch (error) {
       throw new DatabaseStartError(
-        `the embedded database in ${this.dataDir} does not open: ${(error as Error).message}`,
+        `the embedded database in ${this.dataDir} failed to start: ${(error as Error).message}`,
       );
     }
     await rm(initializing, { force: true });

@@ -10,7 +10,7 @@ const key: AuthenticatedKey = {
   scopes: [],
   active: true,
   expiresAt: null,
-  metadataJson: null,
+  metadataLength: 0,
   monotonicExpiryMs: Number.POSITIVE_INFINITY,
   rateLimitPerMinute: null,
   ownerId: null,

@@ -317,7 +317,7 @@ t.test('a record truncates long fields to the limits of its row', async (t) => {
     ip: long,
     headers: { 'user-agent': long },
   };
-  const made = recordOf(request as never, { elapsedTime: 1.5 } as never, `/${long}`, 200, undefined);
+  const made = recordOf(request as never, `/${long}`, 200, 1.5, undefined);
   t.strictSame([made.path.length, made.ip.length, made.userAgent?.length, made.durationMs], [1_024, 1_024, 1_024, 1.5]);
 });
 
