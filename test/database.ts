@@ -9,19 +9,27 @@ import { temporaryDirectory } from './temporary-directory.js';
 /** Whether the tests run on PostgreSQL (`npm run test:postgres`). */
 export const onPostgres = process.env.TEST_ON === 'postgres';
 
-/** For tests that need a server: `{ skip: needsPostgres }`. */
+/** For single tests that need a server: `{ skip: needsPostgres }`. */
 export const needsPostgres = onPostgres ? false : 'needs PostgreSQL: npm run test:postgres';
 
-/**
- * Skips the file, visibly, unless the tests run on PostgreSQL: for slow tests that do not depend on the database. Call it first.
- */
+// test/preload.js skips files that call one of these two, before their imports load. Call it first.
+
+/** Skips the file, visibly, unless the tests run on PostgreSQL: for slow tests that do not depend on the database. */
 export function skipFileOnEmbedded(): void {
-  if (!skipOnEmbedded) return;
-  t.plan(0, skipOnEmbedded);
+  if (skipOnEmbedded) skipFile(skipOnEmbedded);
+}
+
+/** Skips the file, visibly, unless the tests run on PostgreSQL: for tests that need a server. */
+export function requirePostgres(): void {
+  if (needsPostgres) skipFile(needsPostgres);
+}
+
+function skipFile(reason: string): never {
+  t.plan(0, reason);
   process.exit();
 }
 
-/** The same for single tests: `{ skip: skipOnEmbedded }`. */
+/** For single slow tests that do not depend on the database: `{ skip: skipOnEmbedded }`. */
 export const skipOnEmbedded = onPostgres ? false : 'does not depend on the database: npm run test:postgres';
 
 /** Templates of embedded databases, which test/before.ts creates: with every migration, and without any. */

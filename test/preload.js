@@ -1,6 +1,7 @@
 // Loaded with `node --import` before each test file. JavaScript, because npm scripts name it before anything is compiled.
 import { readFileSync } from 'node:fs';
 import module from 'node:module';
+import v8 from 'node:v8';
 
 // tap registers a loader that reports imported files from a thread. The loader takes almost half of a test's time, and coverage
 // does not need it.
@@ -20,8 +21,23 @@ if (isTest && (!isCovered.test(path) || isSlow.test(path))) process.env._TAPJS_P
 const { NODE_OPTIONS = '' } = process.env;
 process.env.NODE_OPTIONS = NODE_OPTIONS.replace('./test/preload.js', import.meta.url);
 
-// A file that calls skipFileOnEmbedded() skips itself only after its imports, which take more than a second. Skip it here, before them.
-if (isTest && process.env.TEST_ON !== 'postgres' && readFileSync(path, 'utf8').includes('\nskipFileOnEmbedded();')) {
-  process.stdout.write('TAP version 14\n1..0 # does not depend on the database: npm run test:postgres\n');
+// Loading the imports of a file takes more than a second, so a file that skips itself is skipped here.
+/** @type {Record<string, string>} */
+const skipReasons = {
+  skipFileOnEmbedded: 'does not depend on the database: npm run test:postgres',
+  requirePostgres: 'needs PostgreSQL: npm run test:postgres',
+};
+const [, marker] =
+  isTest && process.env.TEST_ON !== 'postgres'
+    ? (/^(skipFileOnEmbedded|requirePostgres)\(\);$/m.exec(readFileSync(path, 'utf8')) ?? [])
+    : [];
+if (marker) {
+  process.stdout.write(`TAP version 14\n1..0 # ${skipReasons[marker]}\n`);
   process.exit();
+}
+
+// Compiling optimized code takes longer than it saves in a test of a few seconds.
+if (isTest && !/\/(million-keys|hot-path|any-bytes|memory|fuzz\/openapi)\.test\.js$/.test(path)) {
+  v8.setFlagsFromString('--no-opt');
+  v8.setFlagsFromString('--sparkplug');
 }

@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { parse } from 'yaml';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
-import { createTestDatabase, needsPostgres } from '../database.js';
+import { createTestDatabase, requirePostgres } from '../database.js';
 import { BreakableDatabase } from '../plugins/database/proxy.js';
 import { freePort, run, untilStatus } from '../process.js';
 import { root } from '../root.js';
 import { Pod } from './kubelet.js';
+
+requirePostgres();
 
 const base = join(root, 'deploy/kubernetes/base');
 const file = (name: string) => readFileSync(join(base, name), 'utf8');
@@ -43,7 +45,7 @@ async function startPod(t: Test, variables: NodeJS.ProcessEnv, second = secondMs
   return { pod, processes, url: `http://127.0.0.1:${port}` };
 }
 
-t.test('a slow start is not killed, and only the startup probe runs', { skip: needsPostgres }, async (t) => {
+t.test('a slow start is not killed, and only the startup probe runs', async (t) => {
   const own = await createTestDatabase({ migrated: false });
   const database = new BreakableDatabase(own.DATABASE_URL ?? '');
   await database.listen();
@@ -58,7 +60,7 @@ t.test('a slow start is not killed, and only the startup probe runs', { skip: ne
   t.strictSame(pod.events, ['started', 'ready']);
 });
 
-t.test('a database outage neither restarts nor ejects any of three replicas', { skip: needsPostgres }, async (t) => {
+t.test('a database outage neither restarts nor ejects any of three replicas', async (t) => {
   const own = await createTestDatabase();
   const database = new BreakableDatabase(own.DATABASE_URL ?? '');
   await database.listen();
@@ -83,19 +85,15 @@ t.test('a database outage neither restarts nor ejects any of three replicas', { 
   }
 });
 
-t.test(
-  'a replica with a blocked event loop leaves the endpoints and is then restarted',
-  { skip: needsPostgres },
-  async (t) => {
-    const { pod, processes } = await startPod(t, await createTestDatabase());
-    await pod.until(() => pod.isReady);
-    processes[0]?.child.kill('SIGSTOP');
-    await pod.until(() => processes.length === 2 && pod.isReady);
-    t.strictSame(pod.events, ['started', 'ready', 'unready', 'killed', 'exited SIGKILL', 'started', 'ready']);
-  },
-);
+t.test('a replica with a blocked event loop leaves the endpoints and is then restarted', async (t) => {
+  const { pod, processes } = await startPod(t, await createTestDatabase());
+  await pod.until(() => pod.isReady);
+  processes[0]?.child.kill('SIGSTOP');
+  await pod.until(() => processes.length === 2 && pod.isReady);
+  t.strictSame(pod.events, ['started', 'ready', 'unready', 'killed', 'exited SIGKILL', 'started', 'ready']);
+});
 
-t.test('a draining pod leaves the endpoints before it stops serving', { skip: needsPostgres }, async (t) => {
+t.test('a draining pod leaves the endpoints before it stops serving', async (t) => {
   const { pod, url } = await startPod(t, await createTestDatabase(), 250);
   await pod.until(() => pod.isReady);
   const deleted = pod.delete();

@@ -3,12 +3,14 @@ import t, { type Test } from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { closeDeadlineMs } from '../../src/config/index.js';
 import { type Cluster, needsCluster, startCluster } from '../cluster.js';
-import { createTestDatabase, needsPostgres } from '../database.js';
+import { createTestDatabase, requirePostgres } from '../database.js';
 import { untilWritten } from '../plugins/request-log/scraper.js';
 import { run, untilStatus } from '../process.js';
 import type { ClientsReport } from './clients.js';
 import { needsHaproxy, startHaproxy } from './haproxy.js';
 import { type Replica, startReplica } from './replica.js';
+
+requirePostgres();
 
 const perSecond = 2_000;
 const connections = 50;
@@ -17,7 +19,7 @@ const rounds = 3;
 const shutdownDelayMs = 1_000;
 
 const key = generateKey('mez');
-const skip = needsPostgres || needsCluster || needsHaproxy;
+const skip = needsCluster || needsHaproxy;
 t.setTimeout(240_000);
 
 t.test('behind HAProxy, at 2,000 requests a second', { skip }, async (t) => {

@@ -5,7 +5,7 @@ import { Progress } from '../../bench/progress.js';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { databaseConfig } from '../../src/config/database.js';
 import { needsCluster, startCluster } from '../cluster.js';
-import { needsPostgres } from '../database.js';
+import { requirePostgres } from '../database.js';
 
 import { keepScraping, untilWritten } from '../plugins/request-log/scraper.js';
 import { checkStatistics } from '../plugins/request-log/sums.js';
@@ -13,6 +13,8 @@ import { run } from '../process.js';
 import { temporaryDirectory } from '../temporary-directory.js';
 import type { LoadReport } from './load.js';
 import { increases, startSoaked, sumOf, type Vitals } from './soaked.js';
+
+requirePostgres();
 
 const { SOAK_SECONDS, SOAK_PER_SECOND = '200', CI } = process.env;
 const seconds = Number(SOAK_SECONDS || 60);
@@ -29,7 +31,7 @@ const progress = new Progress();
 t.setTimeout((seconds + 180) * 1_000);
 
 const name = `${seconds} s of mixed load, with rotations, revocations and a restart of the database`;
-t.test(name, { skip: needsPostgres || needsCluster || skipWithoutCi }, async (t) => {
+t.test(name, { skip: needsCluster || skipWithoutCi }, async (t) => {
   const cluster = await startCluster(t);
   const key = generateKey('mez');
   const DATA_DIR = temporaryDirectory(t);

@@ -3,12 +3,14 @@ import t from 'tap';
 import { openDatabase } from '../../../plugins/database/open.js';
 import { loadConfig } from '../../../src/config/index.js';
 import { clientOf, keyHeaders, startApp } from '../../app.js';
-import { createTestDatabase, needsPostgres } from '../../database.js';
+import { createTestDatabase, requirePostgres } from '../../database.js';
 import { needsPgBouncer, startPgBouncer } from '../api-keys/pgbouncer.js';
+
+requirePostgres();
 
 t.test(
   'behind PgBouncer in transaction mode two services use only their own schemas',
-  { skip: needsPostgres || needsPgBouncer },
+  { skip: needsPgBouncer },
   async (t) => {
     const own = await createTestDatabase({ migrated: false });
     const url = await startPgBouncer(t, own.DATABASE_URL ?? '');
@@ -41,7 +43,7 @@ t.test(
 
 t.test(
   'behind PgBouncer a query that times out is cancelled on the server, so that no session keeps waiting',
-  { skip: needsPostgres || needsPgBouncer },
+  { skip: needsPgBouncer },
   async (t) => {
     const own = await createTestDatabase();
     const url = await startPgBouncer(t, own.DATABASE_URL ?? '');

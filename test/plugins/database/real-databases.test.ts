@@ -5,10 +5,12 @@ import t from 'tap';
 import { generateKey } from '../../../plugins/api-keys/key-format.js';
 import { startApp } from '../../app.js';
 import { needsCluster, startCluster } from '../../cluster.js';
-import { createTestDatabase, needsPostgres } from '../../database.js';
+import { createTestDatabase, requirePostgres } from '../../database.js';
 import { freePort, run, startService, untilStatus } from '../../process.js';
 import { temporaryDirectory } from '../../temporary-directory.js';
 import { BreakableDatabase } from './proxy.js';
+
+requirePostgres();
 
 const key = generateKey('mez');
 // Many starts of a service against several real clusters.
@@ -23,7 +25,7 @@ async function failedStart(variables: NodeJS.ProcessEnv) {
 
 t.test(
   'TLS works as in libpq with a PostgreSQL server that has a private certificate authority',
-  { skip: needsPostgres || needsCluster },
+  { skip: needsCluster },
   async (t) => {
     const directory = temporaryDirectory(t);
     const [ca, caKey, cert, certKey, request] = ['ca.pem', 'ca.key', 'cert.pem', 'cert.key', 'cert.csr'].map((name) =>
@@ -120,46 +122,42 @@ t.test(
   },
 );
 
-t.test(
-  'a permanent database error stops the start with one line',
-  { skip: needsPostgres || needsCluster },
-  async (t) => {
-    const port = await freePort();
-    const cluster = await startCluster(t, { listen_addresses: '127.0.0.1', port });
-    await cluster.query('postgres', `CREATE ROLE app LOGIN PASSWORD 'right'`);
-    await cluster.query('postgres', 'CREATE DATABASE used');
-    await cluster.query('used', 'CREATE TABLE orders (id int)');
-    await cluster.query('postgres', 'CREATE DATABASE strict');
-    await cluster.query('strict', 'REVOKE CREATE ON SCHEMA public FROM PUBLIC');
-    const url = (user: string, path: string) => `postgresql://${user}@127.0.0.1:${port}/${path}`;
-    for (const [from, message] of [
-      [url('postgres', 'used'), /schema "public" has tables of another application \("orders"\)/],
-      [url('app', 'strict'), /permission denied for schema public: the role may not change this schema; grant CREATE/],
-      [url('app', 'strict?schema=own'), /schema "own": permission denied for database/],
-      [url('postgres', 'nowhere'), /database "nowhere" does not exist: [^\n]*create it/],
-    ] as const) {
-      const { code, stderr } = await failedStart({ DATABASE_URL: from });
-      t.equal(code, 1);
-      t.match(stderr, /^musicez: DATABASE_URL: [^\n]*\n$/);
-      t.match(stderr, message);
-    }
-    const hba = await cluster.query('postgres', 'SHOW hba_file');
-    await cluster.query(
-      'postgres',
-      `COPY (SELECT 'host all all all scram-sha-256' UNION SELECT 'local all all trust') TO '${hba}'`,
-    );
-    await cluster.query('postgres', 'SELECT pg_reload_conf()');
-    const none = await failedStart({ DATABASE_URL: url('app', 'strict') });
-    t.match(none, { code: 1, stderr: /^musicez: DATABASE_URL: [^\n]*asks for a password; add one to the URL\n$/ });
-    const wrong = await failedStart({ DATABASE_URL: url('app:hunter2', 'strict') });
-    t.match(wrong, { code: 1, stderr: /^musicez: DATABASE_URL: [^\n]*rejects the password[^\n]*\n$/ });
-    t.notMatch(wrong.stderr, 'hunter2');
-  },
-);
+t.test('a permanent database error stops the start with one line', { skip: needsCluster }, async (t) => {
+  const port = await freePort();
+  const cluster = await startCluster(t, { listen_addresses: '127.0.0.1', port });
+  await cluster.query('postgres', `CREATE ROLE app LOGIN PASSWORD 'right'`);
+  await cluster.query('postgres', 'CREATE DATABASE used');
+  await cluster.query('used', 'CREATE TABLE orders (id int)');
+  await cluster.query('postgres', 'CREATE DATABASE strict');
+  await cluster.query('strict', 'REVOKE CREATE ON SCHEMA public FROM PUBLIC');
+  const url = (user: string, path: string) => `postgresql://${user}@127.0.0.1:${port}/${path}`;
+  for (const [from, message] of [
+    [url('postgres', 'used'), /schema "public" has tables of another application \("orders"\)/],
+    [url('app', 'strict'), /permission denied for schema public: the role may not change this schema; grant CREATE/],
+    [url('app', 'strict?schema=own'), /schema "own": permission denied for database/],
+    [url('postgres', 'nowhere'), /database "nowhere" does not exist: [^\n]*create it/],
+  ] as const) {
+    const { code, stderr } = await failedStart({ DATABASE_URL: from });
+    t.equal(code, 1);
+    t.match(stderr, /^musicez: DATABASE_URL: [^\n]*\n$/);
+    t.match(stderr, message);
+  }
+  const hba = await cluster.query('postgres', 'SHOW hba_file');
+  await cluster.query(
+    'postgres',
+    `COPY (SELECT 'host all all all scram-sha-256' UNION SELECT 'local all all trust') TO '${hba}'`,
+  );
+  await cluster.query('postgres', 'SELECT pg_reload_conf()');
+  const none = await failedStart({ DATABASE_URL: url('app', 'strict') });
+  t.match(none, { code: 1, stderr: /^musicez: DATABASE_URL: [^\n]*asks for a password; add one to the URL\n$/ });
+  const wrong = await failedStart({ DATABASE_URL: url('app:hunter2', 'strict') });
+  t.match(wrong, { code: 1, stderr: /^musicez: DATABASE_URL: [^\n]*rejects the password[^\n]*\n$/ });
+  t.notMatch(wrong.stderr, 'hunter2');
+});
 
 t.test(
   'a role that cannot change tables can run the service after another role has migrated',
-  { skip: needsPostgres || needsCluster },
+  { skip: needsCluster },
   async (t) => {
     const port = await freePort();
     const cluster = await startCluster(t, { listen_addresses: '127.0.0.1', port });
@@ -203,7 +201,7 @@ const grants = [
 
 t.test(
   'a read-only database is reported, and the service uses another database as soon as it replaces it',
-  { skip: needsPostgres || needsCluster },
+  { skip: needsCluster },
   async (t) => {
     const ports = [await freePort(), await freePort()] as const;
     const [old, next] = [

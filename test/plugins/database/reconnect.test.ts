@@ -2,9 +2,11 @@ import t from 'tap';
 import { generateKey } from '../../../plugins/api-keys/key-format.js';
 import { databaseConfig } from '../../../src/config/database.js';
 import { needsCluster, startCluster } from '../../cluster.js';
-import { createTestDatabase, needsPostgres } from '../../database.js';
+import { createTestDatabase, requirePostgres } from '../../database.js';
 import { startService, untilStatus } from '../../process.js';
 import { steadyLoad } from '../request-log/steady-load.js';
+
+requirePostgres();
 
 const replicaCount = 5;
 /** The pool and the connection that listens for key changes. */
@@ -17,7 +19,7 @@ const headers = { 'x-api-key': key };
 
 t.test(
   'five replicas reconnect to a restarted PostgreSQL within its connection limit and with jittered retries',
-  { skip: needsPostgres || needsCluster },
+  { skip: needsCluster },
   async (t) => {
     const cluster = await startCluster(t, {
       max_connections: replicaCount * perReplica + reservedForSuperuser + 1,

@@ -3,12 +3,14 @@ import pg from 'pg';
 import t, { type Test } from 'tap';
 import { generateKey } from '../../../plugins/api-keys/key-format.js';
 import { needsCluster, startCluster } from '../../cluster.js';
-import { createTestDatabase, needsPostgres } from '../../database.js';
+import { createTestDatabase, requirePostgres } from '../../database.js';
 import { startService } from '../../process.js';
 import { BreakableDatabase } from '../database/proxy.js';
 import { keepScraping, untilWritten } from './scraper.js';
 import { steadyLoad } from './steady-load.js';
 import { checkStatistics } from './sums.js';
+
+requirePostgres();
 
 const key = generateKey('mez');
 const perSecond = 200;
@@ -59,7 +61,7 @@ async function runThroughOutage(t: Test, databaseUrl: string, checkUrl: string, 
 
 t.test(
   `no record is lost while PostgreSQL is stopped for ${outageMs / 1_000} s`,
-  { skip: needsPostgres || needsCluster, buffered: true },
+  { skip: needsCluster, buffered: true },
   async (t) => {
     const cluster = await startCluster(t);
     const { spooled } = await runThroughOutage(t, cluster.url, cluster.url, async () => {
@@ -73,7 +75,7 @@ t.test(
 
 t.test(
   'no record is lost when PostgreSQL is restarted without a shutdown',
-  { skip: needsPostgres || needsCluster, buffered: true },
+  { skip: needsCluster, buffered: true },
   async (t) => {
     const cluster = await startCluster(t);
     await runThroughOutage(t, cluster.url, cluster.url, async () => {
@@ -86,45 +88,37 @@ t.test(
   },
 );
 
-t.test(
-  'no record is lost when connections are terminated repeatedly',
-  { skip: needsPostgres, buffered: true },
-  async (t) => {
-    const url = (await createTestDatabase()).DATABASE_URL ?? '';
-    const client = await connect(t, url);
-    await runThroughOutage(t, url, url, async () => {
-      for (let i = 0; i < 100; i++) {
-        await client.query(
-          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+t.test('no record is lost when connections are terminated repeatedly', { buffered: true }, async (t) => {
+  const url = (await createTestDatabase()).DATABASE_URL ?? '';
+  const client = await connect(t, url);
+  await runThroughOutage(t, url, url, async () => {
+    for (let i = 0; i < 100; i++) {
+      await client.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = current_database() AND pid <> pg_backend_pid()`,
-        );
-        await sleep(50);
-      }
-    });
-  },
-);
+      );
+      await sleep(50);
+    }
+  });
+});
 
-t.test(
-  'no record is lost when the network is slow and then resets connections',
-  { skip: needsPostgres, buffered: true },
-  async (t) => {
-    const url = (await createTestDatabase()).DATABASE_URL ?? '';
-    const proxy = new BreakableDatabase(url);
-    await proxy.listen();
-    const { spooled } = await runThroughOutage(t, proxy.url, url, async () => {
-      for (let i = 0; i < 3; i++) {
-        proxy.delay(1_000);
-        await sleep(3_000);
-        proxy.delay(0);
-        await proxy.break();
-        await sleep(500);
-        await proxy.listen();
-        await sleep(1_000);
-      }
-    });
-    t.ok(spooled > 0);
-  },
-);
+t.test('no record is lost when the network is slow and then resets connections', { buffered: true }, async (t) => {
+  const url = (await createTestDatabase()).DATABASE_URL ?? '';
+  const proxy = new BreakableDatabase(url);
+  await proxy.listen();
+  const { spooled } = await runThroughOutage(t, proxy.url, url, async () => {
+    for (let i = 0; i < 3; i++) {
+      proxy.delay(1_000);
+      await sleep(3_000);
+      proxy.delay(0);
+      await proxy.break();
+      await sleep(500);
+      await proxy.listen();
+      await sleep(1_000);
+    }
+  });
+  t.ok(spooled > 0);
+});
 
 async function connect(t: Test, url: string) {
   const client = new pg.Client(url);

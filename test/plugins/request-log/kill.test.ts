@@ -2,12 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import t, { type Test } from 'tap';
 import { generateKey } from '../../../plugins/api-keys/key-format.js';
-import { createTestDatabase, needsPostgres } from '../../database.js';
+import { createTestDatabase, requirePostgres } from '../../database.js';
 import { startService } from '../../process.js';
 import { BreakableDatabase } from '../database/proxy.js';
 import { keepScraping, untilWritten } from './scraper.js';
 import { type LoadResponse, steadyLoad } from './steady-load.js';
 import { checkStatistics } from './sums.js';
+
+requirePostgres();
 
 const key = generateKey('mez');
 const maxRounds = 20;
@@ -27,7 +29,7 @@ t.jobs = 2;
 
 t.test(
   'kill -9 loses at most the records of the last batch and of the time since then',
-  { skip: needsPostgres, buffered: true },
+  { buffered: true },
   async (t) => {
     const variables = await createTestDatabase();
     const killed: { responses: LoadResponse[]; at: number }[] = [];
@@ -46,7 +48,7 @@ t.test(
 
 t.test(
   'kill -9 while the database is down loses no record that was in the spool for half a second',
-  { skip: needsPostgres, buffered: true },
+  { buffered: true },
   async (t) => {
     const { DATA_DIR, DATABASE_URL = '' } = await createTestDatabase();
     const proxy = new BreakableDatabase(DATABASE_URL);

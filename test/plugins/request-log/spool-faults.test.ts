@@ -4,13 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import t, { type Test } from 'tap';
 import { generateKey } from '../../../plugins/api-keys/key-format.js';
-import { createTestDatabase, needsPostgres } from '../../database.js';
+import { createTestDatabase, requirePostgres } from '../../database.js';
 import { startService } from '../../process.js';
 import { BreakableDatabase } from '../database/proxy.js';
 import { keepScraping, untilWritten } from './scraper.js';
 import { mountDisk, mountSkipReason, remountReadOnly } from './small-disk.js';
 import { steadyLoad } from './steady-load.js';
 import { checkStatistics } from './sums.js';
+
+requirePostgres();
 
 const key = generateKey('mez');
 const perSecond = 200;
@@ -65,18 +67,14 @@ async function runWithBrokenSpool(t: Test, variables: NodeJS.ProcessEnv, breakSp
   t.ok(span.filter(Boolean).length < 40, 'the newest records were dropped, and no buffered ones');
 }
 
-t.test(
-  'a full spool drops and counts the newest records, and no request fails',
-  { skip: needsPostgres, buffered: true },
-  async (t) => {
-    const { DATA_DIR } = await createTestDatabase();
-    await runWithBrokenSpool(t, { DATA_DIR, REQUEST_LOG_SPOOL_MAX_BYTES: '20000' }, () => {});
-  },
-);
+t.test('a full spool drops and counts the newest records, and no request fails', { buffered: true }, async (t) => {
+  const { DATA_DIR } = await createTestDatabase();
+  await runWithBrokenSpool(t, { DATA_DIR, REQUEST_LOG_SPOOL_MAX_BYTES: '20000' }, () => {});
+});
 
 t.test(
   'a spool on a disk that becomes read-only drops and counts the newest records, and no request fails',
-  { skip: needsPostgres || mountSkipReason(t), buffered: true },
+  { skip: mountSkipReason(t), buffered: true },
   async (t) => {
     const DATA_DIR = mountDisk(t, 'size=1m');
     await runWithBrokenSpool(t, { DATA_DIR }, () => remountReadOnly(DATA_DIR));
@@ -85,7 +83,7 @@ t.test(
 
 t.test(
   'a spool whose directory is lost and cannot be recreated drops and counts the newest records, and no request fails',
-  { skip: needsPostgres, buffered: true },
+  { buffered: true },
   async (t) => {
     const { DATA_DIR } = await createTestDatabase();
     const spool = join(DATA_DIR, 'spool');
