@@ -8,7 +8,7 @@ import { problems } from '../plugins/problem-details/schema.js';
 import { deletedDigestOf, type EntryFault, ImportEntry, parseEntry } from './api-key-import-fields.js';
 import { oneOf } from './fields.js';
 
-const isStored = 'this service has the key: delete it here';
+const storedMessage = 'this service has the key: delete it here';
 /** A thousand keys with the largest metadata. */
 const bodyLimit = 8 * 2 ** 20;
 
@@ -98,7 +98,7 @@ export const apiKeyImportRoutes: FastifyPluginAsyncTypebox = async (app) => {
         if ('digest' in entry) return { line, ...(stored.next().value as ImportResult) };
         if (!('deleted' in entry)) return { line, status: 'error' as const, ...entry };
         return kept.has(entry.deleted)
-          ? { line, status: 'error' as const, path: '/deleted', message: isStored }
+          ? { line, status: 'error' as const, path: '/deleted', message: storedMessage }
           : { line, status: 'deleted' as const };
       });
       const count = (status: string) => results.filter((result) => result.status === status).length;

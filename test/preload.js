@@ -21,6 +21,9 @@ if (isTest && (!isCovered.test(path) || isSlow.test(path))) process.env._TAPJS_P
 const { NODE_OPTIONS = '' } = process.env;
 process.env.NODE_OPTIONS = NODE_OPTIONS.replace('./test/preload.js', import.meta.url);
 
+const longest =
+  /\/(million-keys|kill|delivery|soak|crud-module|shell|demo|secrets|slow-clients|memory|fuzz\/openapi)\.test\.js$/;
+
 // Loading the imports of a file takes more than a second, so a file that skips itself is skipped here.
 /** @type {Record<string, string>} */
 const skipReasons = {
@@ -31,8 +34,12 @@ const [, marker] =
   isTest && process.env.TEST_ON !== 'postgres'
     ? (/^(skipFileOnEmbedded|requirePostgres)\(\);$/m.exec(readFileSync(path, 'utf8')) ?? [])
     : [];
-if (marker) {
-  process.stdout.write(`TAP version 14\n1..0 # ${skipReasons[marker]}\n`);
+const reason =
+  process.env.TEST_DURATION === 'short' && longest.test(path)
+    ? 'takes too long on this machine: npm run test:postgres'
+    : marker && skipReasons[marker];
+if (isTest && reason) {
+  process.stdout.write(`TAP version 14\n1..0 # ${reason}\n`);
   process.exit();
 }
 

@@ -120,6 +120,8 @@ export class RedisCounter {
 
 const connectionOptions = {
   connectTimeout: connectDeadlineMs,
+  // For the commands of a new connection: a server that accepts it may never respond.
+  commandTimeout: connectDeadlineMs,
   // Requests do not wait for a reconnect.
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
