@@ -1,6 +1,7 @@
 import type { Stats } from '../../routes/request-stats.js';
 import type { Wire } from '../api.js';
 import { nameOf, useKeyNames } from '../key-names.js';
+import { KeyLink } from '../parts/links.js';
 import { count, share } from '../parts/numbers.js';
 import { Empty } from '../parts/part.js';
 import { type Column, Table } from '../parts/table.js';
@@ -39,6 +40,7 @@ export function KeyList({ keys, total, choice }: KeyListProps) {
       kind: 'number',
       cell: (key) => <span class={key.errors > 0 ? 'bad' : 'soft'}>{share(key.errors, key.count)}</span>,
     },
+    { title: 'Key page', kind: 'minor', cell: ({ apiKeyId }) => <KeyLink id={apiKeyId}>Details</KeyLink> },
   ];
   if (keys.length === 0) return <Empty>No request had a key.</Empty>;
   return (

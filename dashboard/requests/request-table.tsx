@@ -1,4 +1,5 @@
 import { nameOf } from '../key-names.js';
+import { KeyLink } from '../parts/links.js';
 import { duration } from '../parts/numbers.js';
 import { statusClass } from '../parts/status.js';
 import { type Column, Table } from '../parts/table.js';
@@ -14,7 +15,13 @@ export function RequestTable({ rows, keyNames }: { rows: Entry[]; keyNames: Read
     title: 'Key',
     kind: 'minor',
     cell: ({ apiKeyId }) =>
-      apiKeyId === null ? <span class="soft">none</span> : <span class="key-name">{nameOf(keyNames, apiKeyId)}</span>,
+      apiKeyId === null ? (
+        <span class="soft">none</span>
+      ) : (
+        <span class="key-name">
+          <KeyLink id={apiKeyId}>{nameOf(keyNames, apiKeyId)}</KeyLink>
+        </span>
+      ),
   };
   return (
     <Table caption="Requests, newest first" rows={rows} keyOf={({ id }) => id} columns={[...before, key, address]} />

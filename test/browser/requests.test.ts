@@ -179,6 +179,10 @@ t.test('the overview and the requests', { skip: needsBrowser }, async (t) => {
     const keys = page.locator('.keys-busy');
     await keys.getByRole('button', { name: 'bootstrap', exact: true }).waitFor();
     t.ok(Number(await keys.locator('td').nth(1).textContent()) < 12, 'only requests that match the filter are counted');
+    await keys.getByRole('button', { name: 'Details' }).first().click();
+    await page.getByRole('dialog', { name: 'bootstrap' }).waitFor();
+    await page.goBack();
+    await keys.getByRole('button', { name: 'Details' }).first().waitFor();
     await page.getByRole('button', { name: 'Show these requests' }).click();
     await page
       .getByRole('button', { name: `GET /v1/request-logs/${id}` })
