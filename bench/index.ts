@@ -2,14 +2,14 @@ import { writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { ConfigError, loadConfig } from '../src/config/index.js';
 import { BenchError } from './bench-error.js';
-import { judgeKeys, measureKeys, reportKeys } from './keys/index.js';
+import { keyTargets, measureKeys, reportKeys } from './keys/index.js';
 import { type BenchOptions, parseOptions, usage } from './options.js';
 import { Progress } from './progress.js';
 import { report } from './report.js';
 import type { BenchResults } from './results.js';
 import { run } from './run.js';
 import { measureStorage } from './storage/index.js';
-import { judgeStorage, reportStorage } from './storage/report.js';
+import { reportStorage, storageTargets } from './storage/report.js';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const interrupted = new AbortController();
@@ -41,13 +41,13 @@ async function main() {
   if (options.rows > 0) {
     const results = await measureStorage(options.rows, url, progress, interrupted.signal);
     await show(options, results, reportStorage(results));
-    if (options.check && judgeStorage(results).some(({ isMet }) => isMet === false)) process.exitCode = 1;
+    if (options.check && storageTargets(results).some(({ isMet }) => isMet === false)) process.exitCode = 1;
     return;
   }
   if (options.keys > 0) {
     const results = await measureKeys(options.keys, url, progress, interrupted.signal);
     await show(options, results, reportKeys(results));
-    if (options.check && judgeKeys(results).some(({ isMet }) => isMet === false)) process.exitCode = 1;
+    if (options.check && keyTargets(results).some(({ isMet }) => isMet === false)) process.exitCode = 1;
     return;
   }
   const results = await run(options, url, progress, interrupted.signal);

@@ -1,4 +1,4 @@
-import type { Judgement } from './judgement.js';
+import type { TargetResult } from './target-result.js';
 
 /**
  * The servers, in the order of a round. Servers that are compared run close to each other, because a machine's speed drifts.
@@ -69,7 +69,7 @@ export interface BenchResults {
   costs: { authentication: Difference; log: Difference; limits: Difference };
   /** From starting this service's process to a 200 of `/readyz`, on an empty database. */
   startToReadyMs: number;
-  targets: Judgement[];
+  targets: TargetResult[];
 }
 
 /** The median of each figure. */

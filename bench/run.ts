@@ -18,7 +18,7 @@ import {
 } from './results.js';
 import { countRows } from './rows.js';
 import { nameOfDatabase } from './scratch.js';
-import { judge } from './targets.js';
+import { checkTargets } from './targets.js';
 
 const connections = 32;
 const warmUpSeconds = 2;
@@ -73,7 +73,7 @@ export async function run(options: BenchOptions, url: string | undefined, progre
       },
       startToReadyMs,
     };
-    return { ...results, targets: judge(results) } satisfies BenchResults;
+    return { ...results, targets: checkTargets(results) } satisfies BenchResults;
   });
 }
 

@@ -1,5 +1,5 @@
-import type { Judgement } from './judgement.js';
 import type { BenchResults, ServerResult } from './results.js';
+import type { TargetResult } from './target-result.js';
 
 export const minShareOfBare = 0.45;
 export const minTimesStraightforward = 20;
@@ -9,7 +9,7 @@ export const maxResidentBytes = 250e6;
 const manyRequests = 1_000_000;
 
 /** The targets of this service, and whether this run met them. */
-export function judge(results: Omit<BenchResults, 'targets'>): Judgement[] {
+export function checkTargets(results: Omit<BenchResults, 'targets'>): TargetResult[] {
   const { servers, ratios, costs, startToReadyMs, load } = results;
   const { musicez } = servers;
   const isPostgres = results.database !== 'embedded database';
@@ -50,13 +50,13 @@ export function judge(results: Omit<BenchResults, 'targets'>): Judgement[] {
   ];
 }
 
-function failedRequests(name: string, { failed }: ServerResult): Judgement[] {
+function failedRequests(name: string, { failed }: ServerResult): TargetResult[] {
   if (failed === 0) return [];
   const target = `${name}: ${figure(failed)} requests without a 2xx response`;
   return [{ target, outcome: 'missed', isRequired: true }];
 }
 
-function rowsComplete(name: string, { rows }: ServerResult): Judgement[] {
+function rowsComplete(name: string, { rows }: ServerResult): TargetResult[] {
   if (!rows) return [];
   const { answered, written, dropped } = rows;
   const isComplete = written >= answered && dropped === 0;
@@ -64,8 +64,8 @@ function rowsComplete(name: string, { rows }: ServerResult): Judgement[] {
   return [{ target, outcome: isComplete ? 'met' : 'missed', isRequired: true }];
 }
 
-function targetResult(target: string, isMet: boolean, isJudged = true): Judgement {
-  return { target, outcome: isJudged ? (isMet ? 'met' : 'missed') : 'not judged', isRequired: false };
+function targetResult(target: string, isMet: boolean, isChecked = true): TargetResult {
+  return { target, outcome: isChecked ? (isMet ? 'met' : 'missed') : 'not checked', isRequired: false };
 }
 
 function figure(value: number) {

@@ -1,6 +1,6 @@
 import fp from 'fastify-plugin';
 import { LRUCache } from 'lru-cache';
-import { isUse } from './api-keys/judgement.js';
+import { isUse } from './api-keys/key-check.js';
 import { clock } from './clock.js';
 import { withDeadline } from './database/deadline.js';
 import { OutageLog } from './database/outage-log.js';

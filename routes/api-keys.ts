@@ -170,7 +170,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request) => {
       const { limit, cursor } = request.query;
-      return pageOf(await app.apiKeys.events(request.params.id, limit + 1, cursor), limit);
+      return pageOf(await app.apiKeys.listKeyEvents(request.params.id, limit + 1, cursor), limit);
     },
   );
 };

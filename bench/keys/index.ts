@@ -124,20 +124,20 @@ async function queriesOf(client: pg.Client): Promise<Query[]> {
 }
 
 /** The targets, and whether the run met them; undefined with too few keys. */
-export function judgeKeys({ keys, answered, importRate }: KeyResults) {
+export function keyTargets({ keys, answered, importRate }: KeyResults) {
   const slowest = (kind: keyof typeof maxMs) =>
     Math.max(...answered.filter((answer) => answer.kind === kind).map(({ p95 }) => p95));
-  const judged = (target: string, isMet: boolean) => ({ target, isMet: keys >= manyKeys ? isMet : undefined });
+  const target = (target: string, isMet: boolean) => ({ target, isMet: keys >= manyKeys ? isMet : undefined });
   return [
-    judged(
+    target(
       `every list within ${formatMs(slowest('page'))} at p95 (under ${maxMs.page} ms)`,
       slowest('page') < maxMs.page,
     ),
-    judged(
+    target(
       `usage within ${formatMs(slowest('stats'))} at p95 (under ${maxMs.stats} ms)`,
       slowest('stats') < maxMs.stats,
     ),
-    judged(
+    target(
       `${Math.round(importRate).toLocaleString('en-US')} keys imported a second (at least ${Math.ceil(minImportRate)})`,
       importRate >= minImportRate,
     ),
@@ -148,7 +148,7 @@ export function reportKeys(results: KeyResults): string {
   const { musicez, node, database, cpu, keys, answered } = results;
   const line = (name: string, ...cells: string[]) =>
     `${name.padEnd(34)}${cells.map((cell) => cell.padStart(10)).join('')}`;
-  const outcome = { true: 'met', false: 'missed', undefined: 'not judged' };
+  const outcome = { true: 'met', false: 'missed', undefined: 'not checked' };
   return [
     '',
     `musicez ${musicez}, Node.js ${node}, ${database}, ${cpu}`,
@@ -157,7 +157,7 @@ export function reportKeys(results: KeyResults): string {
     line('', 'p50', 'p95'),
     ...answered.map(({ question, p50, p95 }) => line(question, formatMs(p50), formatMs(p95))),
     '',
-    ...judgeKeys(results).map(({ target, isMet }) => `${outcome[`${isMet}`].padEnd(12)}${target}`),
+    ...keyTargets(results).map(({ target, isMet }) => `${outcome[`${isMet}`].padEnd(12)}${target}`),
     '',
   ].join('\n');
 }

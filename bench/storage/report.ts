@@ -10,28 +10,28 @@ const maxBatchMs = 2_000;
 const manyRows = 20_000_000;
 
 /** A target in words, and whether the run met it; undefined with too few rows. */
-interface Judgement {
+interface TargetResult {
   target: string;
   isMet: boolean | undefined;
 }
 
-export function judgeStorage({ rows, answered, dropDayMs, insertRate, indexBuild }: StorageResults): Judgement[] {
+export function storageTargets({ rows, answered, dropDayMs, insertRate, indexBuild }: StorageResults): TargetResult[] {
   const ratio = insertRate.full / insertRate.empty;
   const slowest = (kind: keyof typeof maxMs) =>
     Math.max(...answered.filter((answer) => answer.kind === kind).map(({ p95 }) => p95));
-  const judged = (target: string, isMet: boolean) => ({ target, isMet: rows >= manyRows ? isMet : undefined });
+  const target = (target: string, isMet: boolean) => ({ target, isMet: rows >= manyRows ? isMet : undefined });
   return [
-    judged(
+    target(
       `every page within ${formatMs(slowest('page'))} at p95 (under ${maxMs.page} ms)`,
       slowest('page') < maxMs.page,
     ),
-    judged(
+    target(
       `statistics within ${formatMs(slowest('stats'))} at p95 (under ${maxMs.stats} ms)`,
       slowest('stats') < maxMs.stats,
     ),
-    judged(`a day dropped in ${formatMs(dropDayMs)} (under ${maxDropMs} ms)`, dropDayMs < maxDropMs),
-    judged(`${ratio.toFixed(2)} of the empty log's insert rate (at least ${minInsertRatio})`, ratio >= minInsertRatio),
-    judged(
+    target(`a day dropped in ${formatMs(dropDayMs)} (under ${maxDropMs} ms)`, dropDayMs < maxDropMs),
+    target(`${ratio.toFixed(2)} of the empty log's insert rate (at least ${minInsertRatio})`, ratio >= minInsertRatio),
+    target(
       `no batch waited longer than ${formatMs(indexBuild.longestBatchMs)} while an index was built (under ${maxBatchMs} ms)`,
       indexBuild.longestBatchMs < maxBatchMs,
     ),
@@ -43,7 +43,7 @@ export function reportStorage(results: StorageResults): string {
     results;
   const line = (name: string, ...cells: string[]) =>
     `${name.padEnd(34)}${cells.map((cell) => cell.padStart(10)).join('')}`;
-  const outcome = { true: 'met', false: 'missed', undefined: 'not judged' };
+  const outcome = { true: 'met', false: 'missed', undefined: 'not checked' };
   return [
     '',
     `musicez ${musicez}, Node.js ${node}, ${database}, ${cpu}`,
@@ -56,7 +56,7 @@ export function reportStorage(results: StorageResults): string {
     line('  rows a second meanwhile', count(indexBuild.insertRate)),
     line('rows a second, empty and full', count(insertRate.empty), count(insertRate.full)),
     '',
-    ...judgeStorage(results).map(({ target, isMet }) => `${outcome[`${isMet}`].padEnd(12)}${target}`),
+    ...storageTargets(results).map(({ target, isMet }) => `${outcome[`${isMet}`].padEnd(12)}${target}`),
     '',
   ].join('\n');
 }

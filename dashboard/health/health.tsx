@@ -58,7 +58,7 @@ function HealthSummary({ health, since }: { health: Wire<Health>; since: number 
           ? (['warn', 'Catching up.', 'Records in the spool are being written to the database.'] as const)
           : (['good', 'Healthy.', 'The database answers, and no record was lost.'] as const);
   return (
-    <p class={`verdict ${look}`} role="status">
+    <p class={`health-state ${look}`} role="status">
       <strong>{title}</strong> {text}
     </p>
   );

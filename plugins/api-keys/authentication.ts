@@ -1,23 +1,23 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import type { RateLimitTarget } from '../limits/counter.js';
 import { addRateLimitHeaders, type RateLimitState } from '../limits/rate-limit-state.js';
+import { type CheckOutcome, checkKey, type Outcome, outcomes } from './check-key.js';
 import { digestOn } from './connection-digest.js';
 import { presentedKey } from './credentials.js';
 import { invalidKeysLimited, keyDenied, keyLimited, keyMissing, lookupFailed } from './errors.js';
 import { InvalidKeyThrottle } from './invalid-key-throttle.js';
-import { setJudgement } from './judgement.js';
 import type { AuthenticatedKey } from './key-cache.js';
+import { setKeyCheck } from './key-check.js';
 import { digestOf } from './key-format.js';
 import type { KnownKeys } from './known-keys.js';
 import { untilChecked } from './pending-check.js';
-import { judge, type Outcome, outcomes, type Verdict } from './verdict.js';
 
 /** An `onRequest` hook. */
 export type Authenticate = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void;
 
 /** The result of a verification. */
 export interface Verification {
-  code: Verdict | 'RATE_LIMITED';
+  code: CheckOutcome | 'RATE_LIMITED';
   /** Null when there is no such key. */
   key: AuthenticatedKey | null;
 }
@@ -101,11 +101,11 @@ export function createAuthentication(app: FastifyInstance, known: KnownKeys, rat
     scope: string | undefined,
     done: HookHandlerDoneFunction,
   ) {
-    const verdict = judge(key, scope, addressFor(key, request));
-    if (verdict !== 'VALID' && verdict !== 'INSUFFICIENT_SCOPE') {
-      counts[verdict]++;
-      setJudgement(request, key, verdict);
-      return done(keyDenied(verdict));
+    const outcome = checkKey(key, scope, addressFor(key, request));
+    if (outcome !== 'VALID' && outcome !== 'INSUFFICIENT_SCOPE') {
+      counts[outcome]++;
+      setKeyCheck(request, key, outcome);
+      return done(keyDenied(outcome));
     }
     app.forbidCaching(reply);
     let finish = done;
@@ -119,17 +119,17 @@ export function createAuthentication(app: FastifyInstance, known: KnownKeys, rat
         return settle();
       }
       counts.RATE_LIMITED++;
-      setJudgement(request, key, 'RATE_LIMITED');
+      setKeyCheck(request, key, 'RATE_LIMITED');
       finish(keyLimited(state));
     });
     // Redis has not answered yet.
     if (!isCounted) finish = untilChecked(request, done);
 
     function settle() {
-      counts[verdict]++;
-      setJudgement(request, key, verdict);
-      if (verdict === 'VALID') finish();
-      else finish(keyDenied(verdict, scope));
+      counts[outcome]++;
+      setKeyCheck(request, key, outcome);
+      if (outcome === 'VALID') finish();
+      else finish(keyDenied(outcome, scope));
     }
   }
 
@@ -145,8 +145,8 @@ export function createAuthentication(app: FastifyInstance, known: KnownKeys, rat
     if (presented === null) return keyMissing();
     try {
       const key = await read(presented, digestOn(raw.socket, presented));
-      const verdict = judge(key, scope, key ? addressFor(key, request) : undefined);
-      return verdict === 'VALID' ? undefined : keyDenied(verdict, scope);
+      const outcome = checkKey(key, scope, key ? addressFor(key, request) : undefined);
+      return outcome === 'VALID' ? undefined : keyDenied(outcome, scope);
     } catch (error) {
       return lookupFailed(error);
     }
@@ -157,7 +157,7 @@ export function createAuthentication(app: FastifyInstance, known: KnownKeys, rat
       counts.UNAVAILABLE++;
       throw lookupFailed(error);
     });
-    const code = judge(key, scope, ip);
+    const code = checkKey(key, scope, ip);
     if (key === null || (code !== 'VALID' && code !== 'INSUFFICIENT_SCOPE')) return { code, key };
     const limit = limitOf(key);
     if (limit === undefined) return { code, key };

@@ -1,7 +1,7 @@
 import createError from '@fastify/error';
 import type { FastifyError } from 'fastify';
 import { type RateLimitState, rateLimitHeaders } from '../limits/rate-limit-state.js';
-import type { Verdict } from './verdict.js';
+import type { CheckOutcome } from './check-key.js';
 
 // RFC 6750: the challenge has an error code only when the request had credentials.
 const challenge = 'Bearer realm="api"';
@@ -52,10 +52,10 @@ const deniedErrors = {
     withHeaders(new ScopeMissing(scope), {
       'www-authenticate': `${challenge}, error="insufficient_scope", scope="${scope}"`,
     }),
-} satisfies Record<Exclude<Verdict, 'VALID'>, (scope: string) => FastifyError>;
+} satisfies Record<Exclude<CheckOutcome, 'VALID'>, (scope: string) => FastifyError>;
 
 /** The error for a key that was denied. */
-export const keyDenied = (verdict: keyof typeof deniedErrors, scope = '') => deniedErrors[verdict](scope);
+export const keyDenied = (outcome: keyof typeof deniedErrors, scope = '') => deniedErrors[outcome](scope);
 
 export const lookupFailed = (cause: unknown) =>
   withHeaders(Object.assign(new LookupFailed(), { cause }), { 'retry-after': '1' });

@@ -13,7 +13,7 @@ export function createEventList(prisma: PrismaClient) {
      * @param cursor the last id of the previous page
      * @throws keyNotFound when no key has this id and no event of it is stored; only for the first page
      */
-    async events(apiKeyId: string, limit: number, cursor?: string): Promise<ApiKeyEvent[]> {
+    async listKeyEvents(apiKeyId: string, limit: number, cursor?: string): Promise<ApiKeyEvent[]> {
       const events = await prisma.apiKeyEvent.findMany({
         where: { apiKeyId, ...(cursor !== undefined && { id: { lt: cursor } }) },
         orderBy: { id: 'desc' },

@@ -1,11 +1,11 @@
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { type Authenticate, createAuthentication, type Verification } from './authentication.js';
-import { authenticatedKeyOf } from './judgement.js';
+import type { Outcome } from './check-key.js';
 import type { AuthenticatedKey, KeyCacheOptions } from './key-cache.js';
+import { authenticatedKeyOf } from './key-check.js';
 import { createKnownKeys, type KnownKeys } from './known-keys.js';
 import { type ApiKeyStore, createApiKeyStore } from './store.js';
-import type { Outcome } from './verdict.js';
 
 export type { Verification } from './authentication.js';
 export type { AuthenticatedKey } from './key-cache.js';

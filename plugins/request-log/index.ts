@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { judgementOf } from '../api-keys/judgement.js';
+import { keyCheckOf } from '../api-keys/key-check.js';
 import { pendingCheckOf } from '../api-keys/pending-check.js';
 import { clock } from '../clock.js';
 import { PartitionMaintenance } from './partition-maintenance.js';
@@ -124,7 +124,7 @@ export default fp<RequestLogOptions>(
     function write(reply: FastifyReply, statusCode: number, durationMs: number) {
       const { request } = reply;
       const path = pathOf(request.url);
-      if (!excluded.has(path)) writer.push(recordOf(request, path, statusCode, durationMs, judgementOf(request)));
+      if (!excluded.has(path)) writer.push(recordOf(request, path, statusCode, durationMs, keyCheckOf(request)));
     }
   },
   { name: 'request-log', dependencies: ['database', 'api-keys'] },

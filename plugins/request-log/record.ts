@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import type { Judgement } from '../api-keys/judgement.js';
+import type { KeyCheck } from '../api-keys/key-check.js';
 
 /** One logged request. */
 export interface RequestRecord {
@@ -78,7 +78,7 @@ export function recordOf(
   path: string,
   statusCode: number,
   durationMs: number,
-  judgement: Judgement | undefined,
+  keyCheck: KeyCheck | undefined,
 ): RequestRecord {
   const overrides = (request as OverriddenRequest)[loggedFields];
   const url = overrides?.url ?? request.url;
@@ -95,9 +95,9 @@ export function recordOf(
     // `request.ip` can be a substring of that header.
     ip: Math.max(forwardedFor.length, ip.length) > maxTextLength ? cut(ip) : ip,
     userAgent: bounded(request.headers['user-agent'] ?? null),
-    apiKeyId: judgement?.key.id ?? null,
-    ownerId: judgement?.key.ownerId ?? null,
-    outcome: judgement?.outcome ?? null,
+    apiKeyId: keyCheck?.key.id ?? null,
+    ownerId: keyCheck?.key.ownerId ?? null,
+    outcome: keyCheck?.outcome ?? null,
     verification: overrides?.verification ?? null,
   };
 }

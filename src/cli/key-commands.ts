@@ -167,7 +167,7 @@ function show(options: Options): Work {
   const id = idOf(options, 'show');
   return async (store) => {
     const key = await store.get(id);
-    const events = await store.events(id, maxEventsShown);
+    const events = await store.listKeyEvents(id, maxEventsShown);
     print(options, { ...key, events }, () => `${listOf(key)}\n${tableOfEvents(events)}`);
   };
 }

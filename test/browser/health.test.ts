@@ -9,7 +9,7 @@ t.test('health', { skip: needsBrowser || needsCluster }, async (t) => {
   t.test('the health view is accessible and no wider than the screen', async (t) => {
     const page = await openDashboard(t, dashboard, '?view=health');
     await page.getByText('apply at once').waitFor();
-    t.match(await page.locator('.verdict').textContent(), /^Healthy\./);
+    t.match(await page.locator('.health-state').textContent(), /^Healthy\./);
     await checkEverySizeAndTheme(t, page, 'health');
   });
 
@@ -17,11 +17,11 @@ t.test('health', { skip: needsBrowser || needsCluster }, async (t) => {
     'the page reports a stopped database, stays usable, and recovers without a reload when the database is back',
     async (t) => {
       const page = await openDashboard(t, dashboard, '?view=health', { expected: /status of 503/ });
-      const verdict = page.locator('.verdict');
+      const state = page.locator('.health-state');
       const figure = (name: string) => page.locator('dl').locator(`dt:text-is("${name}") + dd`);
-      await verdict.getByText('Healthy.').waitFor();
+      await state.getByText('Healthy.').waitFor();
       await database.stop('immediate');
-      await verdict.getByText('The database does not answer.').waitFor();
+      await state.getByText('The database does not answer.').waitFor();
       await page.getByText('No answer', { exact: true }).waitFor();
       await page.getByText('on disk until the database accepts them').waitFor();
       t.equal(await figure('Dropped').textContent(), '0');
@@ -43,14 +43,14 @@ t.test('health', { skip: needsBrowser || needsCluster }, async (t) => {
       await views.getByText('Keys').click();
       await page.getByRole('button', { name: 'bootstrap', exact: true }).waitFor();
       await views.getByText('Health').click();
-      await verdict.getByText('Healthy.').waitFor();
+      await state.getByText('Healthy.').waitFor();
       t.equal(await figure('Dropped').textContent(), '0');
     },
   );
 
   t.test('a 503 response of a proxy is not shown as the health of the service', async (t) => {
     const page = await openDashboard(t, dashboard, '?view=health', { expected: /status of 503/ });
-    await page.locator('.verdict').getByText('Healthy.').waitFor();
+    await page.locator('.health-state').getByText('Healthy.').waitFor();
     await page.route('**/health', (route) =>
       route.fulfill({ status: 503, contentType: 'text/html', body: '<h1>No server is available</h1>' }),
     );
@@ -59,11 +59,11 @@ t.test('health', { skip: needsBrowser || needsCluster }, async (t) => {
 
   t.test('the page reports an unreachable service, keeps its data, and recovers automatically', async (t) => {
     const page = await openDashboard(t, dashboard, '?view=health', { expected: /ERR_INTERNET_DISCONNECTED/ });
-    await page.locator('.verdict').getByText('Healthy.').waitFor();
+    await page.locator('.health-state').getByText('Healthy.').waitFor();
     await page.context().setOffline(true);
     await page.getByText('This computer is offline.').waitFor();
     await page.getByRole('alert').getByText('The last data is shown.').waitFor();
-    t.ok(await page.locator('.verdict').isVisible());
+    t.ok(await page.locator('.health-state').isVisible());
     await page.context().setOffline(false);
     await page.getByRole('alert').waitFor({ state: 'detached' });
   });

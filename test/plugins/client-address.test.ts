@@ -42,7 +42,7 @@ t.test('log, events and filters use the canonical address, and ignore entries be
       ...{ method: 'POST', url: '/v1/api-keys', headers, payload: { name: 'x' } },
       remoteAddress: '::ffff:10.0.0.1',
     });
-    const [event] = await app.apiKeys.events(created.json().id, 1);
+    const [event] = await app.apiKeys.listKeyEvents(created.json().id, 1);
     t.equal(event?.ip, expected, forwarded);
     await app.requestLog.flush();
     const url = `/v1/request-logs?ip=${encodeURIComponent(expected.toUpperCase())}&method=POST`;

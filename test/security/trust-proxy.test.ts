@@ -41,7 +41,7 @@ async function eventIp(app: FastifyInstance, remoteAddress: string, headers: Rec
     headers: all,
     payload: { name: 'x' },
   });
-  const [event] = await app.apiKeys.events(made.json().id, 1);
+  const [event] = await app.apiKeys.listKeyEvents(made.json().id, 1);
   return event?.ip;
 }
 

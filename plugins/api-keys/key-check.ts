@@ -1,31 +1,31 @@
 import type { FastifyRequest } from 'fastify';
+import type { Outcome } from './check-key.js';
 import type { AuthenticatedKey } from './key-cache.js';
-import type { Outcome } from './verdict.js';
 
 /** The check of the key of a request. */
-export interface Judgement {
+export interface KeyCheck {
   key: AuthenticatedKey;
   outcome: Outcome;
 }
 
-const judgement = Symbol('judgement');
-const valid = Symbol('valid judgement');
-type Judged = FastifyRequest & { [judgement]?: Judgement };
-type CachedKey = AuthenticatedKey & { [valid]?: Judgement };
+const keyCheck = Symbol('key check');
+const valid = Symbol('valid key check');
+type CheckedRequest = FastifyRequest & { [keyCheck]?: KeyCheck };
+type CachedKey = AuthenticatedKey & { [valid]?: KeyCheck };
 
 /** Records the check of a key that exists. */
-export function setJudgement(request: FastifyRequest, key: AuthenticatedKey, outcome: Outcome): void {
-  (request as Judged)[judgement] = outcome === 'VALID' ? validJudgementOf(key) : { key, outcome };
+export function setKeyCheck(request: FastifyRequest, key: AuthenticatedKey, outcome: Outcome): void {
+  (request as CheckedRequest)[keyCheck] = outcome === 'VALID' ? validCheckOf(key) : { key, outcome };
 }
 
 /** The check of the key of a request; undefined without a key that exists. */
-export function judgementOf(request: FastifyRequest): Judgement | undefined {
-  return (request as Judged)[judgement];
+export function keyCheckOf(request: FastifyRequest): KeyCheck | undefined {
+  return (request as CheckedRequest)[keyCheck];
 }
 
 /** The key that a request was authenticated with: it works, although it may lack the scope or be over its rate limit. */
 export function authenticatedKeyOf(request: FastifyRequest): AuthenticatedKey | undefined {
-  const checked = judgementOf(request);
+  const checked = keyCheckOf(request);
   return checked && isUse(checked.outcome) ? checked.key : undefined;
 }
 
@@ -35,7 +35,7 @@ export function isUse(outcome: string): boolean {
 }
 
 /** The same object for all requests with a cached key, because each request would allocate another. */
-function validJudgementOf(key: CachedKey): Judgement {
+function validCheckOf(key: CachedKey): KeyCheck {
   key[valid] ??= { key, outcome: 'VALID' };
   return key[valid];
 }

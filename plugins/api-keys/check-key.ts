@@ -2,7 +2,7 @@ import type { AuthenticatedKey } from './key-cache.js';
 import { allows } from './scopes.js';
 
 /** The result of checking a key. */
-export type Verdict = 'VALID' | 'NOT_FOUND' | 'DISABLED' | 'EXPIRED' | 'IP_NOT_ALLOWED' | 'INSUFFICIENT_SCOPE';
+export type CheckOutcome = 'VALID' | 'NOT_FOUND' | 'DISABLED' | 'EXPIRED' | 'IP_NOT_ALLOWED' | 'INSUFFICIENT_SCOPE';
 
 /** Outcomes of authentication and of verification. */
 export const outcomes = [
@@ -24,7 +24,11 @@ export type Outcome = (typeof outcomes)[number];
  * @param scope the required scope; undefined: none
  * @param ip the address of the client, in canonical form; undefined: not checked
  */
-export function judge(key: AuthenticatedKey | null, scope: string | undefined, ip: string | undefined): Verdict {
+export function checkKey(
+  key: AuthenticatedKey | null,
+  scope: string | undefined,
+  ip: string | undefined,
+): CheckOutcome {
   if (key === null) return 'NOT_FOUND';
   if (key.active !== true) return 'DISABLED';
   if (!(key.monotonicExpiryMs > performance.now())) return 'EXPIRED';
