@@ -19,11 +19,9 @@ export interface KeyFilter {
 
 const conditions: Record<keyof KeyFilter, (parameter: string, schema: string) => string> = {
   ownerId: (parameter) => `"ownerId" = ${parameter}::text`,
-  // The trigrams find candidates by the index.
-  q: (
-    parameter,
-    schema,
-  ) => `${schema}.api_key_trigrams("start" || ' ' || "name") @> ${schema}.api_key_trigrams(${parameter}::text)
+  // The trigrams find candidates by the index. Those of a prefix such as "mez" are left out, because most keys have them.
+  q: (parameter, schema) => `${schema}.api_key_trigrams("start" || ' ' || "name") @> ${schema}.api_key_trigrams(
+      regexp_replace(${parameter}::text, '^[a-z0-9]+(?=[a-z0-9]_.)', '', 'i'))
     AND position(lower(${parameter}::text) IN lower("start" || ' ' || "name")) > 0`,
   scope: (parameter) => `"scopes" @> ARRAY[${parameter}::text]`,
   active: (parameter) => `"active" = ${parameter}::boolean`,
