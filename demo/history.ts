@@ -76,5 +76,6 @@ function recordOf(client: Client, time: number, isOutage: (time: number) => bool
     ownerId: client.ownerId,
     outcome: 'VALID',
     verification: null,
+    charges: [],
   };
 }

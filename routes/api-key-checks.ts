@@ -1,10 +1,13 @@
 import { canonicalNetwork } from '../plugins/api-keys/allowed-ips.js';
 import type { Metadata } from '../plugins/api-keys/key-fields.js';
 import { metadataFault } from '../plugins/api-keys/metadata.js';
+import { type Limit, limitsFault, minute } from '../plugins/limits/limit.js';
 
 interface CheckedFields {
   metadata?: Metadata | null | undefined;
   allowedIps?: string[] | undefined;
+  rateLimitPerMinute?: number | null | undefined;
+  rateLimits?: Limit[] | undefined;
 }
 
 /**
@@ -17,6 +20,11 @@ export function checkFields<Fields extends CheckedFields>(
 ): { fields: Fields } | { path: string; message: string } {
   const fault = fields.metadata && metadataFault(fields.metadata);
   if (fault) return { path: '/metadata', message: fault };
+  const limitFault = fields.rateLimits && limitsFault(fields.rateLimits);
+  if (limitFault) return { ...limitFault, path: `/rateLimits${limitFault.path}` };
+  const perMinute = fields.rateLimits?.find(({ name }) => name === minute)?.limit ?? null;
+  if (fields.rateLimits && fields.rateLimitPerMinute !== undefined && fields.rateLimitPerMinute !== perMinute)
+    return { path: '/rateLimitPerMinute', message: `must be the limit "${minute}" of rateLimits, or left out` };
   const networks: string[] = [];
   for (const [i, text] of (fields.allowedIps ?? []).entries()) {
     const network = canonicalNetwork(text);

@@ -1,6 +1,6 @@
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox';
 import { keysRead } from '../plugins/api-keys/index.js';
-import { ownerIdPattern } from '../plugins/api-keys/key-fields.js';
+import { eventActions, ownerIdPattern } from '../plugins/api-keys/key-fields.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
 import { ApiKeyEvents } from './api-key-fields.js';
@@ -9,7 +9,7 @@ import { oneOf, Page, pageOf, TimestampInput } from './fields.js';
 const Filter = Type.Object(
   {
     ...Page.properties,
-    action: Type.Optional(oneOf('created', 'updated', 'disabled', 'enabled', 'rotated', 'deleted')),
+    action: Type.Optional(oneOf(...eventActions)),
     actor: Type.Optional(oneOf('api-key', 'cli', 'service', 'sql')),
     ownerId: Type.Optional(
       Type.String({

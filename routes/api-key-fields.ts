@@ -4,15 +4,16 @@ import {
   graceSeconds,
   type Metadata,
   maxMetadataBytes,
-  maxRateLimitPerMinute,
   namePattern,
   ownerIdPattern,
   prefixPattern,
 } from '../plugins/api-keys/key-fields.js';
 import { minSearchLength } from '../plugins/api-keys/key-list.js';
 import { grantedScopePattern } from '../plugins/api-keys/scopes.js';
+import { maxRequests } from '../plugins/limits/limit.js';
 import type { Prisma } from '../plugins/prisma/generated/client.js';
 import { defaulted, Id, lineOfText, listOf, nullable, Page, Timestamp, TimestampInput } from './fields.js';
+import { exampleQuota, QuotaInput, QuotaState, RateLimits, RateLimitsInput } from './limit-fields.js';
 
 const Name = Type.String({ pattern: namePattern, description: '1 to 100 characters' });
 const Scopes = Type.Array(Type.String({ pattern: grantedScopePattern }), {
@@ -21,8 +22,8 @@ const Scopes = Type.Array(Type.String({ pattern: grantedScopePattern }), {
   description: 'The scopes of the key. `admin` includes all; `orders:*` includes those that begin with `orders:`',
 });
 const ExpiresAt = nullable(TimestampInput, { description: 'Null: never' });
-const RateLimit = nullable(Type.Integer({ minimum: 1, maximum: maxRateLimitPerMinute }), {
-  description: 'Requests a minute; null: the default of the service',
+const RateLimit = nullable(Type.Integer({ minimum: 1, maximum: maxRequests }), {
+  description: 'Short form of the limit `minute`: requests a minute. Null without it',
 });
 const OwnerId = Type.String({
   pattern: ownerIdPattern,
@@ -54,7 +55,9 @@ const record = {
   scopes: Type.Array(Type.String()),
   active: Type.Boolean(),
   expiresAt: nullable(Timestamp),
-  rateLimitPerMinute: nullable(Type.Integer()),
+  rateLimitPerMinute: nullable(Type.Integer(), { description: 'The limit `minute` of the key itself' }),
+  rateLimits: RateLimits,
+  quota: nullable(QuotaState, { description: 'Null: none' }),
   ownerId: KeyOwnerId,
   metadata: KeyMetadata,
   allowedIps: Type.Array(Type.String(), { description: 'Addresses and networks that may use the key. Empty: all' }),
@@ -72,6 +75,11 @@ const example = {
   active: true,
   expiresAt: null,
   rateLimitPerMinute: 600,
+  rateLimits: [
+    { name: 'second', limit: 20, windowSeconds: 1 },
+    { name: 'minute', limit: 600, windowSeconds: 60 },
+  ],
+  quota: exampleQuota,
   ownerId: 'customer-4711',
   metadata: { plan: 'pro' },
   allowedIps: ['203.0.113.0/24'],
@@ -98,8 +106,10 @@ export const ApiKeys = listOf(ApiKey, example);
 
 const ApiKeyEvent = Type.Object({
   id: Id,
-  apiKeyId: Id,
-  action: Type.String({ description: 'created, updated, disabled, enabled, rotated or deleted' }),
+  apiKeyId: nullable(Id, { description: 'Null for events of an owner' }),
+  action: Type.String({
+    description: 'created, updated, disabled, enabled, rotated, deleted, owner-limits, quota-80 or quota-100',
+  }),
   actor: Type.String({ description: 'api-key, cli, service, or sql for a change in the database itself' }),
   actorKeyId: nullable(Id, { description: 'The key that made the change' }),
   ip: nullable(Type.String()),
@@ -130,6 +140,8 @@ export const NewApiKey = Type.Object(
     scopes: Type.Optional(Scopes),
     expiresAt: Type.Optional(ExpiresAt),
     rateLimitPerMinute: Type.Optional(RateLimit),
+    rateLimits: Type.Optional(RateLimitsInput),
+    quota: Type.Optional(nullable(QuotaInput, { description: 'Null: none' })),
     ownerId: Type.Optional(nullable(OwnerId)),
     metadata: Type.Optional(MetadataInput),
     allowedIps: Type.Optional(AllowedIps),
@@ -151,8 +163,11 @@ export const ApiKeyChange = Type.Object(
     name: Type.Optional(Name),
     scopes: Type.Optional(Scopes),
     active: Type.Optional(Type.Boolean()),
+    resetQuota: Type.Optional(Type.Boolean({ description: 'Begins to count the quota anew' })),
     expiresAt: Type.Optional(ExpiresAt),
     rateLimitPerMinute: Type.Optional(RateLimit),
+    rateLimits: Type.Optional(RateLimitsInput),
+    quota: Type.Optional(nullable(QuotaInput, { description: 'Null: none' })),
     ownerId: Type.Optional(nullable(OwnerId)),
     metadata: Type.Optional(MetadataInput),
     allowedIps: Type.Optional(AllowedIps),

@@ -9,11 +9,13 @@ import { problems } from '../plugins/problem-details/schema.js';
 import { pathOf, type VerifiedClient } from '../plugins/request-log/record.js';
 import { KeyMetadata, KeyOwnerId } from './api-key-fields.js';
 import { Id, lineOfText, nullable, oneOf, Timestamp } from './fields.js';
+import { Cost, exampleQuota, exampleRateLimits, quotaFields, quotasShownOf, RateLimitStates } from './limit-fields.js';
 
 const VerificationRequest = Type.Object(
   {
     key: Type.String({ minLength: 1, maxLength: 1_024, description: 'The whole key' }),
     scope: Type.Optional(Type.String({ pattern: scopePattern, description: 'The required scope' })),
+    cost: Type.Optional(Cost),
     ip: Type.Optional(
       Type.String({
         maxLength: 64,
@@ -52,13 +54,19 @@ const VerificationRequest = Type.Object(
 const VerificationResult = Type.Object(
   {
     valid: Type.Boolean(),
-    code: oneOf('VALID', 'NOT_FOUND', 'DISABLED', 'EXPIRED', 'IP_NOT_ALLOWED', 'INSUFFICIENT_SCOPE', 'RATE_LIMITED'),
+    code: oneOf(
+      ...(['VALID', 'NOT_FOUND', 'DISABLED', 'EXPIRED', 'IP_NOT_ALLOWED', 'INSUFFICIENT_SCOPE'] as const),
+      ...(['RATE_LIMITED', 'QUOTA_EXCEEDED'] as const),
+    ),
     id: Type.Optional(Id),
     name: Type.Optional(Type.String()),
     scopes: Type.Optional(Type.Array(Type.String())),
     expiresAt: Type.Optional(nullable(Timestamp)),
     ownerId: Type.Optional(KeyOwnerId),
     metadata: Type.Optional(KeyMetadata),
+    rateLimits: Type.Optional(RateLimitStates),
+    quota: Type.Optional(quotaFields.quota),
+    ownerQuota: Type.Optional(quotaFields.ownerQuota),
     ipChecked: Type.Optional(
       Type.Boolean({
         description: 'Only for a key with `allowedIps`: whether `ip` was given, so that its addresses were checked',
@@ -77,6 +85,9 @@ const VerificationResult = Type.Object(
         expiresAt: null,
         ownerId: 'customer-4711',
         metadata: { plan: 'pro' },
+        rateLimits: exampleRateLimits.map((limit) => ({ ...limit, remaining: 599, resetSeconds: 60 })),
+        quota: exampleQuota,
+        ownerQuota: null,
       },
     ],
   },
@@ -92,7 +103,7 @@ export const apiKeyVerificationRoutes: FastifyPluginAsyncTypebox = async (app) =
         operationId: 'verifyApiKey',
         summary: 'Verify a key',
         description:
-          'Counts for the rate limit of a valid key, and for the usage of a key that exists. The response has fields of the key only when it exists. `ip`, `method`, `path` and `tags` describe the request that the key came with; the row of the request log has them.',
+          'Charges the limits and quotas of a valid key, and counts for the usage of a key that exists. The response has fields of the key only when it exists. `ip`, `method`, `path` and `tags` describe the request that the key came with; the row of the request log has them.',
         security: keySecurity,
         body: VerificationRequest,
         response: { 200: VerificationResult, ...problems(400, 401, 403, 413, 415, 429, 500, 503) },
@@ -101,9 +112,9 @@ export const apiKeyVerificationRoutes: FastifyPluginAsyncTypebox = async (app) =
     async (request, reply) => {
       // The caller has disconnected, and the row of this request has been written: a check now would not be counted.
       if (request.raw.socket.destroyed) return reply.hijack();
-      const { key: presented, scope, ...described } = request.body;
+      const { key: presented, scope, cost, ...described } = request.body;
       const client = clientOf(described);
-      const { code, key } = await trackCheck(request, verifyAndRecord());
+      const { code, key, states } = await trackCheck(request, verifyAndRecord());
       if (key === null) return { valid: false, code };
       const { id, name, scopes, expiresAt, ownerId, metadata, allowedIps } = key;
       if (code === 'VALID') app.keyUsage.note(id);
@@ -116,14 +127,21 @@ export const apiKeyVerificationRoutes: FastifyPluginAsyncTypebox = async (app) =
         expiresAt,
         ownerId,
         metadata,
+        rateLimits: states
+          .filter(({ policy }) => key.limits.some((limit) => limit.policy === policy))
+          .map(({ policy, limit, windowSeconds, remaining, resetSeconds }) => ({
+            ...{ name: policy, limit, windowSeconds, remaining, resetSeconds },
+          })),
+        ...quotasShownOf(app.limits.quotas, key),
         ...(allowedIps && { ipChecked: client.ip !== undefined }),
       };
 
       async function verifyAndRecord() {
-        const verification = await app.apiKeys.verify(presented, scope, client.ip);
-        const { code, key } = verification;
+        const verification = await app.apiKeys.verify(presented, scope, client.ip, cost);
+        const { code, key, charges } = verification;
         app.requestLog.overrideLogged(request, {
           verification: { apiKeyId: key?.id ?? null, ownerId: key?.ownerId ?? null, outcome: code, client },
+          charges,
         });
         return verification;
       }

@@ -9,6 +9,7 @@ import { scopePattern } from '../plugins/api-keys/scopes.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { sendProblem } from '../plugins/problem-details/index.js';
 import { problems } from '../plugins/problem-details/schema.js';
+import { Cost } from './limit-fields.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -35,6 +36,7 @@ const AuthQuery = Type.Object({
       examples: ['orders:read'],
     }),
   ),
+  cost: Type.Optional(Cost),
   allowed: Type.Optional(
     Type.String({ pattern: '^200$', description: '200: respond with 200 in place of 204', examples: ['200'] }),
   ),
@@ -50,7 +52,7 @@ const AuthQuery = Type.Object({
     Type.String({
       pattern: '^429$',
       description:
-        '429: respond with 429 when a rate limit is exceeded: of the key (default 403), or of unknown keys from an address (default 401)',
+        '429: respond with 429 when a limit or quota is exceeded: of the key (default 403), or of unknown keys from an address (default 401)',
       examples: ['429'],
     }),
   ),
@@ -105,7 +107,7 @@ export const forwardAuthRoutes: FastifyPluginAsyncTypebox<ForwardAuthOptions> = 
   const route = {
     url: '/v1/auth',
     // Responds before the body is read: the body and its errors belong to the original request.
-    onRequest: [logOriginalRequest, app.requireApiKey(scopeOf), logOriginalRoute, allow],
+    onRequest: [logOriginalRequest, app.requireApiKey(scopeOf, { cost: costOf }), logOriginalRoute, allow],
     handler: unreachable,
     errorHandler(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
       if (error.code === 'INSUFFICIENT_SCOPE') void logOriginalRoute(request);
@@ -161,11 +163,20 @@ export const forwardAuthRoutes: FastifyPluginAsyncTypebox<ForwardAuthOptions> = 
 };
 
 const isScope = new RegExp(scopePattern);
+const isCost = /^(\d{1,3}|1000)$/;
 
 /** The required scope. An invalid one is reported by `allow`, after the check of the key. */
 function scopeOf({ query }: FastifyRequest): string | undefined {
   const { scope } = query as { scope?: unknown };
   return typeof scope === 'string' && isScope.test(scope) ? scope : undefined;
+}
+
+/** An invalid query costs nothing: it is reported by `allow`. */
+function costOf(request: FastifyRequest): number {
+  const { cost, scope } = request.query as { cost?: unknown; scope?: unknown };
+  const isValid = scope === undefined || (typeof scope === 'string' && isScope.test(scope));
+  if (!isValid || (cost !== undefined && !isCost.test(String(cost)))) return 0;
+  return cost === undefined ? 1 : Number(cost);
 }
 
 async function allow(request: FastifyRequest, reply: FastifyReply) {

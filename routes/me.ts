@@ -4,6 +4,7 @@ import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
 import { KeyMetadata, KeyOwnerId } from './api-key-fields.js';
 import { Id, nullable, Timestamp } from './fields.js';
+import { exampleQuota, exampleRateLimits, limitFields, quotaFields, quotasShownOf } from './limit-fields.js';
 
 const Me = Type.Object(
   {
@@ -14,6 +15,10 @@ const Me = Type.Object(
     expiresAt: nullable(Timestamp),
     ownerId: KeyOwnerId,
     metadata: KeyMetadata,
+    rateLimits: Type.Array(Type.Object(limitFields), {
+      description: 'The limits that apply: those of the key or the default, and those of its owner as `owner:NAME`',
+    }),
+    ...quotaFields,
   },
   {
     description: 'The key',
@@ -26,6 +31,9 @@ const Me = Type.Object(
         expiresAt: null,
         ownerId: 'customer-4711',
         metadata: { plan: 'pro' },
+        rateLimits: exampleRateLimits,
+        quota: exampleQuota,
+        ownerQuota: null,
       },
     ],
   },
@@ -48,7 +56,13 @@ export const meRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request) => {
       const { id, name, start, scopes, expiresAt, ownerId, metadata } = request.apiKey;
-      return { id, name, start, scopes: [...scopes], expiresAt, ownerId, metadata };
+      const rateLimits = request.apiKey.limits.map(({ policy, limit, windowSeconds }) => ({
+        name: policy,
+        limit,
+        windowSeconds,
+      }));
+      const quotas = quotasShownOf(app.limits.quotas, request.apiKey);
+      return { id, name, start, scopes: [...scopes], expiresAt, ownerId, metadata, rateLimits, ...quotas };
     },
   );
 };

@@ -27,6 +27,8 @@ export function fastifyOptions({ logLevel, trustProxy, corsOrigins, http }: Conf
     requestTimeout: http.requestTimeoutMs,
     connectionTimeout: http.idleTimeoutMs,
     bodyLimit: http.bodyBytes,
+    // The id of an owner has up to 200 characters, each of one or two UTF-16 units.
+    routerOptions: { maxParamLength: 400 },
     http: {
       headersTimeout: http.headersTimeoutMs,
       // How often Node.js checks for connections that exceeded a timeout.

@@ -10,6 +10,9 @@ export const Me = Type.Object({
   expiresAt: Type.Union([Timestamp, Type.Null()]),
   ownerId: Type.Union([Type.String(), Type.Null()]),
   metadata: Type.Null(),
+  rateLimits: Type.Array(Type.Object({ name: Type.String(), limit: Type.Integer(), windowSeconds: Type.Integer() })),
+  quota: Type.Null(),
+  ownerQuota: Type.Null(),
 });
 
 /** The key of this run, as this service returned it. */

@@ -21,14 +21,21 @@ const app = Fastify({
   // Only the log needs UUIDs as request ids.
   ...(parts.includes('log') && { genReqId: newRequestId }),
   // Only limits add headers to a response.
-  ...(parts.includes('limits') && { http: { ServerResponse: PreparedResponse } }),
+  ...(parts.some((part) => part.endsWith('limits')) && { http: { ServerResponse: PreparedResponse } }),
 });
 await app.register(database, { version, ...config.database });
 await app.register(prisma);
 // Security headers are not measured.
 app.decorate('forbidCaching', () => {});
 await app.register(limits, config.limits);
-await app.register(apiKeys, { ...config.apiKeys, ratePerMinute: parts.includes('limits') ? 1e9 : undefined });
+const perMinute = { name: 'minute', limit: 1e9, windowSeconds: 60 };
+const perSecond = { name: 'second', limit: 1e9, windowSeconds: 1 };
+const defaultLimits = parts.includes('limits')
+  ? [perMinute]
+  : parts.includes('two-limits')
+    ? [perSecond, perMinute]
+    : [];
+await app.register(apiKeys, { ...config.apiKeys, defaultLimits });
 if (parts.includes('log')) {
   await app.register(requestLog, { ...config.requestLog, exclude: [] });
   app.get('/health', async () => ({ checks: { requestLog: app.requestLog.counts } }));

@@ -16,8 +16,8 @@ const database = openDatabase(config.database);
 await database.start(() => {});
 await database.migrate(config.version);
 const prisma = new PrismaClient({ adapter: new PrismaPg(database.pool) });
-// Without metadata: Prisma would store null as the JSON value.
-const { metadata: _, ...me } = readMe();
+// Without JSON columns: Prisma would store null as the JSON value.
+const { metadata, rateLimits, quota, ownerQuota, ...me } = readMe();
 await prisma.apiKey.create({ data: { ...me, key: digestOf(process.env.BENCH_KEY ?? '') } });
 
 const rows = { accepted: 0, written: 0, buffered: 0, dropped: 0 };
@@ -38,7 +38,7 @@ app.get('/v1/me', {
     await prisma.apiKey.update({ where: { id: caller.id }, data: { lastUsed: new Date() } });
     request.setDecorator('caller', caller);
   },
-  handler: async (request) => request.getDecorator<ApiKey>('caller'),
+  handler: async (request) => ({ ...request.getDecorator<ApiKey>('caller'), metadata, rateLimits, quota, ownerQuota }),
   async onResponse(request, reply) {
     rows.accepted++;
     rows.buffered++;

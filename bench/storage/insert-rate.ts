@@ -76,5 +76,6 @@ function record() {
     ownerId: `customer-${n % 20}`,
     outcome: 'VALID',
     verification: null,
+    charges: [],
   };
 }

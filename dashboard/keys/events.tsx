@@ -55,9 +55,9 @@ function EventList({ path, query = {}, version, showsKeys = false }: EventListPr
                 <li key={event.id}>
                   <strong>{event.action}</strong> <Time at={event.createdAt} />
                   <p class="soft">
-                    {showsKeys && (
+                    {showsKeys && event.apiKeyId && (
                       <>
-                        <KeyLink id={event.apiKeyId}>“{keyNameOf(event, names)}”</KeyLink>,{' '}
+                        <KeyLink id={event.apiKeyId}>“{keyNameOf(event.apiKeyId, event, names)}”</KeyLink>,{' '}
                       </>
                     )}
                     by <Actor of={event} names={names} />
@@ -80,7 +80,7 @@ function EventList({ path, query = {}, version, showsKeys = false }: EventListPr
 }
 
 /** The name of the key; of a deleted one from the event. */
-function keyNameOf({ apiKeyId, changes }: Event, names: ReadonlyMap<string, string>): string {
+function keyNameOf(apiKeyId: string, { changes }: Event, names: ReadonlyMap<string, string>): string {
   const { name } = changes as { name?: { from?: unknown; to?: unknown } };
   return names.has(apiKeyId) ? nameOf(names, apiKeyId) : String(name?.to ?? name?.from ?? apiKeyId);
 }

@@ -1,10 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
-import type { RateLimitTarget } from '../limits/counter.js';
-import { addRateLimitHeaders, type RateLimitState } from '../limits/rate-limit-state.js';
-import { type CheckOutcome, checkKey, type Outcome, outcomes } from './check-key.js';
+import { maxCost } from '../limits/limit.js';
+import { addLimitHeaders } from '../limits/rate-limit-state.js';
+import { type Charge, chargeKey } from './charge-key.js';
+import { checkKey, type Outcome, outcomes } from './check-key.js';
 import { digestOn } from './connection-digest.js';
 import { presentedKey } from './credentials.js';
-import { invalidKeysLimited, keyDenied, keyLimited, keyMissing, lookupFailed } from './errors.js';
+import { invalidKeysLimited, keyDenied, keyLimited, keyMissing, lookupFailed, quotaExceeded } from './errors.js';
 import { InvalidKeyThrottle } from './invalid-key-throttle.js';
 import type { AuthenticatedKey } from './key-cache.js';
 import { setKeyCheck } from './key-check.js';
@@ -15,27 +16,39 @@ import { untilChecked } from './pending-check.js';
 /** An `onRequest` hook. */
 export type Authenticate = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void;
 
-/** The result of a verification. */
-export interface Verification {
-  code: CheckOutcome | 'RATE_LIMITED';
-  /** Null when there is no such key. */
-  key: AuthenticatedKey | null;
+/** A value, or a function that returns it for a request. */
+export type OfRequest<T> = T | ((request: FastifyRequest) => T);
+
+/** What a request requires of its key. */
+interface Requirement {
+  scope: string | undefined;
+  cost: number;
 }
 
-/**
- * Checks keys of requests, and keys in request bodies.
- *
- * @param ratePerMinute the default rate limit, in requests a minute; undefined: none
- */
-export function createAuthentication(app: FastifyInstance, known: KnownKeys, ratePerMinute: number | undefined) {
+/** The result of a verification, and what it was charged. */
+export interface Verification {
+  code: Charge['outcome'];
+  /** Null when there is no such key. */
+  key: AuthenticatedKey | null;
+  states: Charge['states'];
+  charges: Charge['charges'];
+}
+
+/** Checks keys of requests, and keys in request bodies. */
+export function createAuthentication(app: FastifyInstance, known: KnownKeys) {
   const throttle = new InvalidKeyThrottle(app.limits);
   const counts = Object.fromEntries(outcomes.map((outcome) => [outcome, 0])) as Record<Outcome, number>;
 
   return { counts, requireApiKey, verify, recheckKey };
 
-  function requireApiKey(required?: string | ((request: FastifyRequest) => string | undefined)): Authenticate {
+  function requireApiKey(
+    scope?: OfRequest<string | undefined>,
+    { cost = 1 }: { cost?: OfRequest<number> } = {},
+  ): Authenticate {
+    if (typeof cost === 'number' && !(Number.isInteger(cost) && cost >= 0 && cost <= maxCost))
+      throw new Error(`requireApiKey: cost must be a whole number from 0 to ${maxCost}, not ${cost}`);
     return function authenticate(request, reply, done) {
-      const scope = typeof required === 'function' ? required(request) : required;
+      const required = { scope: valueFor(request, scope), cost: valueFor(request, cost) };
       let presented: string | null;
       try {
         presented = presentedKey(request.headers);
@@ -48,9 +61,9 @@ export function createAuthentication(app: FastifyInstance, known: KnownKeys, rat
       }
       const digest = digestOn(request.raw.socket, presented);
       const found = known.peek(presented, digest);
-      if (found) authorize(request, reply, found, scope, done);
+      if (found) authorize(request, reply, found, required, done);
       else if (found === null) denyUnknown(request, digest, done);
-      else authenticateUncached(request, reply, digest, scope, untilChecked(request, done));
+      else authenticateUncached(request, reply, digest, required, untilChecked(request, done));
     };
   }
 
@@ -58,7 +71,7 @@ export function createAuthentication(app: FastifyInstance, known: KnownKeys, rat
     request: FastifyRequest,
     reply: FastifyReply,
     digest: string,
-    scope: string | undefined,
+    required: Requirement,
     done: HookHandlerDoneFunction,
   ) {
     const { ip } = request;
@@ -73,7 +86,7 @@ export function createAuthentication(app: FastifyInstance, known: KnownKeys, rat
       .then(
         (key) => {
           throttle.clearFailedLookups();
-          if (key) authorize(request, reply, key, scope, done);
+          if (key) authorize(request, reply, key, required, done);
           else denyUnknown(request, digest, done);
         },
         (error) => {
@@ -98,43 +111,34 @@ export function createAuthentication(app: FastifyInstance, known: KnownKeys, rat
     request: FastifyRequest,
     reply: FastifyReply,
     key: AuthenticatedKey,
-    scope: string | undefined,
+    { scope, cost }: Requirement,
     done: HookHandlerDoneFunction,
   ) {
-    const outcome = checkKey(key, scope, addressFor(key, request));
-    if (outcome !== 'VALID' && outcome !== 'INSUFFICIENT_SCOPE') {
-      counts[outcome]++;
-      setKeyCheck(request, key, outcome);
-      return done(keyDenied(outcome));
+    const checked = checkKey(key, scope, addressFor(key, request));
+    if (checked !== 'VALID' && checked !== 'INSUFFICIENT_SCOPE') {
+      counts[checked]++;
+      setKeyCheck(request, key, checked);
+      return done(keyDenied(checked));
     }
     app.forbidCaching(reply);
     let finish = done;
-    let isCounted = false;
-    const limit = limitOf(key);
-    if (limit === undefined) return settle();
-    app.limits.count(limit, (state) => {
-      isCounted = true;
-      if (!state.isExceeded) {
-        addRateLimitHeaders(reply, state);
-        return settle();
-      }
-      counts.RATE_LIMITED++;
-      setKeyCheck(request, key, 'RATE_LIMITED');
-      finish(keyLimited(state));
-    });
-    // Redis has not answered yet.
-    if (!isCounted) finish = untilChecked(request, done);
-
-    function settle() {
+    let isCharged = false;
+    chargeKey(app.limits, key, checked, cost, ({ outcome, states, charges }) => {
+      isCharged = true;
       counts[outcome]++;
-      setKeyCheck(request, key, outcome);
+      setKeyCheck(request, key, outcome, charges);
+      if (outcome === 'RATE_LIMITED') return finish(keyLimited(states));
+      if (outcome === 'QUOTA_EXCEEDED') return finish(quotaExceeded(states));
+      addLimitHeaders(reply, states);
       if (outcome === 'VALID') finish();
       else finish(keyDenied(outcome, scope));
-    }
+    });
+    // Redis has not answered yet.
+    if (!isCharged) finish = untilChecked(request, done);
   }
 
-  async function verify(presented: string, scope?: string, ip?: string): Promise<Verification> {
-    const verification = await verificationOf(presented, scope, ip);
+  async function verify(presented: string, scope?: string, ip?: string, cost = 1): Promise<Verification> {
+    const verification = await verificationOf(presented, scope, ip, cost);
     counts[verification.code]++;
     return verification;
   }
@@ -152,28 +156,33 @@ export function createAuthentication(app: FastifyInstance, known: KnownKeys, rat
     }
   }
 
-  async function verificationOf(presented: string, scope?: string, ip?: string): Promise<Verification> {
+  async function verificationOf(
+    presented: string,
+    scope: string | undefined,
+    ip: string | undefined,
+    cost: number,
+  ): Promise<Verification> {
     const key = await read(presented, digestOf(presented)).catch((error) => {
       counts.UNAVAILABLE++;
       throw lookupFailed(error);
     });
     const code = checkKey(key, scope, ip);
-    if (key === null || (code !== 'VALID' && code !== 'INSUFFICIENT_SCOPE')) return { code, key };
-    const limit = limitOf(key);
-    if (limit === undefined) return { code, key };
-    const state = await new Promise<RateLimitState>((resolve) => app.limits.count(limit, resolve));
-    return { code: state.isExceeded ? 'RATE_LIMITED' : code, key };
+    if (key === null || (code !== 'VALID' && code !== 'INSUFFICIENT_SCOPE'))
+      return { code, key, states: [], charges: [] };
+    const { outcome, states, charges } = await new Promise<Charge>((resolve) =>
+      chargeKey(app.limits, key, code, cost, resolve),
+    );
+    return { code: outcome, key, states, charges };
   }
 
   async function read(presented: string, digest: string): Promise<AuthenticatedKey | null> {
     const cached = known.peek(presented, digest);
     return cached === undefined ? known.lookup(digest) : cached;
   }
+}
 
-  function limitOf({ id, rateLimitPerMinute }: AuthenticatedKey): RateLimitTarget | undefined {
-    const limit = rateLimitPerMinute ?? ratePerMinute;
-    return limit === undefined ? undefined : { kind: 'key', id, limit };
-  }
+function valueFor<T>(request: FastifyRequest, value: OfRequest<T>): T {
+  return typeof value === 'function' ? (value as (request: FastifyRequest) => T)(request) : value;
 }
 
 /** The address to check: empty, so that it is denied, when the client has disconnected. Reading it costs time behind a proxy. */

@@ -10,6 +10,9 @@ const channel = 'musicez_api_keys';
 /** The payload after all keys were changed at once, as by TRUNCATE. */
 const allKeys = '*';
 
+/** The prefix of the payload after the limits of an owner were changed. */
+const ownerPrefix = 'owner:';
+
 export interface ChangeListenerOptions {
   /** Creates a dedicated client. The listener connects it. */
   createClient(): pg.Client;
@@ -20,6 +23,7 @@ export interface ChangeListenerOptions {
   pool: pg.Pool;
   heartbeatIntervalMs: number;
   onChange(digest: string): void;
+  onOwnerChanged(ownerId: string): void;
   onAllChanged(): void;
   /**
    * Called after each heartbeat that arrived. Times are of the monotonic clock, in milliseconds.
@@ -110,6 +114,7 @@ export class ChangeListener {
     client.on('notification', ({ payload = '' }) => {
       if (payload === allKeys) this.options.onAllChanged();
       else if (payload.startsWith(heartbeatPrefix)) onHeartbeat(payload);
+      else if (payload.startsWith(ownerPrefix)) this.options.onOwnerChanged(payload.slice(ownerPrefix.length));
       else this.options.onChange(payload);
     });
     await orLost(withDeadline(client.query(`LISTEN ${channel}`), connectDeadlineMs));

@@ -14,6 +14,7 @@ export const outcomes = [
   'IP_NOT_ALLOWED',
   'INSUFFICIENT_SCOPE',
   'RATE_LIMITED',
+  'QUOTA_EXCEEDED',
   'UNAVAILABLE',
 ] as const;
 export type Outcome = (typeof outcomes)[number];

@@ -1,6 +1,7 @@
 import createError from '@fastify/error';
 import type { FastifyError } from 'fastify';
-import { type RateLimitState, rateLimitHeaders } from '../limits/rate-limit-state.js';
+import { clock } from '../clock.js';
+import { type LimitState, limitHeaders, tightestOf } from '../limits/rate-limit-state.js';
 import type { CheckOutcome } from './check-key.js';
 
 // RFC 6750: the challenge has an error code only when the request had credentials.
@@ -28,7 +29,8 @@ const LookupFailed = createError(
   'this API key cannot be checked: the database is not available',
   503,
 );
-const KeyLimited = createError('RATE_LIMITED', 'this API key is limited to %s requests a minute', 429);
+const KeyLimited = createError('RATE_LIMITED', '%s is limited to %s requests %s', 429);
+const QuotaExceeded = createError('QUOTA_EXCEEDED', 'the quota of %s, %s, is used up until %s', 429);
 const InvalidKeysLimited = createError('TOO_MANY_BAD_KEYS', 'too many unknown API keys from this address', 429);
 const KeyNotFound = createError('API_KEY_NOT_FOUND', 'no API key has this id', 404);
 const ExpiryPassed = createError('EXPIRY_PASSED', 'expiresAt must be in the future', 400);
@@ -60,12 +62,38 @@ export const keyDenied = (outcome: keyof typeof deniedErrors, scope = '') => den
 export const lookupFailed = (cause: unknown) =>
   withHeaders(Object.assign(new LookupFailed(), { cause }), { 'retry-after': '1' });
 
-export const keyLimited = (state: RateLimitState) => withHeaders(new KeyLimited(state.limit), headersOfLimited(state));
-export const invalidKeysLimited = (state: RateLimitState) =>
-  withHeaders(new InvalidKeysLimited(), headersOfLimited(state));
+/** @param states of the limits of the key, of which at least one denied the request */
+export function keyLimited(states: readonly LimitState[]): FastifyError {
+  const { policy, limit, windowSeconds } = tightestOf(states);
+  return limited(new KeyLimited(subjectOf(policy), limit, windowTextOf(windowSeconds)), states);
+}
 
-function headersOfLimited(state: RateLimitState) {
-  return { ...rateLimitHeaders(state), 'retry-after': String(state.resetSeconds) };
+/** @param states of the quotas of the key, of which at least one denied the request */
+export function quotaExceeded(states: readonly LimitState[]): FastifyError {
+  const { policy, limit, windowSeconds, resetSeconds } = tightestOf(states);
+  const period = windowSeconds === daySeconds ? 'day' : 'month';
+  const resetsAt = new Date(Math.round(clock.now() / 1_000 + resetSeconds) * 1_000).toISOString();
+  return limited(new QuotaExceeded(subjectOf(policy), `${limit} requests a ${period}`, resetsAt), states);
+}
+
+export const invalidKeysLimited = (state: LimitState) => limited(new InvalidKeysLimited(), [state]);
+
+const daySeconds = 86_400;
+const windowTexts: Record<number, string> = { 1: 'a second', 60: 'a minute', 3600: 'an hour', [daySeconds]: 'a day' };
+
+function windowTextOf(seconds: number): string {
+  return windowTexts[seconds] ?? `in ${seconds} seconds`;
+}
+
+function subjectOf(policy: string): string {
+  return policy.startsWith('owner:') ? 'the owner of this API key' : 'this API key';
+}
+
+/** Clients come back after a day at the latest, as the quota can be raised. */
+function limited(error: FastifyError, states: readonly LimitState[]): FastifyError {
+  const { resetSeconds } = tightestOf(states);
+  const retryAfter = Math.min(daySeconds, Math.max(1, resetSeconds));
+  return withHeaders(error, { ...limitHeaders(states), 'retry-after': String(retryAfter) });
 }
 
 export const keyNotFound = () => new KeyNotFound();

@@ -22,22 +22,28 @@ export function createEventList(prisma: PrismaClient) {
       const isUnknown = events.length === 0 && cursor === undefined;
       if (isUnknown && !(await prisma.apiKey.findUnique({ where: { id: apiKeyId }, select: { id: true } })))
         throw keyNotFound();
-      return events;
+      return events.map(eventOf);
     },
 
     /** The events of all keys. */
-    listEvents({ limit, cursor, from, to, ...filter }: EventPage): Promise<ApiKeyEvent[]> {
+    async listEvents({ limit, cursor, from, to, ...filter }: EventPage): Promise<ApiKeyEvent[]> {
       const createdAt = { ...(from && { gte: from }), ...(to && { lt: to }) };
       // The id starts with the time, with a difference of a millisecond. The indexes of the other fields end with the id.
       const id = { ...(from && { gte: firstIdAt(moved(from, -1)) }), ...(to && { lt: firstIdAt(moved(to, 2)) }) };
       const before = cursor === undefined ? {} : { lt: cursor };
-      return prisma.apiKeyEvent.findMany({
+      const events = await prisma.apiKeyEvent.findMany({
         where: { ...withoutUndefined(filter), createdAt, AND: [{ id }, { id: before }] },
         orderBy: { id: 'desc' },
         take: limit,
       });
+      return events.map(eventOf);
     },
   };
+}
+
+/** The events of an owner are stored without a key. */
+function eventOf<Row extends { apiKeyId: string }>(row: Row) {
+  return { ...row, apiKeyId: row.apiKeyId || null };
 }
 
 interface EventPage extends EventFilter {

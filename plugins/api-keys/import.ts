@@ -1,5 +1,7 @@
 import { uuidv7 } from 'uuidv7';
+import type { Quota } from '../limits/quota.js';
 import type { ApiKeyRecord } from './key-fields.js';
+import { storedLimits } from './key-limits.js';
 import type { Transaction } from './key-transaction.js';
 import { withoutUndefined } from './without-undefined.js';
 
@@ -9,10 +11,11 @@ export const maxImportedKeys = 1_000;
 /** A key that was issued elsewhere, or exported. */
 export interface ImportedKey
   extends Pick<ApiKeyRecord, 'name'>,
-    Partial<Omit<ApiKeyRecord, 'name' | 'updatedAt' | 'metadata'>> {
+    Partial<Omit<ApiKeyRecord, 'name' | 'updatedAt' | 'metadata' | 'quota'>> {
   /** SHA-256 of the whole key, in lower-case hex. */
   digest: string;
   metadata?: ApiKeyRecord['metadata'] | undefined;
+  quota?: Quota | null | undefined;
   /** Whether the key has another format than those of this service. */
   isForeign: boolean;
 }
@@ -34,6 +37,8 @@ const columns = {
   active: 'boolean',
   expiresAt: 'timestamp(3)',
   rateLimitPerMinute: 'int',
+  rateLimits: 'jsonb',
+  quota: 'jsonb',
   ownerId: 'text',
   metadata: 'jsonb',
   allowedIps: 'text[]',
@@ -126,5 +131,5 @@ export async function insertKeys(
 
 function rowOf({ digest, ...key }: ImportedKey, line: number) {
   const defaults = { id: uuidv7(), start: '', scopes: [], active: true, allowedIps: [], createdAt: new Date() };
-  return { line, ...defaults, ...withoutUndefined(key), key: digest };
+  return { line, ...defaults, ...withoutUndefined({ ...key, ...storedLimits(key) }), key: digest };
 }

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { type Authenticate, createAuthentication, type Verification } from './authentication.js';
+import type { Limit } from '../limits/limit.js';
+import { type Authenticate, createAuthentication, type OfRequest, type Verification } from './authentication.js';
 import type { Outcome } from './check-key.js';
 import type { AuthenticatedKey, KeyCacheOptions } from './key-cache.js';
 import { authenticatedKeyOf } from './key-check.js';
@@ -19,11 +20,12 @@ declare module 'fastify' {
       /** How many checks had each outcome since the start. */
       readonly outcomes: Readonly<Record<Outcome, number>>;
       /**
-       * Checks a key, and counts the check for its rate limit.
+       * Checks a key, and charges the check to its limits and quotas.
        *
        * @param ip the address of the client in canonical form; without it, `allowedIps` of the key is not checked
+       * @param cost 0 to 1,000, 1 by default; 0 asks without charging
        */
-      verify(key: string, scope?: string, ip?: string): Promise<Verification>;
+      verify(key: string, scope?: string, ip?: string, cost?: number): Promise<Verification>;
       /**
        * Checks the key of an authenticated request again, for long responses. Does not count for its rate limit.
        *
@@ -32,11 +34,12 @@ declare module 'fastify' {
       recheckKey(request: FastifyRequest, scope?: string): Promise<Error | undefined>;
     };
     /**
-     * Creates an `onRequest` hook that denies requests without a valid key, and requests over the rate limit of their key.
+     * Creates an `onRequest` hook that denies requests without a valid key, and requests over a limit or quota of their key.
      *
      * @param scope the required scope, or a function that returns it; undefined: none
+     * @param options.cost how many requests this one counts for in limits and quotas, 0 to 1,000; 1 by default
      */
-    requireApiKey(scope?: string | ((request: FastifyRequest) => string | undefined)): Authenticate;
+    requireApiKey(scope?: OfRequest<string | undefined>, options?: { cost?: OfRequest<number> }): Authenticate;
   }
   interface FastifyRequest {
     /** The key of the request. Throws on a route without `requireApiKey`. */
@@ -48,18 +51,18 @@ export interface ApiKeysOptions {
   /** The prefix of new keys. */
   prefix: string;
   cache: KeyCacheOptions;
-  /** The default rate limit, in requests a minute; undefined: none. */
-  ratePerMinute?: number | undefined;
+  /** The limits of keys without limits of their own. */
+  defaultLimits: readonly Limit[];
 }
 
 /** API keys: `app.apiKeys` stores and verifies them, `app.requireApiKey` protects routes. */
 export default fp<ApiKeysOptions>(
-  async (app, { prefix, cache, ratePerMinute }) => {
-    const known = createKnownKeys(app, cache);
-    const { counts, requireApiKey, verify, recheckKey } = createAuthentication(app, known, ratePerMinute);
+  async (app, { prefix, cache, defaultLimits }) => {
+    const known = createKnownKeys(app, cache, defaultLimits);
+    const { counts, requireApiKey, verify, recheckKey } = createAuthentication(app, known);
 
     app.decorate('apiKeys', {
-      ...createApiKeyStore(app.prisma, app.database, prefix, known.invalidate),
+      ...createApiKeyStore(app.prisma, app.database, prefix, known.invalidate, known.invalidateOwner),
       cache: known,
       outcomes: counts,
       verify,

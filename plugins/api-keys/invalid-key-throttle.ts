@@ -1,12 +1,13 @@
 import { normalizeIP } from '@fastify/rate-limit';
 import { LRUCache } from 'lru-cache';
-import { stateOf } from '../limits/counter.js';
+import type { CountedLimit } from '../limits/counter.js';
 import type { Limits } from '../limits/index.js';
-import type { RateLimitState } from '../limits/rate-limit-state.js';
+import { minute } from '../limits/limit.js';
+import { type LimitState, stateOf, tightestOf } from '../limits/rate-limit-state.js';
 
 /** Invalid keys per address and minute that get a 401; further ones are rate limited. */
 const limit = 60;
-const windowMs = 60_000;
+const windowSeconds = 60;
 /** The size of each cache of addresses; the least recently used is evicted first. */
 const maxAddresses = 10_000;
 
@@ -30,7 +31,7 @@ export class InvalidKeyThrottle {
    * @param isIdle whether no lookup runs; failed lookups then do not block this one, so that it can detect recovery
    * @returns the state of the address's limit when it is denied, otherwise undefined
    */
-  check(ip: string, isIdle: boolean): RateLimitState | undefined {
+  check(ip: string, isIdle: boolean): LimitState | undefined {
     const address = networkOf(ip);
     const now = performance.now();
     const blockedUntil = this.blocked.get(address) ?? 0;
@@ -41,9 +42,10 @@ export class InvalidKeyThrottle {
   }
 
   /** Counts an invalid key. */
-  countInvalid(ip: string, counted: (state: RateLimitState) => void): void {
+  countInvalid(ip: string, counted: (state: LimitState) => void): void {
     const address = networkOf(ip);
-    this.limits.count({ kind: 'invalid-key', id: address, limit }, (state) => {
+    this.limits.charge([limitOf(address)], 1, ({ states }) => {
+      const state = tightestOf(states);
       if (state.isExceeded) this.blocked.set(address, performance.now() + state.resetSeconds * 1000);
       counted(state);
     });
@@ -55,7 +57,7 @@ export class InvalidKeyThrottle {
     const now = performance.now();
     const failures = this.failedLookups.get(address);
     if (failures && now < failures.endsAtMs) failures.count++;
-    else this.failedLookups.set(address, { count: 1, endsAtMs: now + windowMs });
+    else this.failedLookups.set(address, { count: 1, endsAtMs: now + windowSeconds * 1_000 });
   }
 
   /** Clears the failed lookups once the database responds again. */
@@ -64,12 +66,16 @@ export class InvalidKeyThrottle {
   }
 }
 
+function limitOf(id: string): CountedLimit {
+  return { kind: 'invalid-key', id, name: minute, policy: 'unknown-keys', limit, windowSeconds };
+}
+
 /** Groups IPv6 addresses by /64: one customer usually controls a whole /64. */
 function networkOf(ip: string): string {
   return normalizeIP(ip, 64);
 }
 
-function exceededUntil(endsAtMs: number, now: number): RateLimitState {
-  const state = stateOf('invalid-key', limit, limit + 1, endsAtMs - now);
+function exceededUntil(endsAtMs: number, now: number): LimitState {
+  const state = stateOf(limitOf(''), limit, endsAtMs - now, true);
   return { ...state, resetSeconds: Math.max(1, state.resetSeconds) };
 }

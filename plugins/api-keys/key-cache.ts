@@ -1,5 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { withDeadline } from '../database/deadline.js';
+import type { CountedLimit } from '../limits/counter.js';
+import type { CountedQuota } from '../limits/quotas.js';
 import type { AddressList } from './allowed-ips.js';
 import type { Metadata } from './key-fields.js';
 
@@ -15,8 +17,12 @@ export interface AuthenticatedKey {
   expiresAt: Date | null;
   /** The expiry on this process's monotonic clock, computed from the database's clock. Infinity: never. */
   monotonicExpiryMs: number;
-  /** Null: the service's default. */
+  /** The limit named `minute` of the key itself; null: none. */
   rateLimitPerMinute: number | null;
+  /** Its own rate limits, or the service's default, and then those of its owner. */
+  limits: readonly CountedLimit[];
+  /** Its own quota, and that of its owner. */
+  quotas: readonly CountedQuota[];
   /** The customer that the key belongs to, by its id in the system of the caller. */
   ownerId: string | null;
   /** A JSON object of the caller. Parsed each time it is read, because cached text takes less memory than objects. */
@@ -139,6 +145,13 @@ export class KeyCache {
     const lookup = this.lookups.get(digest);
     if (lookup) lookup.isOutdated = true;
     this.lookups.delete(digest);
+  }
+
+  /** Removes all keys of an owner, whose limits have changed. */
+  invalidateOwner(ownerId: string): void {
+    const digests = [...this.entries].filter(([, { key }]) => key?.ownerId === ownerId).map(([digest]) => digest);
+    // Lookups that run may have read the old limits.
+    for (const digest of [...digests, ...this.lookups.keys()]) this.invalidate(digest);
   }
 
   /** Removes all keys, when it is not known which ones have changed. */

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify';
+import type { QuotaCharge } from '../limits/quotas.js';
 import type { Outcome } from './check-key.js';
 import type { AuthenticatedKey } from './key-cache.js';
 
@@ -6,16 +7,25 @@ import type { AuthenticatedKey } from './key-cache.js';
 export interface KeyCheck {
   key: AuthenticatedKey;
   outcome: Outcome;
+  /** What the request has used of quotas. */
+  charges: readonly QuotaCharge[];
 }
 
 const keyCheck = Symbol('key check');
 const valid = Symbol('valid key check');
+const noCharges: readonly QuotaCharge[] = [];
 type CheckedRequest = FastifyRequest & { [keyCheck]?: KeyCheck };
 type CachedKey = AuthenticatedKey & { [valid]?: KeyCheck };
 
 /** Records the check of a key that exists. */
-export function setKeyCheck(request: FastifyRequest, key: AuthenticatedKey, outcome: Outcome): void {
-  (request as CheckedRequest)[keyCheck] = outcome === 'VALID' ? validCheckOf(key) : { key, outcome };
+export function setKeyCheck(
+  request: FastifyRequest,
+  key: AuthenticatedKey,
+  outcome: Outcome,
+  charges: readonly QuotaCharge[] = noCharges,
+): void {
+  const isShared = outcome === 'VALID' && charges.length === 0;
+  (request as CheckedRequest)[keyCheck] = isShared ? validCheckOf(key) : { key, outcome, charges };
 }
 
 /** The check of the key of a request; undefined without a key that exists. */
@@ -23,19 +33,21 @@ export function keyCheckOf(request: FastifyRequest): KeyCheck | undefined {
   return (request as CheckedRequest)[keyCheck];
 }
 
-/** The key that a request was authenticated with: it works, although it may lack the scope or be over its rate limit. */
+/** The key that a request was authenticated with: it works, although it may lack the scope or be over a limit. */
 export function authenticatedKeyOf(request: FastifyRequest): AuthenticatedKey | undefined {
   const checked = keyCheckOf(request);
   return checked && isUse(checked.outcome) ? checked.key : undefined;
 }
 
+const usingOutcomes = new Set(['VALID', 'INSUFFICIENT_SCOPE', 'RATE_LIMITED', 'QUOTA_EXCEEDED']);
+
 /** Whether a check with this outcome is a use of the key: not when it is disabled, has expired, or is not for this address. */
 export function isUse(outcome: string): boolean {
-  return outcome === 'VALID' || outcome === 'INSUFFICIENT_SCOPE' || outcome === 'RATE_LIMITED';
+  return usingOutcomes.has(outcome);
 }
 
 /** The same object for all requests with a cached key, because each request would allocate another. */
 function validCheckOf(key: CachedKey): KeyCheck {
-  key[valid] ??= { key, outcome: 'VALID' };
+  key[valid] ??= { key, outcome: 'VALID', charges: noCharges };
   return key[valid];
 }

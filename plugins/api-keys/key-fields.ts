@@ -1,3 +1,5 @@
+import type { Limit } from '../limits/limit.js';
+import type { Quota, QuotaState } from '../limits/quota.js';
 import type { Prisma } from '../prisma/generated/client.js';
 
 /** The pattern of a key's name: one line, without control characters and lone surrogates, which PostgreSQL rejects. */
@@ -12,9 +14,6 @@ export const prefixPattern = '^[a-z][a-z0-9]{0,15}$';
 /** The largest size of a key's metadata as JSON. */
 export const maxMetadataBytes = 4_096;
 
-/** The highest rate limit of a key, in requests a minute. */
-export const maxRateLimitPerMinute = 1_000_000_000;
-
 /** The grace period of a rotated key, in seconds. */
 export const graceSeconds = { default: 86_400, max: 30 * 86_400 };
 
@@ -27,6 +26,8 @@ export const publicFields = {
   active: true,
   expiresAt: true,
   rateLimitPerMinute: true,
+  rateLimits: true,
+  quota: true,
   ownerId: true,
   metadata: true,
   allowedIps: true,
@@ -48,6 +49,9 @@ export interface ApiKeyRecord {
   expiresAt: Date | null;
   /** Null: the service's default. */
   rateLimitPerMinute: number | null;
+  /** All limits of the key, including the one by the minute. Empty: the service's default. */
+  rateLimits: Limit[];
+  quota: QuotaState | null;
   /** The customer that the key belongs to, by its id in the system of the caller. */
   ownerId: string | null;
   /** A JSON object of the caller. */
@@ -67,25 +71,44 @@ export interface ApiKeyRecord {
 export type Metadata = Record<string, unknown>;
 
 /** The fields of a key that its administrator chooses. */
-type Chosen = 'name' | 'scopes' | 'expiresAt' | 'rateLimitPerMinute' | 'ownerId' | 'metadata' | 'allowedIps';
+type Chosen =
+  | 'name'
+  | 'scopes'
+  | 'expiresAt'
+  | 'rateLimitPerMinute'
+  | 'rateLimits'
+  | 'ownerId'
+  | 'metadata'
+  | 'allowedIps';
 
 export type NewApiKey = Pick<ApiKeyRecord, 'name'> &
   Partial<Pick<ApiKeyRecord, Chosen | 'replaces'>> & {
+    quota?: Quota | null | undefined;
     /** The part of the key before the underscore. Default: that of the service. */
     prefix?: string | undefined;
   };
 
-export type ApiKeyChange = Partial<Pick<ApiKeyRecord, Chosen | 'active'>>;
+export type ApiKeyChange = Partial<Pick<ApiKeyRecord, Chosen | 'active'>> & {
+  quota?: Quota | null | undefined;
+  /** Begins to count the quota anew. */
+  resetQuota?: boolean | undefined;
+};
 
 /** A new key with its secret, which is available only once. */
 export interface CreatedApiKey extends ApiKeyRecord {
   key: string;
 }
 
+/** The actions of events. The service itself writes those of quotas, when 80 and 100 % are used. */
+export const eventActions = [
+  ...['created', 'updated', 'disabled', 'enabled', 'rotated', 'deleted', 'owner-limits', 'quota-80', 'quota-100'],
+];
+
 /** One entry of a key's history. */
 export interface ApiKeyEvent {
   id: string;
-  apiKeyId: string;
+  /** Null for events of an owner. */
+  apiKeyId: string | null;
   action: string;
   actor: string;
   actorKeyId: string | null;

@@ -1,6 +1,9 @@
 import { DeadlineError } from '../database/deadline.js';
 import type { DatabaseHandle } from '../database/index.js';
+import type { Limit } from '../limits/limit.js';
+import type { Quotas } from '../limits/quotas.js';
 import { AddressList } from './allowed-ips.js';
+import { type LimitsRow, limitsOf, limitsSelection, quotasOf } from './counted-limits.js';
 import type { AuthenticatedKey } from './key-cache.js';
 
 /** The largest number of digests in one query. */
@@ -11,16 +14,19 @@ const maxWaiting = 1_000;
 const deadlineMs = 2_000;
 
 const queryOf = (schema: string) => `
-  SELECT key AS digest, id, name, start, scopes, active, "rateLimitPerMinute", "ownerId", metadata::text AS "metadataJson", "allowedIps",
+  SELECT key AS digest, id, name, start, scopes, active, keys."ownerId", metadata::text AS "metadataJson", "allowedIps",
     extract(epoch FROM "expiresAt")::float8 * 1000 AS "expiresAtMs",
-    extract(epoch FROM clock_timestamp())::float8 * 1000 AS "nowMs"
-  FROM ${schema}.api_keys WHERE key = ANY($1)`;
+    extract(epoch FROM clock_timestamp())::float8 * 1000 AS "nowMs",
+    ${limitsSelection(schema)}
+  FROM ${schema}.api_keys AS keys LEFT JOIN ${schema}.owner_limits AS owners ON owners."ownerId" = keys."ownerId"
+  WHERE key = ANY($1)`;
 
 interface Row
   extends Omit<
-    AuthenticatedKey,
-    'expiresAt' | 'monotonicExpiryMs' | 'allowedIps' | 'scopes' | 'metadata' | 'metadataLength'
-  > {
+      AuthenticatedKey,
+      'expiresAt' | 'monotonicExpiryMs' | 'allowedIps' | 'scopes' | 'metadata' | 'metadataLength' | 'limits' | 'quotas'
+    >,
+    LimitsRow {
   metadataJson: string | null;
   /** Null in a row that SQL has set to it. */
   scopes: string[] | null;
@@ -47,8 +53,14 @@ export class KeyLookup {
   private readonly waiting = new Map<string, Set<Waiter>>();
   private isQuerying = false;
 
-  constructor(database: DatabaseHandle) {
+  private readonly quotas: Quotas;
+  private readonly defaults: readonly Limit[];
+
+  /** @param defaults the limits of keys without limits of their own */
+  constructor(database: DatabaseHandle, quotas: Quotas, defaults: readonly Limit[]) {
     this.database = database;
+    this.quotas = quotas;
+    this.defaults = defaults;
     this.query = queryOf(database.quotedSchema);
   }
 
@@ -106,27 +118,31 @@ export class KeyLookup {
       const { rows } = await this.database.keyPool.query<Row>(this.query, [[...batch.keys()]]);
       const found = new Map(rows.map((row) => [row.digest, row]));
       for (const [digest, waiters] of batch)
-        for (const { resolve } of waiters) resolve(keyOf(found.get(digest), queriedAt));
+        for (const { resolve } of waiters) resolve(this.keyOf(found.get(digest), queriedAt));
     } catch (error) {
       for (const waiters of batch.values()) for (const { reject } of waiters) reject(error);
     }
   }
-}
 
-/** @param queriedAt by the monotonic clock. The database read its clock later, so a key expires early rather than late. */
-function keyOf(row: Row | undefined, queriedAt: number): AuthenticatedKey | null {
-  if (!row) return null;
-  const { digest: _, expiresAtMs, nowMs, scopes, allowedIps, metadataJson, ...key } = row;
-  const hasNoExpiry = expiresAtMs === null || expiresAtMs === Number.POSITIVE_INFINITY;
-  return {
-    ...key,
-    scopes: scopes ?? [],
-    get metadata() {
-      return metadataJson === null ? null : JSON.parse(metadataJson);
-    },
-    metadataLength: metadataJson?.length ?? 0,
-    allowedIps: allowedIps === null || allowedIps.length === 0 ? null : new AddressList(allowedIps),
-    expiresAt: hasNoExpiry ? null : new Date(Math.max(0, expiresAtMs)),
-    monotonicExpiryMs: hasNoExpiry ? Number.POSITIVE_INFINITY : queriedAt + expiresAtMs - nowMs,
-  };
+  /** @param queriedAt by the monotonic clock. The database read its clock later, so a key expires early rather than late. */
+  private keyOf(row: Row | undefined, queriedAt: number): AuthenticatedKey | null {
+    if (!row) return null;
+    const { id, name, start, active, ownerId, rateLimitPerMinute } = row;
+    const { expiresAtMs, nowMs, scopes, allowedIps, metadataJson } = row;
+    const hasNoExpiry = expiresAtMs === null || expiresAtMs === Number.POSITIVE_INFINITY;
+    for (const total of [row.quotaTotal, row.ownerQuotaTotal]) if (total) this.quotas.learn(total);
+    return {
+      ...{ id, name, start, active, ownerId, rateLimitPerMinute },
+      scopes: scopes ?? [],
+      get metadata() {
+        return metadataJson === null ? null : JSON.parse(metadataJson);
+      },
+      metadataLength: metadataJson?.length ?? 0,
+      allowedIps: allowedIps === null || allowedIps.length === 0 ? null : new AddressList(allowedIps),
+      expiresAt: hasNoExpiry ? null : new Date(Math.max(0, expiresAtMs)),
+      monotonicExpiryMs: hasNoExpiry ? Number.POSITIVE_INFINITY : queriedAt + expiresAtMs - nowMs,
+      limits: limitsOf(row, this.defaults),
+      quotas: quotasOf(row),
+    };
+  }
 }

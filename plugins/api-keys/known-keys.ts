@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { OutageLog, reasonOf } from '../database/outage-log.js';
+import type { Limit } from '../limits/limit.js';
 import { ChangeListener } from './change-listener.js';
 import { watchForeignKeys } from './foreign-keys.js';
 import { type AuthenticatedKey, KeyCache, type KeyCacheOptions } from './key-cache.js';
@@ -39,14 +40,16 @@ export interface KnownKeys {
   hasChanged(digest: string): boolean;
   /** Removes a changed key from the cache. */
   invalidate(digest: string): void;
+  /** Removes all keys of an owner from the cache. */
+  invalidateOwner(ownerId: string): void;
 }
 
 const maxHeartbeatMs = 1_000;
 const minHeartbeatMs = 50;
 
-/** Creates the cache of keys of this process. */
-export function createKnownKeys(app: FastifyInstance, options: KeyCacheOptions): KnownKeys {
-  const lookup = new KeyLookup(app.database);
+/** Creates the cache of keys of this process. @param defaults the limits of keys without limits of their own */
+export function createKnownKeys(app: FastifyInstance, options: KeyCacheOptions, defaults: readonly Limit[]): KnownKeys {
+  const lookup = new KeyLookup(app.database, app.limits.quotas, defaults);
   const outage = new OutageLog(app.log);
   const cache = new KeyCache(read, options);
   const listener = listen();
@@ -80,6 +83,7 @@ export function createKnownKeys(app: FastifyInstance, options: KeyCacheOptions):
     },
     hasChanged: (digest) => cache.hasChanged(digest),
     invalidate: (digest) => cache.invalidate(digest),
+    invalidateOwner: (ownerId) => cache.invalidateOwner(ownerId),
   };
 
   async function read(digest: string): Promise<AuthenticatedKey | null> {
@@ -103,6 +107,7 @@ export function createKnownKeys(app: FastifyInstance, options: KeyCacheOptions):
       // Each heartbeat confirms the cached keys, so several fit into a time to live.
       heartbeatIntervalMs: Math.min(maxHeartbeatMs, Math.max(minHeartbeatMs, options.ttlMs / 4)),
       onChange: (digest) => cache.invalidate(digest),
+      onOwnerChanged: (ownerId) => cache.invalidateOwner(ownerId),
       onAllChanged: () => cache.invalidateAll(),
       onHeartbeat: (from, until) => cache.markReceived(from, until),
       onClock: (databaseMs, queriedAt, respondedAt) => app.database.recordClock(databaseMs, queriedAt, respondedAt),

@@ -15,7 +15,7 @@ function hasInvalidText(value: unknown): boolean {
   return Object.entries(value).some(([name, inner]) => hasInvalidText(name) || hasInvalidText(inner));
 }
 
-/** The value for Prisma, for which null is ambiguous in a JSON column. */
-export function jsonOf(metadata: Metadata | null | undefined) {
-  return metadata === null ? Prisma.DbNull : (metadata as Prisma.InputJsonObject | undefined);
+/** The value of a JSON column for Prisma, for which null is ambiguous. */
+export function jsonOf(value: object | null | undefined) {
+  return value === null ? Prisma.DbNull : (value as Prisma.InputJsonObject | undefined);
 }

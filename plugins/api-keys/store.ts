@@ -12,15 +12,17 @@ import {
   type ApiKeyRecord,
   type CreatedApiKey,
   isUsable,
-  type Metadata,
   type NewApiKey,
   publicFields,
 } from './key-fields.js';
 import { digestOf, generateKey, prefixOf, startOf } from './key-format.js';
+import { storedLimits } from './key-limits.js';
 import { findKeyIds, type KeyFilter } from './key-list.js';
+import { recordOf, withQuotaUse } from './key-record.js';
 import { changeKeys, type MarkChanged, type Transaction } from './key-transaction.js';
 import { requireRemainingAdmin } from './last-admin.js';
 import { jsonOf } from './metadata.js';
+import { createOwnerLimits } from './owner-limits.js';
 import { adminScope, allows } from './scopes.js';
 
 export type ApiKeyStore = ReturnType<typeof createApiKeyStore>;
@@ -46,27 +48,33 @@ const serviceActor: Actor = { actor: 'service' };
  * @param database the same database as that of `prisma`, for queries that Prisma cannot express
  * @param prefix of new keys
  * @param onChange called with the digest of each changed key after the commit
+ * @param onOwnerChange called with each owner whose limits were changed
  */
 export function createApiKeyStore(
   prisma: PrismaClient,
   database: Pick<DatabaseHandle, 'pool' | 'quotedSchema'>,
   prefix: string,
   onChange: MarkChanged = () => {},
+  onOwnerChange: (ownerId: string) => void = () => {},
 ) {
   const change = <T>(by: Actor, work: (tx: Transaction, markChanged: MarkChanged, now: number) => Promise<T>) =>
     changeKeys(prisma, by, onChange, work);
+  const read = async <Stored extends Parameters<typeof withQuotaUse>[1][number]>(key: Stored) =>
+    (await withQuotaUse(database, [key]))[0] as Omit<Stored, 'quota'> & ApiKeyRecord;
 
   return {
     /**
      * @returns the new key, with its secret
      * @throws expiryPassed
      */
-    create: (fields: NewApiKey, by: Actor = serviceActor): Promise<CreatedApiKey> =>
-      change(by, async (tx, markChanged, now) => {
-        assertMayManage(by, fields);
-        if (fields.expiresAt && fields.expiresAt.getTime() <= now) throw expiryPassed();
-        return insert(tx, markChanged, fields);
-      }),
+    create: async (fields: NewApiKey, by: Actor = serviceActor): Promise<CreatedApiKey> =>
+      read(
+        await change(by, async (tx, markChanged, now) => {
+          assertMayManage(by, fields);
+          if (fields.expiresAt && fields.expiresAt.getTime() <= now) throw expiryPassed();
+          return insert(tx, markChanged, fields);
+        }),
+      ),
 
     /** Stores a key that was generated elsewhere, unless the database has, or ever had, a key of the same digest. */
     async adopt(key: string, fields: NewApiKey, by: Actor = serviceActor): Promise<Adoption> {
@@ -128,12 +136,15 @@ export function createApiKeyStore(
         select: publicFields,
       });
       // From the ids: a key that was deleted between the queries does not end the list.
-      return { data: records.map(recordOf), nextCursor: found.length > limit ? (ids.at(-1) ?? null) : null };
+      return {
+        data: await withQuotaUse(database, records.map(recordOf)),
+        nextCursor: found.length > limit ? (ids.at(-1) ?? null) : null,
+      };
     },
 
     /** @throws keyNotFound */
     async get(id: string): Promise<ApiKeyRecord> {
-      return recordOf(found(await prisma.apiKey.findUnique({ where: { id }, select: publicFields })));
+      return read(recordOf(found(await prisma.apiKey.findUnique({ where: { id }, select: publicFields }))));
     },
 
     /**
@@ -141,20 +152,21 @@ export function createApiKeyStore(
      * @throws lastAdminKey
      * @throws scopeExceeded
      */
-    update: (id: string, data: ApiKeyChange, by: Actor = serviceActor, { force }: Force = {}): Promise<ApiKeyRecord> =>
-      change(by, async (tx, markChanged, now) => {
-        assertMayManage(by, await find(tx, markChanged, id));
-        assertMayManage(by, data);
-        const update = async () =>
-          recordOf(
-            await tx.apiKey.update({
-              where: { id },
-              data: { ...data, metadata: jsonOf(data.metadata) },
-              select: publicFields,
-            }),
-          );
-        return force ? update() : requireRemainingAdmin(tx, now, update);
-      }),
+    update: async (
+      id: string,
+      data: ApiKeyChange,
+      by: Actor = serviceActor,
+      { force }: Force = {},
+    ): Promise<ApiKeyRecord> =>
+      read(
+        await change(by, async (tx, markChanged, now) => {
+          assertMayManage(by, await find(tx, markChanged, id));
+          assertMayManage(by, data);
+          const update = async () =>
+            recordOf(await tx.apiKey.update({ where: { id }, data: columnsOf(data, now), select: publicFields }));
+          return force ? update() : requireRemainingAdmin(tx, now, update);
+        }),
+      ),
 
     /**
      * @throws keyNotFound
@@ -176,50 +188,73 @@ export function createApiKeyStore(
      * @throws keyUnusable when the old key is disabled or has expired
      * @throws keyReplaced when the old key was rotated before, and its successor exists
      */
-    rotate: (id: string, graceSeconds: number, by: Actor = serviceActor): Promise<CreatedApiKey> =>
-      change(by, async (tx, markChanged, now) => {
-        const old = await find(tx, markChanged, id);
-        assertMayManage(by, old);
-        if (!isUsable(old, now)) throw keyUnusable();
-        if (old.replacedBy !== null && (await exists(tx, old.replacedBy))) throw keyReplaced(old.replacedBy);
-        const created = await insert(tx, markChanged, { ...old, prefix: prefixOf(old.start), replaces: id });
-        const endsAt = Math.min(now + graceSeconds * 1_000, old.expiresAt?.getTime() ?? Infinity);
-        const data = { replacedBy: created.id, expiresAt: new Date(endsAt) };
-        await tx.apiKey.update({ where: { id }, data, select: { id: true } });
-        return created;
-      }),
+    rotate: async (id: string, graceSeconds: number, by: Actor = serviceActor): Promise<CreatedApiKey> =>
+      read(
+        await change(by, async (tx, markChanged, now) => {
+          const { quotaId, quotaResetAt, ...old } = await find(tx, markChanged, id);
+          assertMayManage(by, old);
+          if (!isUsable(old, now)) throw keyUnusable();
+          if (old.replacedBy !== null && (await exists(tx, old.replacedBy))) throw keyReplaced(old.replacedBy);
+          const created = await insert(
+            tx,
+            markChanged,
+            { ...old, prefix: prefixOf(old.start), replaces: id },
+            { quotaId: quotaId ?? id, quotaResetAt },
+          );
+          const endsAt = Math.min(now + graceSeconds * 1_000, old.expiresAt?.getTime() ?? Infinity);
+          const data = { replacedBy: created.id, expiresAt: new Date(endsAt) };
+          await tx.apiKey.update({ where: { id }, data, select: { id: true } });
+          return created;
+        }),
+      ),
 
+    ...createOwnerLimits(prisma, database, onOwnerChange),
     ...createEventList(prisma),
   };
 
-  async function insert(tx: Transaction, markChanged: MarkChanged, fields: NewApiKey): Promise<CreatedApiKey> {
+  async function insert(tx: Transaction, markChanged: MarkChanged, fields: NewApiKey, sharedQuota: SharedQuota = {}) {
     const key = generateKey(fields.prefix ?? prefix);
-    const data = rowOf(key, fields);
+    const data = { ...rowOf(key, fields), ...sharedQuota };
     markChanged(data.key);
     return { ...recordOf(await tx.apiKey.create({ data, select: publicFields })), key };
   }
 }
 
+/** The count of the quota, which keys that were rotated into each other share. */
+interface SharedQuota {
+  quotaId?: string;
+  quotaResetAt?: Date | null;
+}
+
 function rowOf(key: string, fields: NewApiKey) {
-  const { name, scopes = [], expiresAt = null, rateLimitPerMinute = null, replaces = null } = fields;
-  const { ownerId = null, metadata, allowedIps = [] } = fields;
+  const { name, scopes = [], expiresAt = null, replaces = null } = fields;
+  const { ownerId = null, allowedIps = [] } = fields;
   return {
     id: uuidv7(),
     key: digestOf(key),
     start: startOf(key),
-    name,
-    scopes,
-    expiresAt,
-    rateLimitPerMinute,
-    replaces,
-    ownerId,
-    metadata: jsonOf(metadata),
-    allowedIps,
+    ...{ name, scopes, expiresAt, replaces, ownerId, allowedIps },
+    ...jsonColumnsOf(fields),
   };
 }
 
-async function find(tx: Transaction, markChanged: MarkChanged, id: string): Promise<ApiKeyRecord> {
-  const select = { ...publicFields, key: true };
+/** @param now the database's time in milliseconds since 1970 */
+function columnsOf({ resetQuota, ...data }: ApiKeyChange, now: number) {
+  return { ...data, ...jsonColumnsOf(data), ...(resetQuota && { quotaResetAt: new Date(now) }) };
+}
+
+function jsonColumnsOf({ rateLimitPerMinute, rateLimits, quota, metadata }: NewApiKey | ApiKeyChange) {
+  const limits = storedLimits({ rateLimitPerMinute, rateLimits });
+  return {
+    rateLimitPerMinute: limits.rateLimitPerMinute,
+    rateLimits: jsonOf(limits.rateLimits),
+    quota: jsonOf(quota && { limit: quota.limit, period: quota.period }),
+    metadata: jsonOf(metadata),
+  };
+}
+
+async function find(tx: Transaction, markChanged: MarkChanged, id: string) {
+  const select = { ...publicFields, key: true, quotaId: true, quotaResetAt: true };
   const { key, ...record } = found(await tx.apiKey.findUnique({ where: { id }, select }));
   markChanged(key);
   return recordOf(record);
@@ -249,11 +284,6 @@ function exceedingScope(
   { scopes = [] }: { scopes?: string[] | undefined },
 ): string | undefined {
   return own && scopes.find((scope) => !allows({ scopes: own }, scope));
-}
-
-/** A check constraint holds that metadata is an object. */
-function recordOf<Row extends { metadata: unknown }>(row: Row): Row & { metadata: Metadata | null } {
-  return row as Row & { metadata: Metadata | null };
 }
 
 function found<T>(record: T | null): T {

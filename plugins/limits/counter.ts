@@ -1,62 +1,78 @@
 import { LRUCache } from 'lru-cache';
-import type { RateLimitState } from './rate-limit-state.js';
+import type { Limit } from './limit.js';
+import { type ChargeResult, stateOf } from './rate-limit-state.js';
 
-/** Whose requests are counted, and their limit. */
-export interface RateLimitTarget {
+/** A limit, and whose requests it counts. */
+export interface CountedLimit extends Limit {
   /** Each kind is counted in a cache of its own, so that invalid keys cannot evict the counts of valid ones. */
-  kind: 'key' | 'invalid-key';
+  kind: 'key' | 'owner' | 'invalid-key';
   id: string;
-  /** Requests a minute. */
-  limit: number;
+  /** The name of the limit in responses. */
+  policy: string;
 }
 
-/** Called with the state of the limit, or with an error of Redis. */
-export type Counted = (error: Error | null, state?: RateLimitState) => void;
+/** Called with the result of a charge, or with an error of Redis. */
+export type Charged = (error: Error | null, result?: ChargeResult) => void;
 
-/** Counts one request of a target, in windows of a minute. */
-export type Counter = (target: RateLimitTarget, counted: Counted) => void;
+/**
+ * Charges the cost of a request to all of the limits, or to none if it exceeds one. A cost of 0 charges nothing, and is denied when a
+ * cost of 1 would be.
+ */
+export type Counter = (limits: readonly CountedLimit[], cost: number, charged: Charged) => void;
 
-/** The length of a window. */
-export const windowMs = 60_000;
-/** Names of the limits in responses. */
-const policies = { key: 'minute', 'invalid-key': 'unknown-keys' };
 /** Targets of each kind that are counted in memory; the least recently used is evicted first. */
 const maxTargets = 50_000;
 
 /** Counts in the memory of this process, and calls back synchronously. */
 export function countInMemory(): Counter {
-  const windows = { key: new Windows(), 'invalid-key': new Windows() };
-  return ({ kind, id, limit }, counted) => {
-    const { count, leftMs } = windows[kind].add(id);
-    counted(null, stateOf(kind, limit, count, leftMs));
-  };
-}
-
-/** Windows of a minute that start with a target's first request, by the monotonic clock: a change of the host's clock has no effect. */
-class Windows {
-  private readonly windows = new LRUCache<string, { count: number; endsAtMs: number }>({ max: maxTargets });
-
-  add(id: string): { count: number; leftMs: number } {
+  const targets = { key: new Targets(), owner: new Targets(), 'invalid-key': new Targets() };
+  return (limits, cost, charged) => {
     const now = performance.now();
-    let window = this.windows.get(id);
-    if (!window || now >= window.endsAtMs) {
-      window = { count: 0, endsAtMs: now + windowMs };
-      this.windows.set(id, window);
-    }
-    window.count++;
-    return { count: window.count, leftMs: window.endsAtMs - now };
-  }
+    const windows = limits.map((limit) => targets[limit.kind].windowOf(limit, now));
+    const isExceeded = limits.some((limit, i) => exceeds(limit, (windows[i] as Window).count, cost));
+    if (!isExceeded) for (const window of windows) window.count += cost;
+    charged(null, {
+      isExceeded,
+      states: limits.map((limit, i) => {
+        const { count, endsAtMs } = windows[i] as Window;
+        return stateOf(limit, count, endsAtMs - now, isExceeded && exceeds(limit, count, cost));
+      }),
+    });
+  };
 }
 
-/** The state of a limit. @param leftMs of the window */
-export function stateOf(kind: RateLimitTarget['kind'], limit: number, count: number, leftMs: number): RateLimitState {
-  return {
-    policy: policies[kind],
-    windowSeconds: windowMs / 1_000,
-    limit,
-    remaining: Math.max(0, limit - count),
-    // Rounded first: a sum of floating-point milliseconds can exceed the window by a fraction.
-    resetSeconds: Math.ceil(Math.round(leftMs) / 1000),
-    isExceeded: count > limit,
-  };
+/** Whether a request exceeds a limit. @param count the requests in the window before it */
+export function exceeds({ limit }: Pick<Limit, 'limit'>, count: number, cost: number): boolean {
+  // Also for a limit that SQL has set to something else than a number.
+  return !(count + Math.max(1, cost) <= limit);
+}
+
+interface Window {
+  windowSeconds: number;
+  count: number;
+  endsAtMs: number;
+}
+
+/** Windows that start with a target's first request, by the monotonic clock: a change of the host's clock has no effect. */
+class Targets {
+  private readonly targets = new LRUCache<string, Window[]>({ max: maxTargets });
+
+  windowOf({ id, windowSeconds }: CountedLimit, now: number): Window {
+    let windows = this.targets.get(id);
+    if (!windows) {
+      windows = [];
+      this.targets.set(id, windows);
+    }
+    let window = windows.find((window) => window.windowSeconds === windowSeconds);
+    if (!window) {
+      // Without those of limits that were removed.
+      const current = windows.filter(({ endsAtMs }) => now < endsAtMs);
+      window = { windowSeconds, count: 0, endsAtMs: now + windowSeconds * 1_000 };
+      windows.splice(0, windows.length, ...current, window);
+    } else if (now >= window.endsAtMs) {
+      window.count = 0;
+      window.endsAtMs = now + windowSeconds * 1_000;
+    }
+    return window;
+  }
 }

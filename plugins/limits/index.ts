@@ -1,6 +1,7 @@
 import fp from 'fastify-plugin';
-import { type Counter, countInMemory, type RateLimitTarget } from './counter.js';
-import type { RateLimitState } from './rate-limit-state.js';
+import { type CountedLimit, type Counter, countInMemory } from './counter.js';
+import { Quotas } from './quotas.js';
+import type { ChargeResult } from './rate-limit-state.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -9,8 +10,14 @@ declare module 'fastify' {
 }
 
 export interface Limits {
-  /** Counts one request of a target and calls back with the state of its limit; synchronously when counted in memory. */
-  count(target: RateLimitTarget, counted: (state: RateLimitState) => void): void;
+  /**
+   * Charges a request to all of the limits, or to none if it exceeds one. Calls back synchronously when counted in memory.
+   *
+   * @param limits at least one
+   * @param cost 0 to 1,000. 0 charges nothing, and is denied when 1 would be
+   */
+  charge(limits: readonly CountedLimit[], cost: number, charged: (result: ChargeResult) => void): void;
+  readonly quotas: Quotas;
 }
 
 export interface LimitsOptions {
@@ -18,14 +25,15 @@ export interface LimitsOptions {
   redisUrl?: string | undefined;
 }
 
-/** Rate limits by the minute: shared by all replicas through Redis, or in memory while Redis is not connected. */
+/** Rate limits, shared by all replicas through Redis, or in memory while Redis is not connected; and quotas. */
 export default fp<LimitsOptions>(
   async (app, { redisUrl }) => {
     const inMemory = countInMemory();
     const counter = redisUrl === undefined ? inMemory : await countInRedisOrMemory(redisUrl);
     app.decorate('limits', {
       // The error is always null: counting in memory cannot fail, and counting in Redis falls back to memory.
-      count: (target, counted) => counter(target, (_error, state) => counted(state as RateLimitState)),
+      charge: (limits, cost, charged) => counter(limits, cost, (_error, result) => charged(result as ChargeResult)),
+      quotas: new Quotas(),
     });
 
     async function countInRedisOrMemory(url: string): Promise<Counter> {
@@ -39,8 +47,10 @@ export default fp<LimitsOptions>(
       });
       app.addHook('onClose', async () => redis.close());
       await redis.connect();
-      return (target, counted) =>
-        redis.count(target, (error, state) => (error ? inMemory(target, counted) : counted(null, state)));
+      return (limits, cost, charged) =>
+        redis.charge(limits, cost, (error, result) =>
+          error ? inMemory(limits, cost, charged) : charged(null, result),
+        );
     }
   },
   { name: 'limits' },

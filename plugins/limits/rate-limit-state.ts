@@ -1,43 +1,86 @@
 import type { FastifyReply } from 'fastify';
 import { PreparedResponse } from '../security-headers/prepared-response.js';
 
-/** The state of a rate limit after a request was counted. */
-export interface RateLimitState {
-  /** The name of the limit in the response. */
+/** The state of a limit or a quota after a request. */
+export interface LimitState {
+  /** Its name in the response. */
   policy: string;
-  /** Requests a minute. */
   limit: number;
   remaining: number;
   windowSeconds: number;
   /** Seconds until the window ends. */
   resetSeconds: number;
+  /** Whether it denied the request. */
   isExceeded: boolean;
 }
 
-/** Adds the headers of a rate limit to a response. */
-export function addRateLimitHeaders(reply: FastifyReply, state: RateLimitState): void {
-  const { policy, limit, windowSeconds, remaining, resetSeconds } = state;
+/** The result of charging a request to limits. */
+export interface ChargeResult {
+  /** Whether one of the limits denied the request, so that nothing was charged. */
+  isExceeded: boolean;
+  /** In the order of the limits. */
+  states: readonly LimitState[];
+}
+
+/** The state of a limit. @param leftMs of the window */
+export function stateOf(
+  { policy, limit, windowSeconds }: Pick<LimitState, 'policy' | 'limit' | 'windowSeconds'>,
+  count: number,
+  leftMs: number,
+  isExceeded: boolean,
+): LimitState {
+  return {
+    policy,
+    limit,
+    windowSeconds,
+    remaining: Math.max(0, limit - count),
+    // Rounded first: a sum of floating-point milliseconds can exceed the window by a fraction.
+    resetSeconds: Math.ceil(Math.round(leftMs) / 1000),
+    isExceeded,
+  };
+}
+
+/** Adds the headers of limits to a response. */
+export function addLimitHeaders(reply: FastifyReply, states: readonly LimitState[]): void {
+  if (states.length === 0) return;
+  const headers = limitHeaders(states);
   if (reply.raw instanceof PreparedResponse) {
-    reply.raw.addLines(
-      `ratelimit-policy: "${policy}";q=${limit};w=${windowSeconds}\r\nratelimit: "${policy}";r=${remaining};t=${resetSeconds}\r\nratelimit-limit: ${limit}\r\nratelimit-remaining: ${remaining}\r\nratelimit-reset: ${resetSeconds}\r\n`,
-    );
+    let lines = '';
+    for (const name in headers) lines += `${name}: ${headers[name as keyof typeof headers]}\r\n`;
+    reply.raw.addLines(lines);
   } else {
-    reply.headers(rateLimitHeaders(state));
+    reply.headers(headers);
   }
 }
 
 /**
- * The fields of draft 10, which are structured, and the older ones with one value each.
+ * The fields of draft 10, which name each limit, and the older ones, which have the values of the tightest.
  *
  * @see https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-10
  */
-export function rateLimitHeaders(state: RateLimitState): Record<string, string> {
-  const { policy, limit, windowSeconds, remaining, resetSeconds } = state;
+export function limitHeaders(states: readonly LimitState[]) {
+  let policies = '';
+  let current = '';
+  for (const { policy, limit, windowSeconds, remaining, resetSeconds } of states) {
+    const separator = policies === '' ? '' : ', ';
+    policies += `${separator}"${policy}";q=${limit};w=${windowSeconds}`;
+    current += `${separator}"${policy}";r=${remaining};t=${resetSeconds}`;
+  }
+  const { limit, remaining, resetSeconds } = tightestOf(states);
   return {
-    'ratelimit-policy': `"${policy}";q=${limit};w=${windowSeconds}`,
-    ratelimit: `"${policy}";r=${remaining};t=${resetSeconds}`,
-    'ratelimit-limit': String(limit),
-    'ratelimit-remaining': String(remaining),
-    'ratelimit-reset': String(resetSeconds),
+    'ratelimit-policy': policies,
+    ratelimit: current,
+    'ratelimit-limit': `${limit}`,
+    'ratelimit-remaining': `${remaining}`,
+    'ratelimit-reset': `${resetSeconds}`,
   };
+}
+
+/** The limit that denies longest, otherwise the one with the fewest remaining requests. */
+export function tightestOf(states: readonly LimitState[]): LimitState {
+  return states.reduce((tightest, state) => {
+    if (state.isExceeded !== tightest.isExceeded) return state.isExceeded ? state : tightest;
+    if (state.isExceeded) return state.resetSeconds > tightest.resetSeconds ? state : tightest;
+    return state.remaining < tightest.remaining ? state : tightest;
+  });
 }

@@ -1,6 +1,8 @@
 import { Cluster, Redis } from 'ioredis';
 import { withDeadline } from '../database/deadline.js';
-import { type Counter, type RateLimitTarget, stateOf, windowMs } from './counter.js';
+import { type CountedLimit, type Counter, exceeds } from './counter.js';
+import { minute } from './limit.js';
+import { stateOf } from './rate-limit-state.js';
 
 const connectDeadlineMs = 1_000;
 /** How long a request waits for Redis before it is counted elsewhere. */
@@ -9,24 +11,37 @@ const countDeadlineMs = 80;
 const retryAfterFailureMs = 1_000;
 const maxReconnectDelayMs = 2_000;
 
-const prefixes = { key: 'musicez:limit:key:', 'invalid-key': 'musicez:limit:guesser:' };
+const prefixes = { key: 'musicez:limit:key:', owner: 'musicez:limit:owner:', 'invalid-key': 'musicez:limit:guesser:' };
 
-/** The first request starts a window, which ends by the clock of Redis. */
+/**
+ * The first request starts a window, which ends by the clock of Redis.
+ *
+ * ARGV: the cost, then limit and milliseconds of the window for each key. Returns 1 if the request was charged, then the count and the
+ * remaining milliseconds for each key.
+ */
 const script = `
-  local count = redis.call('INCR', KEYS[1])
-  local left = redis.call('PTTL', KEYS[1])
-  if left < 0 then
-    left = tonumber(ARGV[1])
-    redis.call('PEXPIRE', KEYS[1], left)
+  local cost = tonumber(ARGV[1])
+  local result = {1}
+  for i, key in ipairs(KEYS) do
+    local count = tonumber(redis.call('GET', key) or 0)
+    if count + math.max(1, cost) > tonumber(ARGV[2 * i]) then result[1] = 0 end
+    result[2 * i] = count
+    result[2 * i + 1] = redis.call('PTTL', key)
   end
-  return {count, left}`;
+  for i, key in ipairs(KEYS) do
+    local isNew = result[2 * i + 1] < 0
+    if isNew then result[2 * i + 1] = tonumber(ARGV[2 * i + 1]) end
+    if result[1] == 1 and cost > 0 then
+      result[2 * i] = redis.call('INCRBY', key, cost)
+      if isNew then redis.call('PEXPIRE', key, ARGV[2 * i + 1]) end
+    end
+  end
+  return result`;
+
+type Reply = [isCharged: 0 | 1, ...countsAndTimes: number[]];
 
 type Client = (Redis | Cluster) & {
-  countInWindow(
-    key: string,
-    windowMs: number,
-    done: (error?: Error | null, result?: [count: number, leftMs: number]) => void,
-  ): void;
+  chargeWindows(keyCount: number, ...args: (string | number | ((error?: Error | null, reply?: Reply) => void))[]): void;
 };
 
 const notConnected = new Error('not connected');
@@ -55,24 +70,25 @@ export class RedisCounter {
     this.client.disconnect();
   }
 
-  /** Counts one request. Calls back with an error at once while Redis is not connected, and after 80 ms without a response. */
-  readonly count: Counter = ({ kind, id, limit }: RateLimitTarget, counted) => {
+  /** Calls back with an error at once while Redis is not connected, and after 80 ms without a response. */
+  readonly charge: Counter = (limits, cost, charged) => {
     const { client } = this;
-    if (client.status !== 'ready' || performance.now() < this.retryAt) return counted(notConnected);
+    if (client.status !== 'ready' || performance.now() < this.retryAt) return charged(notConnected);
     let isSettled = false;
-    const settle = (error?: Error | null, result?: [count: number, leftMs: number]) => {
+    const settle = (error?: Error | null, reply?: Reply) => {
       if (isSettled) return;
       isSettled = true;
       clearTimeout(timer);
-      if (!result) {
+      if (!reply) {
         this.fail(client, error as Error);
-        return counted(error as Error);
+        return charged(error as Error);
       }
       this.report(undefined);
-      counted(null, stateOf(kind, limit, ...result));
+      charged(null, resultOf(limits, cost, reply));
     };
     const timer = setTimeout(settle, countDeadlineMs, new Error(`no response within ${countDeadlineMs} ms`));
-    client.countInWindow(prefixes[kind] + id, windowMs, settle);
+    const windows = limits.flatMap(({ limit, windowSeconds }) => [limit, windowSeconds * 1_000]);
+    client.chargeWindows(limits.length, ...keysOf(limits), cost, ...windows, settle);
   };
 
   private fail(client: Client, error: Error) {
@@ -105,7 +121,7 @@ export class RedisCounter {
   }
 
   private prepare(client: Redis | Cluster): Client {
-    client.defineCommand('countInWindow', { numberOfKeys: 1, lua: script });
+    client.defineCommand('chargeWindows', { lua: script });
     client.on('error', (error) => this.report(error));
     client.on('close', () => this.report(new Error('the connection has ended')));
     return client as Client;
@@ -116,6 +132,33 @@ export class RedisCounter {
     if (isDown !== this.isDown) this.onChange(failure);
     this.isDown = isDown;
   }
+}
+
+function resultOf(limits: readonly CountedLimit[], cost: number, [isCharged, ...values]: Reply) {
+  const isExceeded = isCharged === 0;
+  const states = limits.map((limit, i) => {
+    const [count, leftMs] = [values[2 * i] as number, values[2 * i + 1] as number];
+    return stateOf(limit, count, leftMs, isExceeded && exceeds(limit, count, cost));
+  });
+  return { isExceeded, states };
+}
+
+/**
+ * The keys of one script must have the same hash tag in a Redis Cluster: that of the last target, which is the owner if the owner has
+ * limits. The limit by the minute of a key without them has the name that older versions use.
+ */
+function keysOf(limits: readonly CountedLimit[]): string[] {
+  const tag = nameOf(limits.at(-1) as CountedLimit);
+  return limits.map((limit) => {
+    const name = nameOf(limit);
+    if (name !== tag) return `{${tag}}:${name}:${limit.windowSeconds}`;
+    return limit.name === minute && limit.kind !== 'owner' ? name : `{${tag}}:${limit.windowSeconds}`;
+  });
+}
+
+/** The id of an owner is encoded, because it may contain braces. */
+function nameOf({ kind, id }: CountedLimit): string {
+  return prefixes[kind] + (kind === 'owner' ? encodeURIComponent(id) : id);
 }
 
 const connectionOptions = {

@@ -29,5 +29,5 @@ export default fp(
     measureRequestLog(app);
     measureDatabase(app);
   },
-  { name: 'metrics', dependencies: ['database', 'api-keys', 'request-log'] },
+  { name: 'metrics', dependencies: ['database', 'api-keys', 'request-log', 'quota-events'] },
 );

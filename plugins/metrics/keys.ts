@@ -1,13 +1,22 @@
 import type { FastifyInstance } from 'fastify';
 import { registerCounter, registerCounters, registerGauge } from './register.js';
 
-export function measureKeys({ metrics, apiKeys }: FastifyInstance) {
+export function measureKeys({ metrics, apiKeys, quotaThresholds }: FastifyInstance) {
   const { cache } = apiKeys;
   registerCounters(
     metrics,
     { name: 'musicez_key_verifications_total', help: 'Checks of API keys, by outcome', label: 'outcome' },
     () =>
       Object.fromEntries(Object.entries(apiKeys.outcomes).map(([outcome, count]) => [outcome.toLowerCase(), count])),
+  );
+  registerCounters(
+    metrics,
+    {
+      name: 'musicez_quota_thresholds_total',
+      help: 'Quotas of which 80 or 100 % were used, each counted by one replica',
+      label: 'percent',
+    },
+    () => ({ ...quotaThresholds }),
   );
   registerCounter(
     metrics,

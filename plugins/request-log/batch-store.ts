@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { withDeadline } from '../database/deadline.js';
 import type { DatabaseHandle } from '../database/index.js';
+import type { Quotas, QuotaTotal } from '../limits/quotas.js';
 import { insertOf, isPreparedStatementError } from './insert.js';
 import type { RequestRecord } from './record.js';
 
@@ -28,10 +29,13 @@ export class BatchStore {
   private canPrepare = true;
   private readonly database: DatabaseHandle;
   private readonly log: FastifyBaseLogger;
+  private readonly quotas: Pick<Quotas, 'settle'>;
 
-  constructor(database: DatabaseHandle, log: FastifyBaseLogger) {
+  /** @param quotas learns which charges were settled */
+  constructor(database: DatabaseHandle, log: FastifyBaseLogger, quotas: Pick<Quotas, 'settle'>) {
     this.database = database;
     this.log = log;
+    this.quotas = quotas;
   }
 
   /**
@@ -50,7 +54,10 @@ export class BatchStore {
     try {
       const { logPool, quotedSchema } = this.database;
       const mode = hasPossibleDuplicates ? 'skipExisting' : this.canPrepare ? 'prepared' : 'unprepared';
-      await withDeadline(logPool.query(insertOf(records, mode, quotedSchema)), deadlineMs);
+      const query = logPool.query<QuotaTotal>(insertOf(records, mode, quotedSchema));
+      const result = await withDeadline(query, deadlineMs);
+      const charges = records.flatMap(({ charges }) => charges);
+      if (charges.length > 0) this.quotas.settle(charges, result.rows);
       return [];
     } catch (caught) {
       const error = caught as DatabaseError;

@@ -58,7 +58,14 @@ export interface RequestLogOptions extends WriterOptions {
 export default fp<RequestLogOptions>(
   async (app, { exclude, spool: spoolOptions, flushIntervalMs, bufferRows, ...retention }) => {
     const spool = new Spool(spoolOptions, app.log);
-    const writer = new RequestLogWriter(app.database, spool, { flushIntervalMs, bufferRows }, app.log);
+    const writer = new RequestLogWriter(
+      app.database,
+      spool,
+      { flushIntervalMs, bufferRows },
+      app.log,
+      app.limits.quotas,
+    );
+    app.limits.quotas.onUrgent(() => writer.sendSoon());
     const partitions = new PartitionMaintenance(app.database, retention, app.log);
     const excluded = new Set(exclude);
     // Requests whose client disconnected during the check of their key.
@@ -127,5 +134,5 @@ export default fp<RequestLogOptions>(
       if (!excluded.has(path)) writer.push(recordOf(request, path, statusCode, durationMs, keyCheckOf(request)));
     }
   },
-  { name: 'request-log', dependencies: ['database', 'api-keys'] },
+  { name: 'request-log', dependencies: ['database', 'limits', 'api-keys'] },
 );

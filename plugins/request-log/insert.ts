@@ -1,5 +1,6 @@
 import { hash, randomInt } from 'node:crypto';
 import type { QueryConfig } from 'pg';
+import type { QuotaCharge } from '../limits/quotas.js';
 import { timeInId } from '../time-ordered-id.js';
 import { bucketOf } from './histogram.js';
 import type { RequestRecord } from './record.js';
@@ -10,19 +11,23 @@ const shards = 16;
 const shard = randomInt(shards);
 
 /**
- * One statement that inserts rows and adds them to the statistics. The time of arrival comes from the id.
+ * One statement that inserts rows, adds them to the statistics, and settles their charges of quotas. The time of arrival comes from
+ * the id. Returns what was used of each charged quota by all replicas (`QuotaTotal`).
  *
  * @param schema the PostgreSQL schema of the tables, quoted
  * @param onConflict the clause for rows that exist
- * @param counted the rows to add to the statistics
+ * @param onlyStored joins the rows to count with those that were inserted
  */
-const insert = (schema: string, onConflict: string, counted: string) => `
+const insert = (schema: string, onConflict: string, onlyStored: string) => `
   WITH batch AS MATERIALIZED (
     SELECT *, arrived / 60000 AS minute
     FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::text[], $7::text[], $8::text[], $9::bigint[],
       $10::text[], $11::int[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[])
       AS batch (id, method, path, status, duration, ip, agent, key_id, arrived, route, bucket, owner, outcome, verified_id,
         verified_owner, verification)
+  ), charges AS MATERIALIZED (
+    SELECT id, kind, target, start, units FROM unnest($17::text[], $18::text[], $19::text[], $20::bigint[], $21::bigint[])
+      AS charges (id, kind, target, start, units)
   ), stored AS (
     INSERT INTO ${schema}.request_logs (id, method, path, "statusCode", duration, ip, "userAgent", "apiKeyId", "createdAt", route,
       outcome, "ownerId", "verifiedApiKeyId", verification)
@@ -31,7 +36,7 @@ const insert = (schema: string, onConflict: string, counted: string) => `
     FROM batch ${onConflict}
     RETURNING id
   ), minutes AS MATERIALIZED (
-    SELECT minute, route, method, status, bucket, count(*) AS n FROM ${counted} GROUP BY 1, 2, 3, 4, 5
+    SELECT minute, route, method, status, bucket, count(*) AS n FROM batch ${onlyStored} GROUP BY 1, 2, 3, 4, 5
   ), periods AS (
     SELECT 60 AS period, minute * 60 AS start, route, method, status, bucket, n FROM minutes
     UNION ALL
@@ -48,7 +53,7 @@ const insert = (schema: string, onConflict: string, counted: string) => `
       histogram = ${mergedHistogram}
   ), keys AS MATERIALIZED (
     SELECT minute, key_id, count(*) AS n, count(*) FILTER (WHERE status >= 500) AS errors
-    FROM ${counted} WHERE key_id IS NOT NULL GROUP BY 1, 2
+    FROM batch ${onlyStored} WHERE key_id IS NOT NULL GROUP BY 1, 2
   ), added_keys AS (
   INSERT INTO ${schema}.request_stats_by_key AS stats (period, start, "apiKeyId", shard, count, errors)
   SELECT period, timestamp 'epoch' + start * interval '1 second', key_id, ${shard}, n, errors FROM (
@@ -63,11 +68,11 @@ const insert = (schema: string, onConflict: string, counted: string) => `
   ), checks AS MATERIALIZED (
     SELECT minute, key_id, owner, outcome, count(*) AS n FROM (
       SELECT minute, key_id, coalesce(owner, '') AS owner, CASE WHEN verification IS NULL THEN outcome ELSE 'VALID' END AS outcome
-      FROM ${counted} WHERE key_id IS NOT NULL AND outcome IS NOT NULL
+      FROM batch ${onlyStored} WHERE key_id IS NOT NULL AND outcome IS NOT NULL
       UNION ALL
-      SELECT minute, verified_id, coalesce(verified_owner, ''), outcome FROM ${counted} WHERE verified_id IS NOT NULL
+      SELECT minute, verified_id, coalesce(verified_owner, ''), outcome FROM batch ${onlyStored} WHERE verified_id IS NOT NULL
     ) AS checks GROUP BY 1, 2, 3, 4
-  )
+  ), added_usage AS (
   INSERT INTO ${schema}.key_usage AS stats (period, start, "apiKeyId", "ownerId", outcome, shard, count)
   SELECT period, timestamp 'epoch' + start * interval '1 second', key_id, owner, outcome, ${shard}, n FROM (
     SELECT 60 AS period, minute * 60 AS start, key_id, owner, outcome, n FROM checks
@@ -76,19 +81,31 @@ const insert = (schema: string, onConflict: string, counted: string) => `
     UNION ALL
     SELECT 86400, minute / 1440 * 86400, key_id, owner, outcome, sum(n) FROM checks GROUP BY 2, 3, 4, 5
   ) AS periods ORDER BY period, start, key_id, owner, outcome
-  ON CONFLICT (period, start, "apiKeyId", "ownerId", outcome, shard) DO UPDATE SET count = stats.count + excluded.count`;
+  ON CONFLICT (period, start, "apiKeyId", "ownerId", outcome, shard) DO UPDATE SET count = stats.count + excluded.count
+  ), settled AS (
+    INSERT INTO ${schema}.quota_usage AS quotas (kind, id, start, shard, used)
+    SELECT kind, target, timestamp 'epoch' + start * interval '1 millisecond', ${shard}, sum(units)
+    FROM charges ${onlyStored} GROUP BY kind, target, start ORDER BY kind, target, start
+    ON CONFLICT (kind, id, start, shard) DO UPDATE SET used = quotas.used + excluded.used
+    RETURNING kind, id, start, used
+  )
+  SELECT kind, id, (extract(epoch FROM start) * 1000)::float8 AS start, (used + coalesce((
+      SELECT sum(others.used) FROM ${schema}.quota_usage AS others
+      WHERE others.kind = settled.kind AND others.id = settled.id AND others.start = settled.start AND others.shard <> ${shard}
+    ), 0))::float8 AS used
+  FROM settled`;
 
 /**
  * A retried batch may be stored already, when its response was lost: existing rows are skipped and not counted again. That costs
  * PostgreSQL 25 % more, so the first attempt omits the check.
  */
 function statementsOf(schema: string) {
-  const first = insert(schema, '', 'batch');
+  const first = insert(schema, '', '');
   return {
     // The name depends on the text: behind a pooler, versions of the service share the sessions of the server.
     prepared: { name: `request-log-insert-${hash('sha256', first).slice(0, 8)}`, text: first },
     unprepared: { text: first },
-    skipExisting: { text: insert(schema, 'ON CONFLICT (id) DO NOTHING', 'batch JOIN stored USING (id)') },
+    skipExisting: { text: insert(schema, 'ON CONFLICT (id) DO NOTHING', 'JOIN stored USING (id)') },
   };
 }
 
@@ -128,6 +145,7 @@ export function insertOf(
   const verifiedIds = new SparseColumn();
   const verifiedOwners = new SparseColumn();
   const verifications = new SparseColumn();
+  const charges = new ChargeColumns();
   for (let row = 0; row < records.length; row++) {
     const record = records[row] as RequestRecord;
     ids.push(record.id);
@@ -142,6 +160,7 @@ export function insertOf(
     routes.push(record.route);
     buckets.push(bucketOf(record.durationMs));
     const { ownerId, verification } = record;
+    for (const charge of record.charges) charges.push(record.id, charge);
     if (ownerId !== null) owners.set(row, ownerId);
     outcomes.push(verification?.outcome ?? record.outcome);
     if (!verification) continue;
@@ -164,6 +183,7 @@ export function insertOf(
       routes.toLiteral(),
       arrayLiteral(buckets),
       ...[owners, outcomes, verifiedIds, verifiedOwners, verifications].map((column) => column.toLiteral()),
+      ...charges.toLiterals(),
     ],
   };
 }
@@ -211,6 +231,28 @@ class SparseColumn {
 
   toLiteral() {
     return arrayLiteral(this.items);
+  }
+}
+
+/** Charges of quotas, each with the id of its record. */
+class ChargeColumns {
+  private readonly ids: string[] = [];
+  private readonly kinds: string[] = [];
+  private readonly targets = new TextColumn();
+  private readonly starts: number[] = [];
+  private readonly units: number[] = [];
+
+  push(id: string, charge: QuotaCharge) {
+    this.ids.push(id);
+    this.kinds.push(charge.kind);
+    this.targets.push(charge.id);
+    this.starts.push(charge.start);
+    this.units.push(charge.units);
+  }
+
+  toLiterals(): string[] {
+    const [ids, kinds, starts, units] = [this.ids, this.kinds, this.starts, this.units].map(arrayLiteral);
+    return [ids, kinds, this.targets.toLiteral(), starts, units] as string[];
   }
 }
 

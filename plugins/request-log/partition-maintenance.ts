@@ -12,6 +12,8 @@ const minuteMs = 60_000;
 /** Long, because a statement may move millions of rows out of the default partition. */
 const statementDeadlineMs = 10 * minuteMs;
 const stopDeadlineMs = 1_000;
+/** Two months: a quota counts in the current month or day. */
+const quotaDays = 62;
 const lockNotAvailable = '55P03';
 
 // The database's clock, so that a replica with a wrong clock drops nothing.
@@ -26,6 +28,8 @@ const sqlOf = (schema: string) => ({
   trimStats: `DELETE FROM ${schema}.request_stats WHERE start < ${today} - $2::int AND period = $3`,
   trimStatsByKey: `DELETE FROM ${schema}.request_stats_by_key WHERE start < ${today} - $2::int AND period = $3`,
   expireEvents: `SELECT ${schema}.api_key_events_expire(${today} - $2::int)`,
+  trimQuotas: `DELETE FROM ${schema}.quota_usage WHERE start < ${today} - $2::int`,
+  trimThresholds: `DELETE FROM ${schema}.quota_thresholds WHERE start < ${today} - $2::int`,
   trimUsage: `DELETE FROM ${schema}.key_usage WHERE start < ${today} - $2::int AND period = $3`,
 });
 
@@ -152,6 +156,8 @@ export class PartitionMaintenance {
       await run(sql.trimStatsByKey, day, days, period);
       await run(sql.trimUsage, day, days, period);
     }
+    await run(sql.trimQuotas, day, quotaDays);
+    await run(sql.trimThresholds, day, quotaDays);
     for (const statement of rollUpStatements(quotedSchema)) await run(statement, null);
     if (eventsRetentionDays > 0) await run(sql.expireEvents, day, eventsRetentionDays);
   }

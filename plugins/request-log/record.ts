@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { KeyCheck } from '../api-keys/key-check.js';
+import type { QuotaCharge } from '../limits/quotas.js';
 
 /** One logged request. */
 export interface RequestRecord {
@@ -22,6 +23,8 @@ export interface RequestRecord {
   outcome: string | null;
   /** The key that the request verified. */
   verification: RecordedVerification | null;
+  /** What the checks of both keys have used of quotas. */
+  charges: readonly QuotaCharge[];
 }
 
 /** The check of a key that is not the request's own. */
@@ -62,6 +65,8 @@ export interface LoggedFields {
   /** One of a few values: each route has separate statistics. */
   route?: string;
   verification?: RecordedVerification;
+  /** What a verification has used of quotas, in addition to the check of the request's own key. */
+  charges?: readonly QuotaCharge[];
 }
 
 const loggedFields = Symbol('logged fields');
@@ -99,7 +104,14 @@ export function recordOf(
     ownerId: keyCheck?.key.ownerId ?? null,
     outcome: keyCheck?.outcome ?? null,
     verification: overrides?.verification ?? null,
+    charges: chargesOf(keyCheck?.charges, overrides?.charges),
   };
+}
+
+const noCharges: readonly QuotaCharge[] = [];
+
+function chargesOf(own: readonly QuotaCharge[] = noCharges, verified: readonly QuotaCharge[] = noCharges) {
+  return verified.length === 0 ? own : [...own, ...verified];
 }
 
 /** The columns of a record that are about the key that was checked: the verified one, or that of the request. */

@@ -4,6 +4,7 @@ import { backoff } from '../database/backoff.js';
 import { withDeadline } from '../database/deadline.js';
 import type { DatabaseHandle } from '../database/index.js';
 import { OutageLog } from '../database/outage-log.js';
+import type { Quotas } from '../limits/quotas.js';
 import { BatchStore, maxBatchRows } from './batch-store.js';
 import { Listeners } from './listeners.js';
 import type { RequestRecord } from './record.js';
@@ -67,6 +68,7 @@ export class RequestLogWriter {
   private readonly total = { accepted: 0, written: 0, spooled: 0, dropped: 0 };
 
   private timer: NodeJS.Timeout | undefined;
+  private earlyTimer: NodeJS.Timeout | undefined;
   private isLooping = false;
   private step: Promise<void> = Promise.resolve();
 
@@ -77,7 +79,14 @@ export class RequestLogWriter {
   /** How many steps in a row have failed. */
   private failures = 0;
 
-  constructor(database: DatabaseHandle, spool: Spool, options: WriterOptions, log: FastifyBaseLogger) {
+  /** @param quotas learns which charges were settled */
+  constructor(
+    database: DatabaseHandle,
+    spool: Spool,
+    options: WriterOptions,
+    log: FastifyBaseLogger,
+    quotas: Pick<Quotas, 'settle'> = { settle() {} },
+  ) {
     this.database = database;
     this.spool = spool;
     this.options = options;
@@ -86,7 +95,7 @@ export class RequestLogWriter {
     this.mover = new SpoolMover(this.buffer, spool, this.throttledLog, (records) => {
       this.total.spooled += records;
     });
-    this.store = new BatchStore(database, log);
+    this.store = new BatchStore(database, log, quotas);
     this.outage = new OutageLog(log);
     this.onBatch = new Listeners(log);
     this.onRecord = new Listeners(log);
@@ -126,6 +135,14 @@ export class RequestLogWriter {
     this.setTimer();
   }
 
+  /** Sends the records after a third of the flush interval. */
+  sendSoon(): void {
+    this.earlyTimer ??= setTimeout(() => {
+      this.earlyTimer = undefined;
+      if (this.buffer.waitingCount > 0) this.dispatch();
+    }, this.options.flushIntervalMs / 3).unref();
+  }
+
   /** Resolves when all records so far are committed or, while the database is down, in the spool. Never rejects. */
   flush(): Promise<void> {
     return this.drainUntil(() => this.total.spooled === 0 || this.isDatabaseDown || !this.database.isReady);
@@ -137,6 +154,7 @@ export class RequestLogWriter {
       await withDeadline(this.flush(), drainDeadlineMs).catch(() => {});
     this.stopped.abort();
     clearTimeout(this.timer);
+    clearTimeout(this.earlyTimer);
     await this.mover.current;
     this.buffer.returnBatch();
     await this.moveToSpool();

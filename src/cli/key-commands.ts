@@ -1,7 +1,8 @@
-import { type ApiKeyRecord, graceSeconds, maxRateLimitPerMinute } from '../../plugins/api-keys/key-fields.js';
+import { type ApiKeyRecord, eventActions, graceSeconds } from '../../plugins/api-keys/key-fields.js';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
 import type { ApiKeyStore } from '../../plugins/api-keys/store.js';
 import type { Database } from '../../plugins/database/open.js';
+import { maxRequests } from '../../plugins/limits/limit.js';
 import { busiestOwnersOf, usageOf } from '../../plugins/request-log/usage.js';
 import { commandNames } from '../command-names.js';
 import { CommandError } from './command-line.js';
@@ -14,6 +15,7 @@ import {
   filterOf,
   idOf,
   integerOf,
+  limitsOf,
   metadataOf,
   nameOf,
   type Options,
@@ -21,6 +23,7 @@ import {
   ownerOf,
   parse,
   prefixOf,
+  quotaOf,
   scopesOf,
   timeOf,
 } from './key-options.js';
@@ -29,7 +32,8 @@ import { listOf, tableOfEvents, tableOfKeys, tableOfOwners, tableOfUsage } from 
 const help = `Usage: ${commandNames.keys} COMMAND
 
   create --name NAME [--scope SCOPE]... [--expires-at TIME] [--rate-limit REQUESTS_A_MINUTE]
-         [--owner OWNER] [--metadata JSON] [--prefix PREFIX] [--allowed-ip ADDRESS|NETWORK]...
+         [--limit REQUESTS/WINDOW]... [--quota REQUESTS/day|month] [--owner OWNER] [--metadata JSON] [--prefix PREFIX]
+         [--allowed-ip ADDRESS|NETWORK]...
                          create a key and print it; it cannot be shown again
   list [--owner OWNER] [--q TEXT] [--scope SCOPE] [--active true|false] [--expires-after TIME]
        [--expires-before TIME] [--last-used-before TIME]
@@ -43,8 +47,11 @@ const help = `Usage: ${commandNames.keys} COMMAND
   rotate ID [--grace SECONDS]
                          create a key that replaces it; the old one expires after a day, or SECONDS
   update ID [--name NAME] [--scope SCOPE]... [--expires-at TIME|never] [--rate-limit REQUESTS_A_MINUTE|default]
+         [--limit REQUESTS/WINDOW|default]... [--quota REQUESTS/day|month|none] [--reset-quota]
          [--owner OWNER|none] [--metadata JSON|none] [--allowed-ip ADDRESS|NETWORK|all]...
-                         change the given fields; scopes and addresses replace the current ones
+                         change the given fields; scopes, limits and addresses replace the current ones
+  limits --owner OWNER [--limit REQUESTS/WINDOW|none]... [--quota REQUESTS/day|month|none] [--reset-quota]
+                         show the limits for all keys of an owner together, or change them
   disable ID, enable ID  suspend a key, and resume it
   revoke ID              delete a key
   import FILE            store keys that were issued elsewhere: a JSON object on each line, with sha256 or key, and name
@@ -56,7 +63,8 @@ Uses the database at DATABASE_URL; without it, the embedded database: stop the s
   --force  even if no admin key would be left, or the last one would expire earlier; overwrites the file of an export
   --json   print JSON
 
-Example: ${commandNames.keys} create --name ci --scope admin
+Examples: ${commandNames.keys} create --name ci --scope admin
+          ${commandNames.keys} create --name acme --owner customer-4711 --limit 10/1s --limit 600/1m --quota 100000/month
 `;
 
 const commands = {
@@ -67,13 +75,14 @@ const commands = {
   events,
   update,
   rotate,
+  limits,
   disable,
   enable,
   revoke,
   import: importFile,
   export: exportFile,
 };
-const commandsWithoutId = new Set(['create', 'list', 'events', 'export', 'generate']);
+const commandsWithoutId = new Set(['create', 'list', 'limits', 'events', 'export', 'generate']);
 
 const actor = { actor: 'cli' } as const;
 const maxEventsShown = 20;
@@ -114,27 +123,29 @@ function create(options: Options): Work {
   const scopes = scopesOf(options) ?? [];
   const expiresAt = expiryOf(options) ?? null;
   if (expiresAt && expiresAt.getTime() <= Date.now()) throw new CommandError(`--expires-at ${expiryHint}`);
-  const rateLimitPerMinute = integerOf(options, 'rate-limit', 1, maxRateLimitPerMinute) ?? null;
   const fields = {
     ownerId: ownerOf(options),
     metadata: metadataOf(options),
     prefix: prefixOf(options),
     allowedIps: allowedIpsOf(options),
+    quota: quotaOf(options),
   };
+  const limits = limitsGiven(options);
   return async (store) => {
-    const created = await store.create({ name, scopes, expiresAt, rateLimitPerMinute, ...fields }, actor);
+    const created = await store.create({ name, scopes, expiresAt, ...limits, ...fields }, actor);
     print(options, created, () => `${created.key}\n\nid ${created.id}; this is the only time the key is shown\n`);
   };
 }
 
 function update(options: Options): Work {
   const id = idOf(options, 'update');
-  const limit = options['rate-limit'];
   const given = {
     name: nameOf(options),
     scopes: scopesOf(options),
     expiresAt: expiryOf(options),
-    rateLimitPerMinute: limit === 'default' ? null : integerOf(options, 'rate-limit', 1, maxRateLimitPerMinute),
+    ...limitsGiven(options),
+    quota: quotaOf(options),
+    resetQuota: options['reset-quota'] || undefined,
     ownerId: options.owner === 'none' ? null : ownerOf(options),
     metadata: options.metadata === 'none' ? null : metadataOf(options),
     allowedIps: options['allowed-ip']?.join() === 'all' ? [] : allowedIpsOf(options),
@@ -142,11 +153,36 @@ function update(options: Options): Work {
   const change = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   if (Object.keys(change).length === 0)
     throw new CommandError(
-      'keys update requires --name, --scope, --expires-at, --rate-limit, --owner, --metadata or --allowed-ip',
+      'keys update requires --name, --scope, --expires-at, --rate-limit, --limit, --quota, --reset-quota, --owner, --metadata or --allowed-ip',
     );
   return async (store) => {
     const key = await store.update(id, change, actor, options);
     print(options, key, () => listOf(key));
+  };
+}
+
+/** The limits of a key, in their long or short form. */
+function limitsGiven(options: Options) {
+  const limit = options['rate-limit'];
+  const rateLimits = limitsOf(options);
+  if (rateLimits && limit !== undefined) throw new CommandError('--rate-limit 600 is --limit 600/1m: give one of them');
+  const perMinute = limit === 'default' ? null : integerOf(options, 'rate-limit', 1, maxRequests);
+  return { ...(rateLimits && { rateLimits }), ...(perMinute !== undefined && { rateLimitPerMinute: perMinute }) };
+}
+
+function limits(options: Options): Work {
+  const ownerId = ownerOf(options);
+  if (ownerId === undefined)
+    throw new CommandError('keys limits requires --owner; "keys show ID" shows those of a key');
+  const rateLimits = limitsOf(options);
+  const quota = quotaOf(options);
+  const resetQuota = options['reset-quota'] || undefined;
+  const isChange = rateLimits !== undefined || quota !== undefined || resetQuota;
+  return async (store) => {
+    const current = await store.getOwnerLimits(ownerId);
+    const change = { rateLimits: rateLimits ?? current.rateLimits, quota: quota === undefined ? current.quota : quota };
+    const found = isChange ? await store.setOwnerLimits(ownerId, { ...change, resetQuota }, actor) : current;
+    print(options, found, () => listOf(found));
   };
 }
 
@@ -194,7 +230,7 @@ function usage(options: Options): Work {
 }
 
 function events(options: Options): Work {
-  const action = oneOf(options, 'action', ['created', 'updated', 'disabled', 'enabled', 'rotated', 'deleted']);
+  const action = oneOf(options, 'action', eventActions);
   const actor = oneOf(options, 'actor', ['api-key', 'cli', 'service', 'sql']);
   const filter = { action, actor, ownerId: ownerOf(options), from: timeOf(options, 'from'), to: timeOf(options, 'to') };
   return async (store) => {

@@ -3,6 +3,8 @@ import { type Metadata, namePattern, ownerIdPattern, prefixPattern } from '../..
 import { type KeyFilter, minSearchLength } from '../../plugins/api-keys/key-list.js';
 import { metadataFault } from '../../plugins/api-keys/metadata.js';
 import { grantedScopePattern } from '../../plugins/api-keys/scopes.js';
+import { type Limit, limitsHint, parseLimits } from '../../plugins/limits/limit.js';
+import { parseQuota, type Quota, quotaHint } from '../../plugins/limits/quota.js';
 import { CommandError, parseCommandLine } from './command-line.js';
 
 // Each function returns the value of an option, undefined when it is not given, and throws a CommandError when it is invalid.
@@ -21,6 +23,9 @@ export function parse(args: string[]) {
       scope: { type: 'string', multiple: true },
       'expires-at': { type: 'string' },
       'rate-limit': { type: 'string' },
+      limit: { type: 'string', multiple: true },
+      quota: { type: 'string' },
+      'reset-quota': { type: 'boolean', default: false },
       owner: { type: 'string' },
       busiest: { type: 'boolean', default: false },
       metadata: { type: 'string' },
@@ -83,6 +88,25 @@ export function allowedIpsOf(options: Options): string[] | undefined {
     throw new CommandError(`--allowed-ip must be an address or a network such as 10.0.0.0/8; not "${text}"`);
   });
   return networks && [...new Set(networks)];
+}
+
+/** @returns an empty list for `default` or `none` */
+export function limitsOf({ limit: texts }: Options): Limit[] | undefined {
+  if (texts === undefined) return undefined;
+  const text = texts.join();
+  if (text === 'default' || text === 'none') return [];
+  const limits = parseLimits(text);
+  if (limits === undefined) throw new CommandError(`--limit must be ${limitsHint}; not "${text}"`);
+  return limits;
+}
+
+/** @returns null for `none` */
+export function quotaOf({ quota: text }: Options): Quota | null | undefined {
+  if (text === undefined) return undefined;
+  if (text === 'none') return null;
+  const quota = parseQuota(text);
+  if (quota === undefined) throw new CommandError(`--quota must be ${quotaHint}; not "${text}"`);
+  return quota;
 }
 
 export function prefixOf({ prefix }: Options): string | undefined {

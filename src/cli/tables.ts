@@ -1,4 +1,7 @@
 import type { ApiKeyEvent, ApiKeyRecord } from '../../plugins/api-keys/key-fields.js';
+import type { OwnerLimits } from '../../plugins/api-keys/owner-limits.js';
+import { formatLimits } from '../../plugins/limits/limit.js';
+import type { QuotaState } from '../../plugins/limits/quota.js';
 import type { busiestOwnersOf, usageOf } from '../../plugins/request-log/usage.js';
 
 export function tableOfKeys(keys: ApiKeyRecord[]): string {
@@ -19,7 +22,7 @@ export function tableOfEvents(events: ApiKeyEvent[], { showsKeys = false } = {})
   const rows = events.map(({ createdAt, action, apiKeyId, actor, actorKeyId, ip, changes }) => [
     createdAt.toISOString(),
     action,
-    ...(showsKeys ? [apiKeyId] : []),
+    ...(showsKeys ? [apiKeyId ?? '-'] : []),
     [actor, actorKeyId, ip].filter(Boolean).join(' '),
     Object.keys(Object(changes)).join(','),
   ]);
@@ -48,19 +51,19 @@ function cellsOf(outcomes: string[]) {
     [count, ...outcomes.map((name) => counts[name] ?? 0)].map(String);
 }
 
-export function listOf(key: ApiKeyRecord): string {
-  return tableOf(
-    Object.entries(key).map(([name, value]) => [
-      name,
-      value instanceof Date
-        ? value.toISOString()
-        : Array.isArray(value)
-          ? value.join(',') || '-'
-          : typeof value === 'object' && value !== null
-            ? JSON.stringify(value)
-            : String(value ?? '-'),
-    ]),
-  );
+export function listOf({ rateLimits, quota, ...rest }: ApiKeyRecord | OwnerLimits): string {
+  const fields = { ...rest, rateLimits: formatLimits(rateLimits) || '-', quota: quota && quotaText(quota) };
+  return tableOf(Object.entries(fields).map(([name, value]) => [name, textOf(value)]));
+}
+
+function quotaText({ limit, period, used, resetsAt }: QuotaState): string {
+  return `${used} of ${limit} a ${period} used, resets at ${resetsAt.toISOString()}`;
+}
+
+function textOf(value: unknown): string {
+  if (value instanceof Date) return value.toISOString();
+  if (Array.isArray(value)) return value.join(',') || '-';
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? '-');
 }
 
 function stateOf({ active, expiresAt }: ApiKeyRecord): string {

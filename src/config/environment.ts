@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { envSchema } from 'env-schema';
-import { maxRateLimitPerMinute, prefixPattern } from '../../plugins/api-keys/key-fields.js';
+import { prefixPattern } from '../../plugins/api-keys/key-fields.js';
+import { maxRequests } from '../../plugins/limits/limit.js';
 import { ConfigError } from './error.js';
 
 const dayMs = 86_400_000;
@@ -37,7 +38,8 @@ export const Environment = Type.Object({
   REQUEST_STATS_RETENTION_DAYS: Type.Integer({ minimum: 0, maximum: 36_500, default: 400 }),
   TRUST_PROXY: Type.Optional(Type.String()),
   CORS_ORIGINS: Type.Optional(Type.String()),
-  RATE_LIMIT_PER_MINUTE: Type.Optional(Type.Integer({ minimum: 1, maximum: maxRateLimitPerMinute })),
+  RATE_LIMIT_PER_MINUTE: Type.Optional(Type.Integer({ minimum: 1, maximum: maxRequests })),
+  RATE_LIMITS: Type.Optional(Type.String()),
   REDIS_URL: Type.Optional(
     Type.String({ pattern: '^rediss?://.', description: 'a URL such as redis://localhost:6379' }),
   ),

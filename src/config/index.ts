@@ -4,7 +4,15 @@ import { dirname, join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { databaseConfig } from './database.js';
 import { validate } from './environment.js';
-import { allowedOrigins, anyAddress, checkedDatabaseUrl, checkedKey, checkedUrl, trustedProxies } from './values.js';
+import {
+  allowedOrigins,
+  anyAddress,
+  checkedDatabaseUrl,
+  checkedKey,
+  checkedUrl,
+  defaultLimits,
+  trustedProxies,
+} from './values.js';
 
 export { Environment } from './environment.js';
 export { ConfigError } from './error.js';
@@ -58,7 +66,7 @@ export function loadConfig(variables: NodeJS.ProcessEnv, { dotenv = false } = {}
         maxStaleMs: env.KEY_CACHE_MAX_STALE_MS,
         maxEntries: env.KEY_CACHE_MAX_ENTRIES,
       },
-      ratePerMinute: env.RATE_LIMIT_PER_MINUTE,
+      defaultLimits: defaultLimits(env.RATE_LIMITS, env.RATE_LIMIT_PER_MINUTE),
     },
     limits: { redisUrl: env.REDIS_URL && checkedUrl('REDIS_URL', env.REDIS_URL) },
     bootstrapAdminKey: checkedKey(env.BOOTSTRAP_ADMIN_KEY),

@@ -2,6 +2,7 @@ import { BlockList } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { isWellFormedKey } from '../../plugins/api-keys/key-format.js';
 import { DatabaseUrlError, targetOf } from '../../plugins/database/url.js';
+import { type Limit, limitsHint, maxLimits, minute, parseLimits, sorted } from '../../plugins/limits/limit.js';
 import { ConfigError } from './error.js';
 
 export function checkedUrl(name: string, value: string) {
@@ -73,6 +74,18 @@ function isProxy(value: string) {
   } catch {
     return false;
   }
+}
+
+/** The limits of keys without limits of their own. */
+export function defaultLimits(text: string | undefined, perMinute: number | undefined): Limit[] {
+  const limits = text === undefined ? [] : parseLimits(text);
+  if (limits === undefined) throw new ConfigError(`RATE_LIMITS must be ${limitsHint}; not ${JSON.stringify(text)}`);
+  if (perMinute === undefined) return limits;
+  if (limits.some(({ name }) => name === minute))
+    throw new ConfigError('RATE_LIMITS and RATE_LIMIT_PER_MINUTE both set the limit by the minute: remove one of them');
+  if (limits.length === maxLimits)
+    throw new ConfigError(`RATE_LIMITS and RATE_LIMIT_PER_MINUTE set more than ${maxLimits} limits`);
+  return sorted([{ name: minute, limit: perMinute, windowSeconds: 60 }, ...limits]);
 }
 
 /** Origins are compared as text, so they must have the format that browsers send: scheme, host and port. */

@@ -48,9 +48,21 @@ export const calls: Record<string, Call[]> = {
       body: {
         ...{ name: 'made', scopes: ['a:b'], expiresAt: '2999-01-01T00:00:00Z', rateLimitPerMinute: 5 },
         ...{ ownerId: 'acme', metadata: { plan: 'pro' }, prefix: 'test' },
+        ...{ rateLimits: [{ name: 'minute', limit: 5, windowSeconds: 60 }], quota: { limit: 100, period: 'day' } },
       },
     },
     { status: 400, body: { name: '' } },
+  ],
+  getOwnerLimits: [{ status: 200, id: 'acme' }],
+  setOwnerLimits: [
+    {
+      ...{ status: 200, id: 'acme' },
+      body: {
+        rateLimits: [{ name: 'day', limit: 100_000, windowSeconds: 86_400 }],
+        quota: { limit: 1_000_000, period: 'month' },
+      },
+    },
+    { status: 400, id: 'acme', body: { quota: { limit: 0, period: 'week' } } },
   ],
   listApiKeys: [
     { status: 200 },
@@ -135,6 +147,7 @@ export function commonCalls(
   validCall: Call | undefined,
 ): Call[] {
   const hasId = path.includes('{id}');
+  const hasOwner = path.includes('{ownerId}');
   const isNumber = parameters.find(({ name }) => name === 'id')?.schema.type === 'integer';
   const all: (Call & { applies?: boolean })[] = [
     { status: 400, headers: [['host', 'another.example']] },
@@ -152,6 +165,7 @@ export function commonCalls(
   return all
     .filter(({ status, applies = true }) => applies && status in responses)
     .map(({ applies, ...call }) => ({
+      ...(hasOwner && { id: 'acme' }),
       ...(validCall?.query !== undefined && { query: validCall.query }),
       ...(body && validCall?.body && { body: validCall.body }),
       ...call,

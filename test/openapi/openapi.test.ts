@@ -78,6 +78,7 @@ function bodyOf(name: string): Record<string, { example?: unknown }> {
   return requestBody?.content ?? {};
 }
 
+const parameterInPath = /\{\w+\}/;
 const statusesSeen = new Map(operations.map(({ name }) => [name, new Set<string>()]));
 
 t.test('the response of /readyz before the service is warm matches the document', async (t) => {
@@ -147,7 +148,7 @@ async function check(t: Test, operation: Operation, call: Call) {
   const { name, method, path } = operation;
   const { status, query = '', body, key } = call;
   const { id = await newIdFor(operation) } = call;
-  const url = fillPlaceholders(`${path.replace('{id}', id)}${query && `?${query}`}`);
+  const url = fillPlaceholders(`${path.replace(parameterInPath, id)}${query && `?${query}`}`);
   const text = body && fillPlaceholders(JSON.stringify(body));
   const requestText = `${method} ${url.slice(0, 100)} ${text?.slice(0, 100) ?? ''}`;
   if (status < 300) t.equal(requestMismatchOf(operation, url, text), undefined, `${requestText} matches the document`);
@@ -184,7 +185,7 @@ function validCallOf(operation: Operation): Call | undefined {
 
 function requestMismatchOf({ path, parameters, body }: Operation, url: string, text?: string): string | undefined {
   const { pathname, searchParams } = new URL(url, origin);
-  const id = pathname.split('/')[path.split('/').indexOf('{id}')];
+  const id = pathname.split('/')[path.split('/').findIndex((part) => part.startsWith('{'))];
   const unknown = [...searchParams.keys()].find((name) => !parameters.some((one) => one.name === name));
   if (unknown !== undefined) return `the document has no ${unknown}`;
   for (const { in: place, name, required, schema } of parameters) {

@@ -4,9 +4,9 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { parseList } from 'structured-headers';
 import t, { type Test } from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
-import type { RateLimitTarget } from '../../plugins/limits/counter.js';
+import type { CountedLimit } from '../../plugins/limits/counter.js';
 import limits from '../../plugins/limits/index.js';
-import type { RateLimitState } from '../../plugins/limits/rate-limit-state.js';
+import { type LimitState, tightestOf } from '../../plugins/limits/rate-limit-state.js';
 import { keyHeaders, startApp } from '../app.js';
 import { createTestDatabase, skipFileOnEmbedded } from '../database.js';
 import { heapUsed } from '../heap.js';
@@ -97,9 +97,9 @@ t.test("a key's own limit overrides the default and applies as soon as it is cha
   t.strictSame(await countStatuses(4, () => sendRequest(app, key)), { 200: 2, 429: 2 });
   await app.apiKeys.update(id, { rateLimitPerMinute: 8 });
   t.strictSame(
-    await countStatuses(5, () => sendRequest(app, key)),
-    { 200: 4, 429: 1 },
-    'earlier requests stay counted',
+    await countStatuses(7, () => sendRequest(app, key)),
+    { 200: 6, 429: 1 },
+    'earlier requests stay counted, but for denied ones',
   );
   const { key: more } = await app.apiKeys.create({ name: 'more', rateLimitPerMinute: 20 });
   t.strictSame(await countStatuses(21, () => sendRequest(app, more)), { 200: 20, 429: 1 });
@@ -358,7 +358,11 @@ async function startLimits(t: Test, redisUrl?: string) {
   t.teardown(() => alone.close());
   await alone.register(limits, { redisUrl });
   return {
-    count: (subject: RateLimitTarget) => new Promise<RateLimitState>((resolve) => alone.limits.count(subject, resolve)),
+    count: (target: Pick<CountedLimit, 'kind' | 'id' | 'limit'>) =>
+      new Promise<LimitState>((resolve) => {
+        const limit = { ...target, name: 'minute', policy: 'minute', windowSeconds: 60 };
+        alone.limits.charge([limit], 1, ({ states }) => resolve(tightestOf(states)));
+      }),
     lines,
     messages: () => lines.map((line) => JSON.parse(line).msg),
     close: () => alone.close(),

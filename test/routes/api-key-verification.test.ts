@@ -7,9 +7,19 @@ const app = await startApp(await createTestDatabase());
 const request = clientOf(app, await keyHeaders(app, 'verify'));
 const verify = async (body: object) => (await request('POST', '/v1/api-keys/verify', body)).body;
 
+const noLimits = { rateLimits: [], quota: null, ownerQuota: null };
+
 t.test('each state of a key has its code, for requests with the full key', async (t) => {
   const { id, key } = await app.apiKeys.create({ name: 'verified', scopes: ['read'], ownerId: 'acme' });
-  const identity = { id, name: 'verified', scopes: ['read'], expiresAt: null, ownerId: 'acme', metadata: null };
+  const identity = {
+    id,
+    name: 'verified',
+    scopes: ['read'],
+    expiresAt: null,
+    ownerId: 'acme',
+    metadata: null,
+    ...noLimits,
+  };
   t.strictSame(await verify({ key }), { valid: true, code: 'VALID', ...identity });
   t.strictSame(await verify({ key, scope: 'read' }), { valid: true, code: 'VALID', ...identity });
   t.strictSame(await verify({ key, scope: 'write' }), { valid: false, code: 'INSUFFICIENT_SCOPE', ...identity });

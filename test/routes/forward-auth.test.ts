@@ -70,7 +70,7 @@ t.test('any other invalid request returns 403', async (t) => {
 
 t.test('a check that fails unexpectedly returns 403 without the cause', async (t) => {
   const { key } = await app.apiKeys.create({ name: 'unlucky', rateLimitPerMinute: 1 });
-  t.intercept(app.limits, 'count', {
+  t.intercept(app.limits, 'charge', {
     value: () => {
       throw new Error('secret');
     },

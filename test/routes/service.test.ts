@@ -68,6 +68,7 @@ t.test('the OpenAPI document has every route, its common statuses and its securi
     '/v1/auth',
     '/v1/events',
     '/v1/me',
+    '/v1/owners/{ownerId}/limits',
     '/v1/request-logs',
     '/v1/request-logs/export',
     '/v1/request-logs/stats',

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import type { QuotaCharge } from '../../limits/quotas.js';
 import type { RecordedVerification, RequestRecord } from '../record.js';
 
 /**
@@ -45,8 +46,7 @@ export function decode(body: Buffer): RequestRecord | undefined {
   }
   if (typeof parsed?.id !== 'string' || !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(parsed.id))
     return undefined;
-  const { id, method, path, route, statusCode, durationMs, ip, userAgent, apiKeyId, ownerId, outcome, verification } =
-    parsed;
+  const { id, method, path, route, statusCode, durationMs, ip, userAgent, apiKeyId, ownerId, outcome } = parsed;
   return {
     id,
     method: typeof method === 'string' && /^[A-Z-]{1,32}$/.test(method) ? method : 'GET',
@@ -59,8 +59,16 @@ export function decode(body: Buffer): RequestRecord | undefined {
     apiKeyId: textOf(apiKeyId),
     ownerId: textOf(ownerId),
     outcome: textOf(outcome),
-    verification: verificationOf(verification),
+    verification: verificationOf(parsed.verification),
+    charges: Array.isArray(parsed.charges) ? parsed.charges.filter(isCharge) : [],
   };
+}
+
+function isCharge(value: unknown): value is QuotaCharge {
+  if (typeof value !== 'object' || value === null) return false;
+  const { kind, id, start, units, process } = value as Partial<QuotaCharge>;
+  const isText = typeof id === 'string' && typeof process === 'string';
+  return (kind === 'key' || kind === 'owner') && isText && Number.isSafeInteger(start) && Number.isSafeInteger(units);
 }
 
 function verificationOf(value: unknown): RecordedVerification | null {

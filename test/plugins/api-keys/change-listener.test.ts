@@ -46,6 +46,7 @@ function manualDatabase(t: Test) {
     pool: pool as unknown as pg.Pool,
     heartbeatIntervalMs: 1,
     onChange: (digest) => received.push(digest),
+    onOwnerChanged: () => {},
     onAllChanged: () => received.push('all'),
     onHeartbeat(from, until) {
       heartbeats.push([from, until]);

@@ -13,6 +13,8 @@ const key: AuthenticatedKey = {
   metadataLength: 0,
   monotonicExpiryMs: Number.POSITIVE_INFINITY,
   rateLimitPerMinute: null,
+  limits: [],
+  quotas: [],
   ownerId: null,
   metadata: null,
   allowedIps: null,

@@ -35,6 +35,8 @@ const required: Record<string, string | null> = {
   'GET /v1/api-keys/export': 'admin',
   'POST /v1/api-keys/verify': 'verify',
   'GET /v1/events': 'keys:read',
+  'GET /v1/owners/{ownerId}/limits': 'keys:read',
+  'PUT /v1/owners/{ownerId}/limits': 'keys:write',
   'GET /v1/usage': 'keys:read',
   'GET /v1/usage/owners': 'keys:read',
   'GET /v1/request-logs': 'logs:read',
@@ -70,7 +72,7 @@ async function statusOf(route: string, headers: Record<string, string>): Promise
   const { statusCode } = await app.inject({
     // HEAD, which ends.
     method: (isStream ? 'HEAD' : method) as NonNullable<InjectOptions['method']>,
-    url: path.replace('{id}', id),
+    url: path.replace(/\{\w+\}/, id),
     headers,
   });
   return statusCode;

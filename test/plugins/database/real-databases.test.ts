@@ -193,9 +193,9 @@ t.test(
 const grants = [
   'GRANT USAGE ON SCHEMA public TO app',
   'GRANT SELECT ON ALL TABLES IN SCHEMA public TO app',
-  'GRANT INSERT, UPDATE, DELETE ON api_keys TO app',
+  'GRANT INSERT, UPDATE, DELETE ON api_keys, owner_limits TO app',
   'GRANT INSERT ON api_key_events, request_logs TO app',
-  'GRANT INSERT, UPDATE, DELETE ON retired_api_keys, request_stats, request_stats_by_key, key_usage TO app',
+  'GRANT INSERT, UPDATE, DELETE ON retired_api_keys, request_stats, request_stats_by_key, key_usage, quota_usage, quota_thresholds TO app',
   'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO app',
 ];
 

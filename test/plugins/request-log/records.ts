@@ -16,6 +16,7 @@ export function record(fields: Partial<RequestRecord> = {}): RequestRecord {
     ownerId: null,
     outcome: null,
     verification: null,
+    charges: [],
     ...fields,
   };
 }

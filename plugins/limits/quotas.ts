@@ -1,0 +1,168 @@
+import { LRUCache } from 'lru-cache';
+import { clock } from '../clock.js';
+import { exceeds } from './counter.js';
+import { type Quota, type QuotaState, type QuotaWindow, quotaStateOf, windowAt } from './quota.js';
+import { type LimitState, stateOf } from './rate-limit-state.js';
+
+/** A quota, and whose requests it counts. */
+export interface CountedQuota extends Quota {
+  kind: 'key' | 'owner';
+  /** Of the owner, or of the first of the keys that were rotated into each other. */
+  id: string;
+  /** The key that the request came with, for events. */
+  apiKeyId: string;
+  /** Its owner, for events. */
+  ownerId: string | null;
+  /** Requests before this time do not count, in milliseconds since 1970; null: it was never reset. */
+  resetAt: number | null;
+  /** Its name in responses. */
+  policy: string;
+}
+
+/** What a request has used of a quota. Stored with the record of the request, and settled once in the database. */
+export interface QuotaCharge {
+  kind: 'key' | 'owner';
+  id: string;
+  /** The start of the window, in milliseconds since 1970. */
+  start: number;
+  units: number;
+  /** The process that counts it until it is settled. */
+  process: string;
+}
+
+/** What was used of a quota by all replicas, as far as the database knows. */
+export interface QuotaTotal {
+  kind: 'key' | 'owner';
+  id: string;
+  /** In milliseconds since 1970. */
+  start: number;
+  used: number;
+}
+
+/** A reservation for one request: all of its quotas, or none. */
+export interface Reservation {
+  /** Whether a quota is used up, so that nothing was reserved. */
+  isExceeded: boolean;
+  charges: readonly QuotaCharge[];
+}
+
+interface Count extends QuotaTotal {
+  /** Units of this process that the database does not have. */
+  unsettled: number;
+  quota: CountedQuota | undefined;
+}
+
+/** Quotas in memory; the least recently used is evicted first, and read again with its key. */
+const maxCounts = 100_000;
+const none: Reservation = { isExceeded: false, charges: [] };
+const exceeded: Reservation = { isExceeded: true, charges: [] };
+const processId = crypto.randomUUID();
+
+/**
+ * Counts quotas in memory: the total that the database had last, and what this process has charged since. A batch of the request log
+ * settles the charges, and returns the totals of all replicas.
+ */
+export class Quotas {
+  private readonly counts = new LRUCache<string, Count>({ max: maxCounts });
+  private settleSoon = () => {};
+  private reached: ((quota: CountedQuota, total: QuotaTotal) => void) | undefined;
+
+  /** Sets the function that settles all charges within a third of the usual interval. */
+  onUrgent(settleSoon: () => void): void {
+    this.settleSoon = settleSoon;
+  }
+
+  /** Sets the function that is called with the total of each quota that was settled. */
+  onTotal(listener: (quota: CountedQuota, total: QuotaTotal) => void): void {
+    this.reached = listener;
+  }
+
+  /** Charges a request to all of the quotas, or to none. A cost of 0 charges nothing, and is denied when 1 would be. */
+  reserve(quotas: readonly CountedQuota[], cost: number): Reservation {
+    if (quotas.length === 0) return none;
+    const counts = quotas.map((quota) => this.countOf(quota));
+    if (counts.some((count, i) => usedOf(count) + Math.max(1, cost) > (quotas[i] as CountedQuota).limit))
+      return exceeded;
+    if (cost === 0) return none;
+    for (const [i, count] of counts.entries()) {
+      count.unsettled += cost;
+      // The other replicas must learn of these units before the quota is used up.
+      if (count.unsettled * 10 > (quotas[i] as CountedQuota).limit - count.used) this.settleSoon();
+    }
+    const charges = counts.map(({ kind, id, start }) => ({ kind, id, start, units: cost, process: processId }));
+    return { isExceeded: false, charges };
+  }
+
+  /** Takes a reservation back. */
+  release({ charges }: Reservation): void {
+    for (const charge of charges) this.subtract(charge);
+  }
+
+  /** Replaces charges by the totals that contain them. Both are of one statement. */
+  settle(charges: readonly QuotaCharge[], totals: readonly QuotaTotal[]): void {
+    for (const charge of charges) if (charge.process === processId) this.subtract(charge);
+    for (const total of totals) {
+      const count = this.learn(total);
+      if (count?.quota) this.reached?.(count.quota, total);
+    }
+  }
+
+  /** Records a total that was read from the database. */
+  learn(total: QuotaTotal): Count | undefined {
+    const name = nameOf(total);
+    const count = this.counts.get(name);
+    if (count && count.start > total.start) return undefined;
+    if (count && count.start === total.start) {
+      // An older total can arrive later. Within a window they only grow.
+      count.used = Math.max(count.used, total.used);
+      return count;
+    }
+    const { kind, id, start, used } = total;
+    const created = { kind, id, start, used, unsettled: 0, quota: count?.quota };
+    this.counts.set(name, created);
+    return created;
+  }
+
+  stateOf(quota: CountedQuota): QuotaState {
+    return quotaStateOf(quota, usedOf(this.countOf(quota)), clock.now());
+  }
+
+  /** The state as headers show it. @param cost of a request that was denied; undefined: it was charged */
+  limitStateOf(quota: CountedQuota, cost?: number): LimitState {
+    const { policy, limit } = quota;
+    const used = usedOf(this.countOf(quota));
+    const { endsAt, periodSeconds } = this.windowOf(quota);
+    const isExceeded = cost !== undefined && exceeds(quota, used, cost);
+    return stateOf({ policy, limit, windowSeconds: periodSeconds }, used, endsAt - clock.now(), isExceeded);
+  }
+
+  private windowOf({ period, resetAt }: CountedQuota): QuotaWindow {
+    return windowAt(period, resetAt, clock.now());
+  }
+
+  private countOf(quota: CountedQuota): Count {
+    const { kind, id } = quota;
+    const { start } = this.windowOf(quota);
+    const known = this.counts.get(nameOf(quota));
+    if (known?.start === start) {
+      known.quota = quota;
+      return known;
+    }
+    const count = { kind, id, start, used: 0, unsettled: 0, quota };
+    this.counts.set(nameOf(quota), count);
+    return count;
+  }
+
+  private subtract(charge: QuotaCharge) {
+    const count = this.counts.peek(nameOf(charge));
+    if (count?.start === charge.start) count.unsettled = Math.max(0, count.unsettled - charge.units);
+  }
+}
+
+function usedOf({ used, unsettled }: Count): number {
+  return used + unsettled;
+}
+
+function nameOf({ kind, id }: { kind: string; id: string }): string {
+  return `${kind}:${id}`;
+}

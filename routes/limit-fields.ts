@@ -1,0 +1,79 @@
+import { Type } from '@sinclair/typebox';
+import type { AuthenticatedKey } from '../plugins/api-keys/index.js';
+import { limitNamePattern, maxCost, maxLimits, maxRequests, maxWindowSeconds } from '../plugins/limits/limit.js';
+import { maxQuota } from '../plugins/limits/quota.js';
+import type { Quotas } from '../plugins/limits/quotas.js';
+import { nullable, oneOf, Timestamp } from './fields.js';
+
+/** In a request: from 0 to 1,000. */
+export const Cost = Type.Integer({
+  minimum: 0,
+  maximum: maxCost,
+  description: 'How many requests this one counts for in limits and quotas; 0 asks without charging; default: 1',
+});
+
+const Limit = Type.Object(
+  {
+    name: Type.String({ pattern: limitNamePattern, description: '`minute` for 60 seconds; other names are your own' }),
+    limit: Type.Integer({ minimum: 1, maximum: maxRequests, description: 'Requests in a window' }),
+    windowSeconds: Type.Integer({ minimum: 1, maximum: maxWindowSeconds }),
+  },
+  { additionalProperties: false },
+);
+const description = 'All apply; the tightest decides. Windows begin with a request.';
+export const RateLimitsInput = Type.Array(Limit, {
+  maxItems: maxLimits,
+  description: `${description} Empty: the default of the service`,
+  examples: [[{ name: 'second', limit: 10, windowSeconds: 1 }]],
+});
+export const limitFields = { name: Type.String(), limit: Type.Integer(), windowSeconds: Type.Integer() };
+export const RateLimits = Type.Array(Type.Object(limitFields), {
+  description: `${description} Empty: the default of the service applies`,
+});
+export const RateLimitStates = Type.Array(
+  Type.Object({
+    ...limitFields,
+    remaining: Type.Integer({ description: 'Remaining requests in the window' }),
+    resetSeconds: Type.Integer({ description: 'Seconds until the window ends' }),
+  }),
+  { description: 'The limits of the key, and those of its owner as `owner:NAME`, after this request' },
+);
+
+export const QuotaInput = Type.Object(
+  {
+    limit: Type.Integer({ minimum: 1, maximum: maxQuota, description: 'Requests in a period' }),
+    period: { ...oneOf('day', 'month'), description: 'A calendar day or month in UTC' },
+  },
+  { additionalProperties: false, examples: [{ limit: 100_000, period: 'month' }] },
+);
+export const QuotaState = Type.Object({
+  limit: Type.Integer(),
+  period: oneOf('day', 'month'),
+  used: Type.Integer({ description: 'Requests in this period, of all replicas' }),
+  remaining: Type.Integer(),
+  resetsAt: Timestamp,
+});
+
+/** The quotas of a key that answers have. */
+export const quotaFields = {
+  quota: nullable(QuotaState, { description: 'The quota of the key; null: none' }),
+  ownerQuota: nullable(QuotaState, { description: 'The quota of its owner; null: none' }),
+};
+
+/** The values of `quotaFields`. */
+export function quotasShownOf(quotas: Quotas, key: AuthenticatedKey) {
+  const stateOf = (kind: 'key' | 'owner') => {
+    const quota = key.quotas.find((quota) => quota.kind === kind);
+    return quota ? quotas.stateOf(quota) : null;
+  };
+  return { quota: stateOf('key'), ownerQuota: stateOf('owner') };
+}
+
+export const exampleRateLimits = [{ name: 'minute', limit: 600, windowSeconds: 60 }];
+export const exampleQuota = {
+  limit: 100_000,
+  period: 'month' as const,
+  used: 4_711,
+  remaining: 95_289,
+  resetsAt: '2026-03-01T00:00:00.000Z',
+};
