@@ -2,7 +2,7 @@ import type { CountedLimit } from '../limits/counter.js';
 import type { Limit } from '../limits/limit.js';
 import type { Quota } from '../limits/quota.js';
 import type { CountedQuota, QuotaTotal } from '../limits/quotas.js';
-import { ownLimits } from './key-limits.js';
+import { ownLimits, readableLimit } from './key-limits.js';
 
 /** The columns of a key and its owner about limits and quotas. */
 export interface LimitsRow {
@@ -55,7 +55,7 @@ export function limitsOf(row: LimitsRow, defaults: readonly Limit[]): readonly C
   const { id, ownerId, ownerRateLimits } = row;
   const own = ownLimits(row);
   const ofKey = own.length > 0 ? own : defaults;
-  const ofOwner = ownerId === null ? [] : (ownerRateLimits ?? []);
+  const ofOwner = ownerId === null ? [] : (ownerRateLimits ?? []).map(readableLimit);
   if (ofKey.length + ofOwner.length === 0) return noLimits;
   return [
     ...ofKey.map((limit): CountedLimit => ({ ...limit, kind: 'key', id, policy: limit.name })),

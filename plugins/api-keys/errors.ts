@@ -1,6 +1,5 @@
 import createError from '@fastify/error';
 import type { FastifyError } from 'fastify';
-import { clock } from '../clock.js';
 import { type LimitState, limitHeaders, tightestOf } from '../limits/rate-limit-state.js';
 import type { CheckOutcome } from './check-key.js';
 
@@ -70,10 +69,9 @@ export function keyLimited(states: readonly LimitState[]): FastifyError {
 
 /** @param states of the quotas of the key, of which at least one denied the request */
 export function quotaExceeded(states: readonly LimitState[]): FastifyError {
-  const { policy, limit, windowSeconds, resetSeconds } = tightestOf(states);
+  const { policy, limit, windowSeconds, resetsAt = 0 } = tightestOf(states);
   const period = windowSeconds === daySeconds ? 'day' : 'month';
-  const resetsAt = new Date(Math.round(clock.now() / 1_000 + resetSeconds) * 1_000).toISOString();
-  return limited(new QuotaExceeded(subjectOf(policy), `${limit} requests a ${period}`, resetsAt), states);
+  return limited(new QuotaExceeded(subjectOf(policy), `${limit} requests a ${period}`, new Date(resetsAt).toISOString()), states);
 }
 
 export const invalidKeysLimited = (state: LimitState) => limited(new InvalidKeysLimited(), [state]);

@@ -20,7 +20,8 @@ declare module 'fastify' {
       /** How many checks had each outcome since the start. */
       readonly outcomes: Readonly<Record<Outcome, number>>;
       /**
-       * Checks a key, and charges the check to its limits and quotas.
+       * Checks a key, and charges the check to its limits and quotas. To count for its usage and in the database, the verification and
+       * the charges must be logged with a request, by `requestLog.overrideLogged`.
        *
        * @param ip the address of the client in canonical form; without it, `allowedIps` of the key is not checked
        * @param cost 0 to 1,000, 1 by default; 0 asks without charging

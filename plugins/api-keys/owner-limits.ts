@@ -6,6 +6,7 @@ import type { QuotaTotal } from '../limits/quotas.js';
 import type { PrismaClient } from '../prisma/generated/client.js';
 import type { Actor } from './actor.js';
 import { quotaTotalOf } from './counted-limits.js';
+import { readableLimit } from './key-limits.js';
 import { changeKeys } from './key-transaction.js';
 import { jsonOf } from './metadata.js';
 
@@ -42,7 +43,11 @@ export function createOwnerLimits(
         ownerId,
       ]);
       const { rateLimits = [], quota = null, total = null } = rows[0] ?? {};
-      return { ownerId, rateLimits, quota: quota && quotaStateOf(quota, total?.used ?? 0, clock.now()) };
+      return {
+        ownerId,
+        rateLimits: rateLimits.map(readableLimit),
+        quota: quota && quotaStateOf(quota, total?.used ?? 0, clock.now()),
+      };
     },
 
     async setOwnerLimits(

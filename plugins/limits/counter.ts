@@ -43,8 +43,7 @@ export function countInMemory(): Counter {
 
 /** Whether a request exceeds a limit. @param count the requests in the window before it */
 export function exceeds({ limit }: Pick<Limit, 'limit'>, count: number, cost: number): boolean {
-  // Also for a limit that SQL has set to something else than a number.
-  return !(count + Math.max(1, cost) <= limit);
+  return count + Math.max(1, cost) > limit;
 }
 
 interface Window {

@@ -26,8 +26,8 @@ export interface QuotaCharge {
   /** The start of the window, in milliseconds since 1970. */
   start: number;
   units: number;
-  /** The process that counts it until it is settled. */
-  process: string;
+  /** The replica that counts it until it is settled. */
+  replica: string;
 }
 
 /** What was used of a quota by all replicas, as far as the database knows. */
@@ -52,20 +52,20 @@ interface Count extends QuotaTotal {
   quota: CountedQuota | undefined;
 }
 
-/** Quotas in memory; the least recently used is evicted first, and read again with its key. */
+/** Windows of quotas in memory; the least recently used is evicted first. */
 const maxCounts = 100_000;
 const none: Reservation = { isExceeded: false, charges: [] };
 const exceeded: Reservation = { isExceeded: true, charges: [] };
-const processId = crypto.randomUUID();
 
 /**
  * Counts quotas in memory: the total that the database had last, and what this process has charged since. A batch of the request log
  * settles the charges, and returns the totals of all replicas.
  */
 export class Quotas {
+  private readonly replica = crypto.randomUUID();
   private readonly counts = new LRUCache<string, Count>({ max: maxCounts });
   private settleSoon = () => {};
-  private reached: ((quota: CountedQuota, total: QuotaTotal) => void) | undefined;
+  private totalListener = (_quota: CountedQuota, _total: QuotaTotal) => {};
 
   /** Sets the function that settles all charges within a third of the usual interval. */
   onUrgent(settleSoon: () => void): void {
@@ -74,22 +74,21 @@ export class Quotas {
 
   /** Sets the function that is called with the total of each quota that was settled. */
   onTotal(listener: (quota: CountedQuota, total: QuotaTotal) => void): void {
-    this.reached = listener;
+    this.totalListener = listener;
   }
 
   /** Charges a request to all of the quotas, or to none. A cost of 0 charges nothing, and is denied when 1 would be. */
   reserve(quotas: readonly CountedQuota[], cost: number): Reservation {
     if (quotas.length === 0) return none;
     const counts = quotas.map((quota) => this.countOf(quota));
-    if (counts.some((count, i) => usedOf(count) + Math.max(1, cost) > (quotas[i] as CountedQuota).limit))
-      return exceeded;
+    if (counts.some((count, i) => exceeds(quotas[i] as CountedQuota, usedOf(count), cost))) return exceeded;
     if (cost === 0) return none;
     for (const [i, count] of counts.entries()) {
       count.unsettled += cost;
       // The other replicas must learn of these units before the quota is used up.
       if (count.unsettled * 10 > (quotas[i] as CountedQuota).limit - count.used) this.settleSoon();
     }
-    const charges = counts.map(({ kind, id, start }) => ({ kind, id, start, units: cost, process: processId }));
+    const charges = counts.map(({ kind, id, start }) => ({ kind, id, start, units: cost, replica: this.replica }));
     return { isExceeded: false, charges };
   }
 
@@ -100,27 +99,18 @@ export class Quotas {
 
   /** Replaces charges by the totals that contain them. Both are of one statement. */
   settle(charges: readonly QuotaCharge[], totals: readonly QuotaTotal[]): void {
-    for (const charge of charges) if (charge.process === processId) this.subtract(charge);
+    for (const charge of charges) if (charge.replica === this.replica) this.subtract(charge);
     for (const total of totals) {
-      const count = this.learn(total);
-      if (count?.quota) this.reached?.(count.quota, total);
+      this.learn(total);
+      const { quota } = this.entryOf(total);
+      if (quota) this.totalListener(quota, total);
     }
   }
 
-  /** Records a total that was read from the database. */
-  learn(total: QuotaTotal): Count | undefined {
-    const name = nameOf(total);
-    const count = this.counts.get(name);
-    if (count && count.start > total.start) return undefined;
-    if (count && count.start === total.start) {
-      // An older total can arrive later. Within a window they only grow.
-      count.used = Math.max(count.used, total.used);
-      return count;
-    }
-    const { kind, id, start, used } = total;
-    const created = { kind, id, start, used, unsettled: 0, quota: count?.quota };
-    this.counts.set(name, created);
-    return created;
+  /** Records a total that was read from the database. An older one can arrive later: within a window they only grow. */
+  learn(total: QuotaTotal): void {
+    const count = this.entryOf(total);
+    count.used = Math.max(count.used, total.used);
   }
 
   stateOf(quota: CountedQuota): QuotaState {
@@ -133,7 +123,8 @@ export class Quotas {
     const used = usedOf(this.countOf(quota));
     const { endsAt, periodSeconds } = this.windowOf(quota);
     const isExceeded = cost !== undefined && exceeds(quota, used, cost);
-    return stateOf({ policy, limit, windowSeconds: periodSeconds }, used, endsAt - clock.now(), isExceeded);
+    const state = { policy, limit, windowSeconds: periodSeconds };
+    return { ...stateOf(state, used, endsAt - clock.now(), isExceeded), resetsAt: endsAt };
   }
 
   private windowOf({ period, resetAt }: CountedQuota): QuotaWindow {
@@ -142,27 +133,27 @@ export class Quotas {
 
   private countOf(quota: CountedQuota): Count {
     const { kind, id } = quota;
-    const { start } = this.windowOf(quota);
-    const known = this.counts.get(nameOf(quota));
-    if (known?.start === start) {
-      known.quota = quota;
-      return known;
+    const count = this.entryOf({ kind, id, start: this.windowOf(quota).start });
+    count.quota = quota;
+    return count;
+  }
+
+  private entryOf({ kind, id, start }: Omit<QuotaTotal, 'used'>): Count {
+    const name = `${kind}:${id}:${start}`;
+    let count = this.counts.get(name);
+    if (!count) {
+      count = { kind, id, start, used: 0, unsettled: 0, quota: undefined };
+      this.counts.set(name, count);
     }
-    const count = { kind, id, start, used: 0, unsettled: 0, quota };
-    this.counts.set(nameOf(quota), count);
     return count;
   }
 
   private subtract(charge: QuotaCharge) {
-    const count = this.counts.peek(nameOf(charge));
-    if (count?.start === charge.start) count.unsettled = Math.max(0, count.unsettled - charge.units);
+    const count = this.entryOf(charge);
+    count.unsettled = Math.max(0, count.unsettled - charge.units);
   }
 }
 
 function usedOf({ used, unsettled }: Count): number {
   return used + unsettled;
-}
-
-function nameOf({ kind, id }: { kind: string; id: string }): string {
-  return `${kind}:${id}`;
 }

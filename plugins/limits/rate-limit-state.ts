@@ -10,6 +10,8 @@ export interface LimitState {
   windowSeconds: number;
   /** Seconds until the window ends. */
   resetSeconds: number;
+  /** The same as a time in milliseconds since 1970, of a quota. */
+  resetsAt?: number;
   /** Whether it denied the request. */
   isExceeded: boolean;
 }

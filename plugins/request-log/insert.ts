@@ -26,7 +26,8 @@ const insert = (schema: string, onConflict: string, onlyStored: string) => `
       AS batch (id, method, path, status, duration, ip, agent, key_id, arrived, route, bucket, owner, outcome, verified_id,
         verified_owner, verification)
   ), charges AS MATERIALIZED (
-    SELECT id, kind, target, start, units FROM unnest($17::text[], $18::text[], $19::text[], $20::bigint[], $21::bigint[])
+    SELECT id, kind, target, timestamp 'epoch' + start * interval '1 millisecond' AS start, units
+    FROM unnest($17::text[], $18::text[], $19::text[], $20::bigint[], $21::bigint[])
       AS charges (id, kind, target, start, units)
   ), stored AS (
     INSERT INTO ${schema}.request_logs (id, method, path, "statusCode", duration, ip, "userAgent", "apiKeyId", "createdAt", route,
@@ -84,16 +85,18 @@ const insert = (schema: string, onConflict: string, onlyStored: string) => `
   ON CONFLICT (period, start, "apiKeyId", "ownerId", outcome, shard) DO UPDATE SET count = stats.count + excluded.count
   ), settled AS (
     INSERT INTO ${schema}.quota_usage AS quotas (kind, id, start, shard, used)
-    SELECT kind, target, timestamp 'epoch' + start * interval '1 millisecond', ${shard}, sum(units)
+    SELECT kind, target, start, ${shard}, sum(units)
     FROM charges ${onlyStored} GROUP BY kind, target, start ORDER BY kind, target, start
     ON CONFLICT (kind, id, start, shard) DO UPDATE SET used = quotas.used + excluded.used
-    RETURNING kind, id, start, used
+    RETURNING kind, id AS target, start, used
   )
-  SELECT kind, id, (extract(epoch FROM start) * 1000)::float8 AS start, (used + coalesce((
+  -- Also the totals of charges that were settled before.
+  SELECT kind, target AS id, (extract(epoch FROM start) * 1000)::float8 AS start, (coalesce(used, 0) + coalesce((
       SELECT sum(others.used) FROM ${schema}.quota_usage AS others
-      WHERE others.kind = settled.kind AND others.id = settled.id AND others.start = settled.start AND others.shard <> ${shard}
+      WHERE others.kind = charged.kind AND others.id = target AND others.start = charged.start
+        AND (others.shard <> ${shard} OR settled.used IS NULL)
     ), 0))::float8 AS used
-  FROM settled`;
+  FROM (SELECT DISTINCT kind, target, start FROM charges) AS charged LEFT JOIN settled USING (kind, target, start)`;
 
 /**
  * A retried batch may be stored already, when its response was lost: existing rows are skipped and not counted again. That costs

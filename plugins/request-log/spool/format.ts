@@ -66,8 +66,8 @@ export function decode(body: Buffer): RequestRecord | undefined {
 
 function isCharge(value: unknown): value is QuotaCharge {
   if (typeof value !== 'object' || value === null) return false;
-  const { kind, id, start, units, process } = value as Partial<QuotaCharge>;
-  const isText = typeof id === 'string' && typeof process === 'string';
+  const { kind, id, start, units, replica } = value as Partial<QuotaCharge>;
+  const isText = typeof id === 'string' && typeof replica === 'string';
   return (kind === 'key' || kind === 'owner') && isText && Number.isSafeInteger(start) && Number.isSafeInteger(units);
 }
 

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Redis } from 'ioredis';
 import type { Test } from 'tap';
-import { acceptsConnections, freePort } from '../process.js';
-import { temporaryDirectory } from '../temporary-directory.js';
+import { acceptsConnections, freePort } from '../../process.js';
+import { temporaryDirectory } from '../../temporary-directory.js';
 
 /** `{ skip: needsRedis }`; in CI a missing Redis is a failure. */
 export const needsRedis = !isInstalled() && !process.env.CI && 'needs redis-server';
