@@ -47,7 +47,7 @@ export async function run(options: BenchOptions, url: string | undefined, progre
     const written = await stopAndCountRows(Object.values(all), progress, signal);
 
     const servers = byServer((name) => resultOf(measured[name], written.get(name)));
-    const { bare, base, straightforward, musicez, authentication, log, limits } = servers;
+    const { bare, base, straightforward, musicez, authentication, log, limits, twoLimits } = servers;
     const [cpu] = cpus();
     const results: Omit<BenchResults, 'targets'> = {
       startedAt,
@@ -70,6 +70,7 @@ export async function run(options: BenchOptions, url: string | undefined, progre
         authentication: costOf(authentication.rounds, base.rounds),
         log: costOf(log.rounds, authentication.rounds),
         limits: costOf(limits.rounds, authentication.rounds),
+        twoLimits: costOf(twoLimits.rounds, authentication.rounds),
       },
       startToReadyMs,
     };

@@ -21,7 +21,7 @@ const app = Fastify({
   // Only the log needs UUIDs as request ids.
   ...(parts.includes('log') && { genReqId: newRequestId }),
   // Only limits add headers to a response.
-  ...(parts.some((part) => part.endsWith('limits')) && { http: { ServerResponse: PreparedResponse } }),
+  ...(parts.some((part) => /limits/i.test(part)) && { http: { ServerResponse: PreparedResponse } }),
 });
 await app.register(database, { version, ...config.database });
 await app.register(prisma);
@@ -32,7 +32,7 @@ const perMinute = { name: 'minute', limit: 1e9, windowSeconds: 60 };
 const perSecond = { name: 'second', limit: 1e9, windowSeconds: 1 };
 const defaultLimits = parts.includes('limits')
   ? [perMinute]
-  : parts.includes('two-limits')
+  : parts.includes('twoLimits')
     ? [perSecond, perMinute]
     : [];
 await app.register(apiKeys, { ...config.apiKeys, defaultLimits });

@@ -71,7 +71,10 @@ export function keyLimited(states: readonly LimitState[]): FastifyError {
 export function quotaExceeded(states: readonly LimitState[]): FastifyError {
   const { policy, limit, windowSeconds, resetsAt = 0 } = tightestOf(states);
   const period = windowSeconds === daySeconds ? 'day' : 'month';
-  return limited(new QuotaExceeded(subjectOf(policy), `${limit} requests a ${period}`, new Date(resetsAt).toISOString()), states);
+  return limited(
+    new QuotaExceeded(subjectOf(policy), `${limit} requests a ${period}`, new Date(resetsAt).toISOString()),
+    states,
+  );
 }
 
 export const invalidKeysLimited = (state: LimitState) => limited(new InvalidKeysLimited(), [state]);

@@ -121,25 +121,21 @@ export class Quotas {
   limitStateOf(quota: CountedQuota, cost?: number): LimitState {
     const { policy, limit } = quota;
     const used = usedOf(this.countOf(quota));
-    const { endsAt, periodSeconds } = this.windowOf(quota);
+    const { endsAt, periodSeconds } = windowOf(quota);
     const isExceeded = cost !== undefined && exceeds(quota, used, cost);
     const state = { policy, limit, windowSeconds: periodSeconds };
     return { ...stateOf(state, used, endsAt - clock.now(), isExceeded), resetsAt: endsAt };
   }
 
-  private windowOf({ period, resetAt }: CountedQuota): QuotaWindow {
-    return windowAt(period, resetAt, clock.now());
-  }
-
   private countOf(quota: CountedQuota): Count {
-    const { kind, id } = quota;
-    const count = this.entryOf({ kind, id, start: this.windowOf(quota).start });
+    const { start, name } = windowOf(quota);
+    const count = this.counts.get(name) ?? this.entryOf({ kind: quota.kind, id: quota.id, start });
     count.quota = quota;
     return count;
   }
 
   private entryOf({ kind, id, start }: Omit<QuotaTotal, 'used'>): Count {
-    const name = `${kind}:${id}:${start}`;
+    const name = nameOf(kind, id, start);
     let count = this.counts.get(name);
     if (!count) {
       count = { kind, id, start, used: 0, unsettled: 0, quota: undefined };
@@ -156,4 +152,23 @@ export class Quotas {
 
 function usedOf({ used, unsettled }: Count): number {
   return used + unsettled;
+}
+
+const currentWindow = Symbol('current window');
+type CachedQuota = CountedQuota & { [currentWindow]?: QuotaWindow & { name: string } };
+
+/** The current window of a quota. Cached with the quota, because each request needs it. */
+function windowOf(quota: CachedQuota): QuotaWindow & { name: string } {
+  const now = clock.now();
+  let window = quota[currentWindow];
+  if (!window || now >= window.endsAt) {
+    window = { ...windowAt(quota.period, quota.resetAt, now), name: '' };
+    window.name = nameOf(quota.kind, quota.id, window.start);
+    quota[currentWindow] = window;
+  }
+  return window;
+}
+
+function nameOf(kind: string, id: string, start: number): string {
+  return `${kind}:${id}:${start}`;
 }

@@ -57,7 +57,8 @@ export class RedisCounter {
   constructor(url: string, onChange: (failure: Error | undefined) => void) {
     this.onChange = onChange;
     const options = { ...connectionOptions, lazyConnect: true, enableOfflineQueue: false, retryStrategy: retryDelayMs };
-    this.client = this.prepare(new Redis(url, options));
+    const sentinel = sentinelOf(new URL(url));
+    this.client = this.prepare(sentinel ? new Redis({ ...options, ...sentinel }) : new Redis(url, options));
   }
 
   /** Connects, for a second at most; later in the background. */
@@ -132,6 +133,22 @@ export class RedisCounter {
     if (isDown !== this.isDown) this.onChange(failure);
     this.isDown = isDown;
   }
+}
+
+/** The options for `?sentinel=NAME`: the server in the URL is a Sentinel, which knows the primary of this name, and the other Sentinels. */
+function sentinelOf({ protocol, hostname, port, username, password, searchParams }: URL) {
+  const name = searchParams.get('sentinel');
+  if (name === null) return undefined;
+  return {
+    name,
+    sentinels: [{ host: hostname, port: Number(port || 26_379) }],
+    ...(username && { username: decodeURIComponent(username) }),
+    ...(password && { password: decodeURIComponent(password) }),
+    sentinelPassword: searchParams.get('sentinelPassword') ?? undefined,
+    ...(protocol === 'rediss:' && { tls: {}, enableTLSForSentinelMode: true }),
+    sentinelCommandTimeout: connectDeadlineMs,
+    sentinelRetryStrategy: retryDelayMs,
+  };
 }
 
 function resultOf(limits: readonly CountedLimit[], cost: number, [isCharged, ...values]: Reply) {

@@ -12,7 +12,7 @@ import { createTestDatabase, skipFileOnEmbedded } from '../../database.js';
 import { heapUsed } from '../../heap.js';
 import { startStopwatch } from '../../stopwatch.js';
 import { BreakableDatabase } from '../database/proxy.js';
-import { needsRedis, startRedis, startRedisCluster } from './redis.js';
+import { needsRedis, startRedis, startRedisCluster, startSentinel } from './redis.js';
 
 skipFileOnEmbedded();
 
@@ -298,15 +298,8 @@ t.test(
   async (t) => {
     const servers = await startRedisCluster(t);
     const [one, other] = [await startLimits(t, servers[0].url), await startLimits(t, servers[2].url)];
-    const untilShared = async (name: string) => {
-      for (let i = 0; ; i++) {
-        for (const { count } of [one, other, one, other]) await count({ kind: 'key', id: `${name} ${i}`, limit: 100 });
-        if ((await one.count({ kind: 'key', id: `${name} ${i}`, limit: 100 })).remaining === 95) return;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    };
     // Keys on all servers.
-    for (let i = 0; i < 20; i++) await untilShared(`key ${i}`);
+    for (let i = 0; i < 20; i++) await untilShared(`key ${i}`, one, other);
     const connected = 'limits: Redis is connected, all replicas share their counts';
     t.notOk(
       [...one.messages(), ...other.messages()].some((message) => message !== connected),
@@ -318,6 +311,17 @@ t.test(
     for (const { close } of [one, other]) await close();
   },
 );
+
+t.test('replicas find the primary through a Sentinel, also after a failover', { skip: needsRedis }, async (t) => {
+  const primary = await startRedis(t);
+  await startRedis(t, '--replicaof', '127.0.0.1', new URL(primary.url).port);
+  const url = await startSentinel(t, primary);
+  const [one, other] = [await startLimits(t, url), await startLimits(t, url)];
+  await untilShared('before', one, other);
+  await primary.stop();
+  await untilShared('after', one, other);
+  for (const { close } of [one, other]) await close();
+});
 
 t.test(
   'a Redis that accepts connections and never responds delays a request by at most 100 ms',
@@ -350,6 +354,18 @@ t.test('a password that Redis rejects is not logged', { skip: needsRedis }, asyn
   t.match(lines[0], /WRONGPASS|NOAUTH/);
   t.notMatch(lines.join(), 'hunter2');
 });
+
+type Replica = Awaited<ReturnType<typeof startLimits>>;
+
+/** Waits until two replicas share the count of a key. */
+async function untilShared(name: string, one: Replica, other: Replica) {
+  for (let i = 0; ; i++) {
+    const target = { kind: 'key', id: `${name} ${i}`, limit: 100 } as const;
+    for (const { count } of [one, other, one, other]) await count(target);
+    if ((await one.count(target)).remaining === 95) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
 
 /** Starts the plugin alone, and collects its log. */
 async function startLimits(t: Test, redisUrl?: string) {

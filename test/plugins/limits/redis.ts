@@ -1,6 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import type { Test } from 'tap';
 import { acceptsConnections, freePort } from '../../process.js';
@@ -48,6 +50,30 @@ export async function startRedis(t: Test, ...options: string[]) {
     freeze: () => stop.freeze(),
     thaw: () => stop.thaw(),
   };
+}
+
+/** Starts a Sentinel that promotes the replica within seconds after the primary has stopped. @returns its URL for the service */
+export async function startSentinel(t: Test, primary: { url: string }): Promise<string> {
+  const config = join(temporaryDirectory(t), 'sentinel.conf');
+  writeFileSync(
+    config,
+    [
+      `sentinel monitor main 127.0.0.1 ${new URL(primary.url).port} 1`,
+      'sentinel down-after-milliseconds main 500',
+      'sentinel failover-timeout main 2000',
+    ].join('\n'),
+  );
+  const port = await freePort();
+  const sentinel = spawn('redis-server', [config, '--sentinel', '--port', `${port}`, '--bind', '127.0.0.1'], {
+    stdio: 'ignore',
+  });
+  t.teardown(() => sentinel.kill('SIGKILL'));
+  while (!(await acceptsConnections(port))) await new Promise((resolve) => setTimeout(resolve, 20));
+  const client = new Redis(port, '127.0.0.1');
+  while (!String(await client.call('SENTINEL', 'REPLICAS', 'main')).includes('slave'))
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  client.disconnect();
+  return `redis://127.0.0.1:${port}?sentinel=main`;
 }
 
 type Server = Awaited<ReturnType<typeof startRedis>>;
