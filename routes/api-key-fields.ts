@@ -13,7 +13,16 @@ import { grantedScopePattern } from '../plugins/api-keys/scopes.js';
 import { maxRequests } from '../plugins/limits/limit.js';
 import type { Prisma } from '../plugins/prisma/generated/client.js';
 import { defaulted, Id, lineOfText, listOf, nullable, Page, Timestamp, TimestampInput } from './fields.js';
-import { exampleQuota, QuotaInput, QuotaState, RateLimits, RateLimitsInput } from './limit-fields.js';
+import {
+  exampleQuota,
+  exampleRateLimitStates,
+  QuotaInput,
+  QuotaState,
+  quotaFields,
+  RateLimitStates,
+  RateLimits,
+  RateLimitsInput,
+} from './limit-fields.js';
 
 const Name = Type.String({ pattern: namePattern, description: '1 to 100 characters' });
 const Scopes = Type.Array(Type.String({ pattern: grantedScopePattern }), {
@@ -91,6 +100,14 @@ const example = {
 };
 export const ApiKey = Type.Object(record, { description: 'The key', examples: [example] });
 export type ApiKey = Static<typeof ApiKey>;
+export const KeyLimits = Type.Object(
+  { rateLimits: RateLimitStates, ...quotaFields },
+  {
+    description: 'The limits that apply to the key, and how full they are',
+    examples: [{ rateLimits: exampleRateLimitStates, quota: exampleQuota, ownerQuota: null }],
+  },
+);
+export type KeyLimits = Static<typeof KeyLimits>;
 export const CreatedApiKey = Type.Object(
   { ...record, key: Type.String({ description: 'The full key; this response is the only one that has it' }) },
   {

@@ -9,7 +9,15 @@ import { problems } from '../plugins/problem-details/schema.js';
 import { pathOf, type VerifiedClient } from '../plugins/request-log/record.js';
 import { KeyMetadata, KeyOwnerId } from './api-key-fields.js';
 import { Id, lineOfText, nullable, oneOf, Timestamp } from './fields.js';
-import { Cost, exampleQuota, exampleRateLimits, quotaFields, quotasShownOf, RateLimitStates } from './limit-fields.js';
+import {
+  Cost,
+  exampleQuota,
+  exampleRateLimitStates,
+  quotaFields,
+  quotasShownOf,
+  RateLimitStates,
+  rateLimitStatesOf,
+} from './limit-fields.js';
 
 const VerificationRequest = Type.Object(
   {
@@ -85,7 +93,7 @@ const VerificationResult = Type.Object(
         expiresAt: null,
         ownerId: 'customer-4711',
         metadata: { plan: 'pro' },
-        rateLimits: exampleRateLimits.map((limit) => ({ ...limit, remaining: 599, resetSeconds: 60 })),
+        rateLimits: exampleRateLimitStates,
         quota: exampleQuota,
         ownerQuota: null,
       },
@@ -127,11 +135,7 @@ export const apiKeyVerificationRoutes: FastifyPluginAsyncTypebox = async (app) =
         expiresAt,
         ownerId,
         metadata,
-        rateLimits: states
-          .filter(({ policy }) => key.limits.some((limit) => limit.policy === policy))
-          .map(({ policy, limit, windowSeconds, remaining, resetSeconds }) => ({
-            ...{ name: policy, limit, windowSeconds, remaining, resetSeconds },
-          })),
+        rateLimits: rateLimitStatesOf(key, states),
         ...quotasShownOf(app.limits.quotas, key),
         ...(allowedIps && { ipChecked: client.ip !== undefined }),
       };

@@ -14,10 +14,12 @@ import {
   ApiKeys,
   CreatedApiKey,
   Force,
+  KeyLimits,
   NewApiKey,
   Rotation,
 } from './api-key-fields.js';
 import { Deleted, IdParams, Page, pageOf } from './fields.js';
+import { quotasShownOf, rateLimitStatesOf } from './limit-fields.js';
 
 export const apiKeyRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const schema = { tags: ['keys'], security: keySecurity };
@@ -88,6 +90,26 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     (request) => app.apiKeys.get(request.params.id),
+  );
+
+  app.get(
+    '/v1/api-keys/:id/limits',
+    {
+      ...reading,
+      schema: {
+        ...schema,
+        operationId: 'getApiKeyLimits',
+        summary: 'Get the limits that apply to a key',
+        description:
+          'Those of the key or the default, and those of its owner, as `verify` with a cost of 0 returns them. Without Redis, rate limits are those of the replica that answers.',
+        params: IdParams,
+        response: { 200: KeyLimits, ...errorResponses, ...problems(404, 414) },
+      },
+    },
+    async (request) => {
+      const { key, states } = await app.apiKeys.readLimits(request.params.id);
+      return { rateLimits: rateLimitStatesOf(key, states), ...quotasShownOf(app.limits.quotas, key) };
+    },
   );
 
   app.patch(

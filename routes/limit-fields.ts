@@ -3,6 +3,7 @@ import type { AuthenticatedKey } from '../plugins/api-keys/index.js';
 import { limitNamePattern, maxCost, maxLimits, maxRequests, maxWindowSeconds } from '../plugins/limits/limit.js';
 import { maxQuota } from '../plugins/limits/quota.js';
 import type { Quotas } from '../plugins/limits/quotas.js';
+import type { LimitState } from '../plugins/limits/rate-limit-state.js';
 import { nullable, oneOf, Timestamp } from './fields.js';
 
 /** In a request: from 0 to 1,000. */
@@ -54,6 +55,15 @@ export const QuotaState = Type.Object({
   resetsAt: Timestamp,
 });
 
+/** The values of `RateLimitStates`. */
+export function rateLimitStatesOf({ limits }: AuthenticatedKey, states: readonly LimitState[]) {
+  return states
+    .filter(({ policy }) => limits.some((limit) => limit.policy === policy))
+    .map(({ policy: name, limit, windowSeconds, remaining, resetSeconds }) => ({
+      ...{ name, limit, windowSeconds, remaining, resetSeconds },
+    }));
+}
+
 /** The quotas of a key that answers have. */
 export const quotaFields = {
   quota: nullable(QuotaState, { description: 'The quota of the key; null: none' }),
@@ -69,6 +79,9 @@ export function quotasShownOf(quotas: Quotas, key: AuthenticatedKey) {
   return { quota: stateOf('key'), ownerQuota: stateOf('owner') };
 }
 
+export const exampleRateLimitStates = [
+  { name: 'minute', limit: 600, windowSeconds: 60, remaining: 599, resetSeconds: 42 },
+];
 export const exampleRateLimits = [{ name: 'minute', limit: 600, windowSeconds: 60 }];
 export const exampleQuota = {
   limit: 100_000,

@@ -5,8 +5,8 @@ import { ownerIdPattern } from '../plugins/api-keys/key-fields.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { badField } from '../plugins/problem-details/bad-field.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { busiestOwnersOf, maxOwners, usageOf } from '../plugins/request-log/usage.js';
-import { Id, Timestamp } from './fields.js';
+import { busiestOwnersOf, limitedKeysOf, maxLimitedKeys, maxOwners, usageOf } from '../plugins/request-log/usage.js';
+import { Id, nullable, Timestamp } from './fields.js';
 import { intervals, statsRange, statsRangeOf } from './stats-range.js';
 
 const maxIntervals = 1_500;
@@ -16,7 +16,7 @@ const usage = {
   count: Type.Integer({ description: 'Checks of keys' }),
   outcomes: Type.Record(Type.String(), Type.Integer(), {
     description:
-      'Checks by outcome: VALID, RATE_LIMITED, EXPIRED, DISABLED, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE. Outcomes without checks are left out',
+      'Checks by outcome: VALID, RATE_LIMITED, QUOTA_EXCEEDED, EXPIRED, DISABLED, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE. Outcomes without checks are left out',
   }),
 };
 const exampleUsage = { count: 120, outcomes: { VALID: 117, RATE_LIMITED: 3 } };
@@ -71,6 +71,37 @@ const OwnerUsage = Type.Object(
 );
 export type OwnerUsage = Static<typeof OwnerUsage>;
 
+const LimitedKeys = Type.Object(
+  {
+    from: { ...Timestamp, description: 'The start of the first interval' },
+    to: { ...Timestamp, description: 'The end of the last interval' },
+    keys: Type.Array(
+      Type.Object({
+        apiKeyId: Id,
+        ownerId: nullable(Type.String()),
+        rateLimited: Type.Integer({ description: 'Requests that a rate limit denied' }),
+        quotaExceeded: Type.Integer({ description: 'Requests that a quota denied' }),
+      }),
+      { description: `Most often denied first, at most ${maxLimitedKeys}` },
+    ),
+  },
+  {
+    description: 'The limited keys',
+    examples: [
+      {
+        ...exampleRange,
+        keys: [
+          {
+            ...{ apiKeyId: '019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07', ownerId: 'customer-4711' },
+            ...{ rateLimited: 17, quotaExceeded: 0 },
+          },
+        ],
+      },
+    ],
+  },
+);
+export type LimitedKeys = Static<typeof LimitedKeys>;
+
 /** How often keys were checked: by routes of this service, by `verify` and by `/v1/auth`. */
 export const usageRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.addHook('onRequest', app.requireApiKey(keysRead));
@@ -110,5 +141,19 @@ export const usageRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     (request) => busiestOwnersOf(app.database, statsRangeOf(app, request.query, maxIntervals)),
+  );
+
+  app.get(
+    '/v1/usage/limited',
+    {
+      schema: {
+        ...schema,
+        operationId: 'listLimitedKeys',
+        summary: 'List the keys that limits and quotas denied most often',
+        querystring: Type.Object(wholeRange, { additionalProperties: false }),
+        response: { 200: LimitedKeys, ...errorResponses },
+      },
+    },
+    (request) => limitedKeysOf(app.database, statsRangeOf(app, request.query, maxIntervals)),
   );
 };

@@ -5,7 +5,6 @@ import { Copy } from '../parts/copy.js';
 import { Dialog } from '../parts/dialog.js';
 import { Fact, Facts } from '../parts/facts.js';
 import { KeyLink, OwnerLink } from '../parts/links.js';
-import { count } from '../parts/numbers.js';
 import { Part } from '../parts/part.js';
 import { Time } from '../parts/time.js';
 import { usePolled } from '../polled.js';
@@ -14,6 +13,7 @@ import { choose, goTo } from '../url-state.js';
 import { Delete, Rotate, Switch } from './actions.js';
 import { EditKey } from './edit-key.js';
 import { Events } from './events.js';
+import { LimitsPanel } from './limits-panel.js';
 import { NewestRequests } from './newest-requests.js';
 import { type Key, stateOf } from './state.js';
 import { UsagePanel } from './usage-panel.js';
@@ -55,6 +55,7 @@ export function Details({ id, version, onChanged, onSecret }: DetailsProps) {
           </>
         )}
       </Part>
+      <LimitsPanel keyId={id} version={version} />
       <UsagePanel of={{ apiKeyId: id }} />
       <NewestRequests of={{ apiKeyId: id }} />
       <Events keyId={id} version={version} />
@@ -124,11 +125,6 @@ function Fields({ of: key }: { of: Key }) {
         <code>{key.start}</code>
       </Fact>
       <Fact name="Scopes">{key.scopes.length === 0 ? 'none' : <code>{key.scopes.join(' ')}</code>}</Fact>
-      <Fact name="Limit">
-        {key.rateLimitPerMinute === null
-          ? 'the service’s default'
-          : `${count(key.rateLimitPerMinute)} requests a minute`}
-      </Fact>
       <Fact name="Owner">{key.ownerId === null ? 'none' : <OwnerLink id={key.ownerId} />}</Fact>
       {key.allowedIps.length > 0 && (
         <Fact name="Addresses">

@@ -3,6 +3,7 @@ import { requestJson } from '../api.js';
 import { ActionForm } from './action-form.js';
 import { ExpiryField, expiryOf } from './expiry-field.js';
 import { KeyFields, keyFieldNames, keyFieldsOf } from './key-fields.js';
+import { resetsQuota } from './limit-fields.js';
 import type { Key } from './state.js';
 
 const fields = [...keyFieldNames, 'expiresAt'];
@@ -36,10 +37,12 @@ export function EditKey({ of, onClose, onDone }: EditKeyProps) {
 function changesOf(key: Key, form: FormData) {
   const expiresAt = expiryOf(form);
   const given = { ...keyFieldsOf(form), ...(expiresAt !== undefined && { expiresAt }) };
+  const before = { ...key, quota: key.quota && { limit: key.quota.limit, period: key.quota.period } };
   const isChanged = ([name, value]: [string, unknown]) => {
-    const before = key[name as keyof typeof given];
+    const old = before[name as keyof typeof given];
     // The form trims texts.
-    return JSON.stringify(value) !== JSON.stringify(typeof before === 'string' ? before.trim() || null : before);
+    return JSON.stringify(value) !== JSON.stringify(typeof old === 'string' ? old.trim() || null : old);
   };
-  return Object.fromEntries(Object.entries(given).filter(isChanged));
+  const changes = Object.fromEntries(Object.entries(given).filter(isChanged));
+  return { ...changes, ...(resetsQuota(form) && { resetQuota: true }) };
 }

@@ -1,7 +1,10 @@
 import { useState } from 'preact/hooks';
+import type { Limit } from '../../plugins/limits/limit.js';
+import type { Quota } from '../../plugins/limits/quota.js';
 import type { ApiKeyEvent } from '../../routes/api-key-fields.js';
 import { get, type Page, type Query, type Wire } from '../api.js';
 import { nameOf, useKeyNames } from '../key-names.js';
+import { limitText, quotaText } from '../parts/limits.js';
 import { KeyLink } from '../parts/links.js';
 import { Part } from '../parts/part.js';
 import { momentOf, Time } from '../parts/time.js';
@@ -11,6 +14,11 @@ type Event = Wire<ApiKeyEvent>;
 const initialLimit = 20;
 const maxEvents = 500;
 const refreshMs = 15_000;
+const titles: Record<string, string> = {
+  'owner-limits': 'limits of the owner',
+  'quota-80': '80% of the quota used',
+  'quota-100': 'quota used up',
+};
 /** Fields that an event does not show, because its action implies them. */
 const hiddenFields: Record<string, string[]> = { disabled: ['active'], enabled: ['active'], rotated: ['replacedBy'] };
 
@@ -53,7 +61,7 @@ function EventList({ path, query = {}, version, showsKeys = false }: EventListPr
             <ol class="events">
               {data.map((event) => (
                 <li key={event.id}>
-                  <strong>{event.action}</strong> <Time at={event.createdAt} />
+                  <strong>{titles[event.action] ?? event.action}</strong> <Time at={event.createdAt} />
                   <p class="soft">
                     {showsKeys && event.apiKeyId && (
                       <>
@@ -110,9 +118,16 @@ function Actor({ of: { actor, actorKeyId }, names }: { of: Event; names: Readonl
   return <>{{ cli: 'the command line', service: 'the service', sql: 'SQL in the database' }[actor] ?? actor}</>;
 }
 
+/** A limit, a quota or metadata. */
+function objectText(value: object): string {
+  if ('windowSeconds' in value) return limitText(value as Limit);
+  return 'period' in value ? quotaText(value as Quota) : JSON.stringify(value);
+}
+
 function textOf(value: unknown): string {
   if (value === null || value === undefined) return 'none';
-  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.join(' ');
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map(textOf).join(' ');
+  if (typeof value === 'object') return objectText(value);
   const text = String(value);
   return /^\d{4}-\d\d-\d\dT/.test(text) ? momentOf(new Date(/Z|[+-]\d\d:?\d\d$/.test(text) ? text : `${text}Z`)) : text;
 }

@@ -25,7 +25,18 @@ export function formErrorsOf(error: Error, names: readonly string[]): FormErrors
   return { fields, other: others.join(' ') };
 }
 
+/** A value that the form cannot send. */
+export class FieldError extends Error {
+  readonly path: string;
+
+  constructor(name: string, message: string) {
+    super(message);
+    this.path = `/body/${name}`;
+  }
+}
+
 function errorsOf(error: Error): { path: string; message: string }[] {
+  if (error instanceof FieldError) return [error];
   if (!(error instanceof ApiError)) return [{ path: '', message: error.message }];
   const { errors, detail } = error.problem;
   return errors?.length ? errors : [{ path: '', message: detail }];

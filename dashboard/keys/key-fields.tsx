@@ -1,10 +1,11 @@
 import type { Metadata } from '../../plugins/api-keys/key-fields.js';
 import { Field } from './field.js';
 import type { FormErrors } from './form-errors.js';
+import { LimitFields, limitFieldNames, limitFieldsOf } from './limit-fields.js';
 import type { Key } from './state.js';
 
 /** The fields that a new key and a change have in common, by their names in the API. */
-export const keyFieldNames = ['name', 'scopes', 'rateLimitPerMinute', 'ownerId', 'metadata', 'allowedIps'] as const;
+export const keyFieldNames = ['name', 'scopes', ...limitFieldNames, 'ownerId', 'metadata', 'allowedIps'] as const;
 
 interface KeyFieldsProps {
   errors: FormErrors['fields'];
@@ -26,17 +27,7 @@ export function KeyFields({ errors, of }: KeyFieldsProps) {
       >
         {(attributes) => <input {...attributes} {...code} name="scopes" defaultValue={of?.scopes.join(' ')} />}
       </Field>
-      <Field label="Requests a minute" hint="Empty: the service’s default." error={errors.rateLimitPerMinute}>
-        {(attributes) => (
-          <input
-            {...attributes}
-            {...code}
-            name="rateLimitPerMinute"
-            inputMode="numeric"
-            defaultValue={String(of?.rateLimitPerMinute ?? '')}
-          />
-        )}
-      </Field>
+      <LimitFields errors={errors} of={of} empty="the service’s default" />
       <Field label="Owner" hint="The customer, by its id in your system." error={errors.ownerId}>
         {(attributes) => <input {...attributes} {...code} name="ownerId" defaultValue={of?.ownerId ?? ''} />}
       </Field>
@@ -61,15 +52,13 @@ export function KeyFields({ errors, of }: KeyFieldsProps) {
   );
 }
 
-/** Converts the form to the fields of a request. Invalid values are sent as they are, so that the service reports them. */
+/** Converts the form to the fields of a request. Invalid values are sent as they are, so that the service reports them. @throws FieldError for limits */
 export function keyFieldsOf(form: FormData) {
-  const limit = textOf(form, 'rateLimitPerMinute');
   return {
     name: textOf(form, 'name'),
     scopes: listOf(textOf(form, 'scopes')),
     allowedIps: listOf(textOf(form, 'allowedIps')),
-    rateLimitPerMinute:
-      limit === '' ? null : Number.isFinite(Number(limit)) ? Number(limit) : (limit as unknown as number),
+    ...limitFieldsOf(form),
     ownerId: textOf(form, 'ownerId') || null,
     metadata: textOf(form, 'metadata') === '' ? null : metadataOf(textOf(form, 'metadata')),
   };

@@ -1,5 +1,6 @@
 import { goTo } from '../url-state.js';
 import { NewestRequests } from './newest-requests.js';
+import { OwnerLimits } from './owner-limits.js';
 import { UsagePanel } from './usage-panel.js';
 
 /** The usage of an owner, above the list of its keys. */
@@ -12,6 +13,7 @@ export function Owner({ id }: { id: string }) {
           Show requests
         </button>
       </div>
+      <OwnerLimits key={id} ownerId={id} />
       <UsagePanel of={{ ownerId: id }} />
       <NewestRequests of={{ ownerId: id }} />
     </section>

@@ -11,7 +11,7 @@ const days = 30;
 const dayMs = 86_400_000;
 const refreshMs = 60_000;
 
-const colours: Record<string, string> = { VALID: '--accent', RATE_LIMITED: '--warn' };
+const colours: Record<string, string> = { VALID: '--accent', RATE_LIMITED: '--warn', QUOTA_EXCEEDED: '--warn' };
 
 /** The checks of a key or of the keys of an owner, in the last 30 days, by outcome. */
 export function UsagePanel({ of }: { of: { apiKeyId: string } | { ownerId: string } }) {

@@ -9,6 +9,7 @@ import { Charts } from './charts.js';
 import { Figures } from './figures.js';
 import { chipsOf, filterOf } from './filter.js';
 import { KeyList } from './key-list.js';
+import { LimitedKeys } from './limited-keys.js';
 import { NewestKeys } from './newest-keys.js';
 import { type RangeName, rangeOf, ranges } from './range.js';
 import { RouteLists } from './route-lists.js';
@@ -66,6 +67,7 @@ export function OverviewView() {
                 <NewestKeys filter={filter} lengthMs={lengthMs} refreshMs={refreshMs} choice={choice} />
               )}
             </section>
+            <LimitedKeys />
           </div>
         )}
       </Part>

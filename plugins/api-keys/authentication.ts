@@ -39,7 +39,7 @@ export function createAuthentication(app: FastifyInstance, known: KnownKeys) {
   const throttle = new InvalidKeyThrottle(app.limits);
   const counts = Object.fromEntries(outcomes.map((outcome) => [outcome, 0])) as Record<Outcome, number>;
 
-  return { counts, requireApiKey, verify, recheckKey };
+  return { counts, requireApiKey, verify, recheckKey, readLimits };
 
   function requireApiKey(
     scope?: OfRequest<string | undefined>,
@@ -141,6 +141,15 @@ export function createAuthentication(app: FastifyInstance, known: KnownKeys) {
     const verification = await verificationOf(presented, scope, ip, cost);
     counts[verification.code]++;
     return verification;
+  }
+
+  async function readLimits(digest: string): Promise<{ key: AuthenticatedKey; states: Charge['states'] } | null> {
+    const key = await known.lookup(digest).catch((error) => {
+      throw lookupFailed(error);
+    });
+    if (key === null) return null;
+    const { states } = await new Promise<Charge>((resolve) => chargeKey(app.limits, key, 'VALID', 0, resolve));
+    return { key, states };
   }
 
   async function recheckKey(request: FastifyRequest, scope?: string): Promise<Error | undefined> {

@@ -1,8 +1,10 @@
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Limit } from '../limits/limit.js';
+import type { LimitState } from '../limits/rate-limit-state.js';
 import { type Authenticate, createAuthentication, type OfRequest, type Verification } from './authentication.js';
 import type { Outcome } from './check-key.js';
+import { keyNotFound } from './errors.js';
 import type { AuthenticatedKey, KeyCacheOptions } from './key-cache.js';
 import { authenticatedKeyOf } from './key-check.js';
 import { createKnownKeys, type KnownKeys } from './known-keys.js';
@@ -27,6 +29,12 @@ declare module 'fastify' {
        * @param cost 0 to 1,000, 1 by default; 0 asks without charging
        */
       verify(key: string, scope?: string, ip?: string, cost?: number): Promise<Verification>;
+      /**
+       * The key with this id and the current states of its limits, and of those of its owner. Counts for none of them.
+       *
+       * @throws keyNotFound
+       */
+      readLimits(id: string): Promise<{ key: AuthenticatedKey; states: readonly LimitState[] }>;
       /**
        * Checks the key of an authenticated request again, for long responses. Does not count for its rate limit.
        *
@@ -60,14 +68,20 @@ export interface ApiKeysOptions {
 export default fp<ApiKeysOptions>(
   async (app, { prefix, cache, defaultLimits }) => {
     const known = createKnownKeys(app, cache, defaultLimits);
-    const { counts, requireApiKey, verify, recheckKey } = createAuthentication(app, known);
+    const { counts, requireApiKey, verify, recheckKey, readLimits } = createAuthentication(app, known);
+    const store = createApiKeyStore(app.prisma, app.database, prefix, known.invalidate, known.invalidateOwner);
 
     app.decorate('apiKeys', {
-      ...createApiKeyStore(app.prisma, app.database, prefix, known.invalidate, known.invalidateOwner),
+      ...store,
       cache: known,
       outcomes: counts,
       verify,
       recheckKey,
+      async readLimits(id) {
+        const found = await readLimits(await store.digestById(id));
+        if (found === null) throw keyNotFound();
+        return found;
+      },
     });
     app.decorate('requireApiKey', requireApiKey);
     app.decorateRequest('apiKey', {

@@ -147,6 +147,11 @@ export function createApiKeyStore(
       return read(recordOf(found(await prisma.apiKey.findUnique({ where: { id }, select: publicFields }))));
     },
 
+    /** The SHA-256 of a key. @throws keyNotFound */
+    async digestById(id: string): Promise<string> {
+      return found(await prisma.apiKey.findUnique({ where: { id }, select: { key: true } })).key;
+    },
+
     /**
      * @throws keyNotFound
      * @throws lastAdminKey

@@ -16,6 +16,8 @@ interface Usage {
 
 /** The largest number of owners in one response. */
 export const maxOwners = 100;
+/** The largest number of limited keys in one response. */
+export const maxLimitedKeys = 100;
 
 const seriesOf = (schema: string) => `
   SELECT $4::int * floor(extract(epoch FROM start) / $4::int) AS at, outcome, sum(count)::float8 AS count
@@ -34,6 +36,14 @@ const ownersOf = (schema: string) => `
   )
   SELECT "ownerId", outcome, counts.count FROM counts JOIN busiest USING ("ownerId") ORDER BY total DESC, 1, 2`;
 
+const limitedOf = (schema: string) => `
+  SELECT "apiKeyId", max("ownerId") AS "ownerId",
+    coalesce(sum(count) FILTER (WHERE outcome = 'RATE_LIMITED'), 0)::float8 AS "rateLimited",
+    coalesce(sum(count) FILTER (WHERE outcome = 'QUOTA_EXCEEDED'), 0)::float8 AS "quotaExceeded"
+  FROM ${schema}.key_usage
+  WHERE period = $1 AND start >= $2 AND start < $3 AND outcome IN ('RATE_LIMITED', 'QUOTA_EXCEEDED')
+  GROUP BY 1 ORDER BY sum(count) DESC, 1 LIMIT ${maxLimitedKeys}`;
+
 type Reader = Pick<DatabaseHandle, 'pool' | 'quotedSchema'>;
 
 /** Checks over time, in total and by interval. Intervals without checks are left out. */
@@ -50,6 +60,16 @@ export async function usageOf({ pool, quotedSchema }: Reader, { apiKeyId, ownerI
   }
   const intervals = [...series].map(([at, usage]) => ({ start: new Date(Number(at) * 1_000), ...usage }));
   return { from, to, interval, total, series: intervals };
+}
+
+/** The keys that limits and quotas denied most often. */
+export async function limitedKeysOf({ pool, quotedSchema }: Reader, range: StatsRange) {
+  const { from, to, parameters } = wholeIntervals(range);
+  const { rows } = await pool.query<{ apiKeyId: string; ownerId: string; rateLimited: number; quotaExceeded: number }>(
+    limitedOf(quotedSchema),
+    parameters,
+  );
+  return { from, to, keys: rows.map(({ ownerId, ...key }) => ({ ...key, ownerId: ownerId || null })) };
 }
 
 /** The owners with the most checks, busiest first. */

@@ -36,7 +36,7 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
       await page.getByLabel('Name').fill('ci');
       await page.getByLabel('Scopes').fill('read, write');
       await page.getByLabel('Expires').selectOption('In 30 days');
-      await page.getByLabel('Requests a minute').fill('120');
+      await page.getByLabel('Limits').fill('120/1m');
       await button(page, 'Create the key').click();
       const shown = page.getByLabel('Key', { exact: true });
       const key = await shown.inputValue();
@@ -65,7 +65,7 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
       await shown.waitFor({ state: 'detached' });
       t.notMatch(await page.content(), key);
       await openKey(page, 'ci');
-      await dialog(page, 'ci').getByText('120 requests a minute').waitFor();
+      await dialog(page, 'ci').getByText('120 a minute').waitFor();
       await dialog(page, 'ci').getByText('by the key “bootstrap”').waitFor();
     },
   );
@@ -99,7 +99,6 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
     await button(page, 'New key').click();
     await page.getByLabel('Scopes').fill('Not A Scope!');
     await page.getByLabel('Expires').selectOption('On a date…');
-    await page.getByLabel('Requests a minute').fill('many');
     const errorOf = async (label: string) => {
       const field = page.getByLabel(label);
       const ids = (await field.getAttribute('aria-describedby')) ?? '';
@@ -112,12 +111,57 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
 
     await page.getByLabel('Name').fill('late');
     await page.getByLabel('Scopes').fill('');
-    await page.getByLabel('Requests a minute').fill('');
     await page.getByLabel('Date and time').fill('2020-01-01T00:00');
     await button(page, 'Create the key').click();
     await page.getByText('Must be in the future').waitFor();
     t.match(await errorOf('Date and time'), /future/);
     t.equal(await errorOf('Name'), '');
+
+    for (const [label, value] of [
+      ['Limits', 'many'],
+      ['Quota', '5/week'],
+    ] as const) {
+      await page.getByLabel(label).fill(value);
+      await button(page, 'Create the key').click();
+      await page.locator('[aria-invalid="true"]').waitFor();
+      t.match(await errorOf(label), /^Must be /);
+      await page.getByLabel(label).fill('');
+    }
+  });
+
+  t.test('limits and quotas of keys and owners show how full they are, and can be changed', async (t) => {
+    const { id, key } = await createKey({
+      ...{ name: 'limited', ownerId: 'a customer' },
+      rateLimits: [{ name: 'burst', limit: 4, windowSeconds: 86_400 }],
+      quota: { limit: 10, period: 'month' },
+    });
+    for (let i = 0; i < 5; i++) await statusWith(key);
+    const page = await openDashboard(t, dashboard, `?view=keys&key=${id}`);
+    await dialog(page, 'limited').getByText('4 of 4 used').waitFor();
+    await dialog(page, 'limited').getByText('4 of 10 used').waitFor();
+    await checkEverySizeAndTheme(t, page, 'the limits of a key');
+    await button(page, 'Change…').click();
+    const form = dialog(page, /^Change “limited”$/);
+    t.equal(await form.getByLabel('Limits').inputValue(), 'burst=4/1d');
+    await form.getByLabel('Limits').fill('burst=9/1d 600/1m');
+    await form.getByLabel('Count the quota from zero').check();
+    await button(page, 'Save').click();
+    await form.waitFor({ state: 'detached' });
+    await dialog(page, 'limited').getByText('4 of 9 used').waitFor();
+    await dialog(page, 'limited').getByText('0 of 10 used').waitFor();
+
+    await dialog(page, 'limited').getByRole('button', { name: 'a customer', exact: true }).click();
+    await button(page, 'Change limits…').click();
+    await dialog(page, 'Limits of a customer').getByLabel('Quota').fill('1000/day');
+    await button(page, 'Save').click();
+    await page.locator('.owner').getByText('1,000 a day').waitFor();
+    await checkEverySizeAndTheme(t, page, 'the limits of an owner');
+    const response = await fetch(`${url}/v1/owners/a%20customer/limits`, { headers });
+    t.match(await response.json(), { rateLimits: [], quota: { limit: 1_000, period: 'day', used: 0 } });
+
+    await page.goto(`${url}/dashboard`);
+    await page.locator('.keys-limited').getByRole('button', { name: 'limited', exact: true }).click();
+    await dialog(page, 'limited').waitFor();
   });
 
   t.test('a disabled key is denied and shown as disabled, and is allowed again when enabled', async (t) => {

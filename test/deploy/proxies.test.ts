@@ -156,6 +156,14 @@ for (const proxy of proxies) {
       t.equal((await send('/', { ...forged, 'x-api-key': revoked.key })).status, 401);
       t.equal((await send('/', { ...forged, 'x-api-key': other.key })).status, 403);
       t.equal((await send('/', { ...forged, 'x-api-key': limited.key })).status, proxy.name === 'nginx' ? 429 : 403);
+      const metered = await app.apiKeys.create({
+        ...{ name: 'metered', scopes: ['orders:read'], quota: { limit: 1, period: 'month' } },
+      });
+      t.equal((await send('/', { 'x-api-key': metered.key })).status, 200);
+      upstream.received.length = 0;
+      t.match(await (await send('/', { ...forged, 'x-api-key': metered.key })).json(), {
+        ...{ status: proxy.name === 'nginx' ? 429 : 403, code: 'QUOTA_EXCEEDED' },
+      });
       const elsewhere = await app.apiKeys.create({ name: 'b', scopes: ['orders:read'], allowedIps: ['192.0.2.0/24'] });
       for (const [key, code] of [
         [other.key, 'INSUFFICIENT_SCOPE'],

@@ -82,6 +82,7 @@ export const calls: Record<string, Call[]> = {
   ],
   listUsageOwners: [{ status: 200 }, { status: 200, query: times }, invalidRange],
   getApiKey: [{ status: 200 }],
+  getApiKeyLimits: [{ status: 200 }],
   updateApiKey: [
     { status: 200, query: 'force=true', body: { active: false, expiresAt: null } },
     { status: 409, id: '«admin»', body: { scopes: [] } },

@@ -64,6 +64,7 @@ t.test('the OpenAPI document has every route, its common statuses and its securi
     '/v1/api-keys/verify',
     '/v1/api-keys/{id}',
     '/v1/api-keys/{id}/events',
+    '/v1/api-keys/{id}/limits',
     '/v1/api-keys/{id}/rotate',
     '/v1/auth',
     '/v1/events',
@@ -76,6 +77,7 @@ t.test('the OpenAPI document has every route, its common statuses and its securi
     '/v1/request-logs/stream',
     '/v1/request-logs/{id}',
     '/v1/usage',
+    '/v1/usage/limited',
     '/v1/usage/owners',
   ]);
   interface Operation {

@@ -1,0 +1,49 @@
+import type { LimitedKeys as Limited } from '../../routes/usage.js';
+import { get, type Wire } from '../api.js';
+import { nameOf, useKeyNames } from '../key-names.js';
+import { KeyLink, OwnerLink } from '../parts/links.js';
+import { count } from '../parts/numbers.js';
+import { Part } from '../parts/part.js';
+import { type Column, Table } from '../parts/table.js';
+import { usePolled } from '../polled.js';
+
+type LimitedKey = Wire<Limited>['keys'][number];
+
+const dayMs = 86_400_000;
+const refreshMs = 60_000;
+const maxRows = 8;
+
+/** The keys that limits and quotas denied most often in the last day. */
+export function LimitedKeys() {
+  const names = useKeyNames();
+  const loaded = usePolled(
+    '',
+    (signal) => get<Limited>('/v1/usage/limited', { from: new Date(Date.now() - dayMs).toISOString() }, signal),
+    refreshMs,
+  );
+  const columns: Column<LimitedKey>[] = [
+    {
+      title: 'Key',
+      kind: 'wide',
+      cell: ({ apiKeyId }) => <KeyLink id={apiKeyId}>{nameOf(names, apiKeyId)}</KeyLink>,
+    },
+    { title: 'Owner', kind: 'minor', cell: ({ ownerId }) => (ownerId === null ? '' : <OwnerLink id={ownerId} />) },
+    { title: 'Over a limit', kind: 'number', cell: ({ rateLimited }) => count(rateLimited) },
+    { title: 'Over a quota', kind: 'number', cell: ({ quotaExceeded }) => count(quotaExceeded) },
+  ];
+  return (
+    <section class="panel keys-limited">
+      <h2 class="panel-head">Limited in the last day</h2>
+      <Part of={loaded} name="limited keys" isEmpty={({ keys }) => keys.length === 0} empty="No key was over a limit.">
+        {({ keys }) => (
+          <Table
+            caption="Limited in the last day"
+            rows={keys.slice(0, maxRows)}
+            keyOf={({ apiKeyId }) => apiKeyId}
+            columns={columns}
+          />
+        )}
+      </Part>
+    </section>
+  );
+}
