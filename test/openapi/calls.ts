@@ -80,6 +80,7 @@ export const calls: Record<string, Call[]> = {
     { status: 400 },
     invalidRange,
   ],
+  listLimitedKeys: [{ status: 200 }, { status: 200, query: times }, invalidRange],
   listUsageOwners: [{ status: 200 }, { status: 200, query: times }, invalidRange],
   getApiKey: [{ status: 200 }],
   getApiKeyLimits: [{ status: 200 }],
