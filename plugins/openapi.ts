@@ -59,7 +59,7 @@ const headers = {
     schema: { type: 'string' },
     example: '"minute";r=59;t=42',
   },
-  RateLimitLimit: { description: 'The limit of the key, in requests a minute', schema: seconds, example: 60 },
+  RateLimitLimit: { description: 'The limit that is closest to being exceeded', schema: seconds, example: 60 },
   RateLimitRemaining: { description: 'Remaining requests in the window', schema: seconds, example: 59 },
   RateLimitReset: { description: 'Seconds until the window ends', schema: seconds, example: 42 },
 } as const;

@@ -3,11 +3,11 @@ import { LRUCache } from 'lru-cache';
 import { backoff } from './database/backoff.js';
 import { withDeadline } from './database/deadline.js';
 import { OutageLog } from './database/outage-log.js';
-import type { CountedQuota, QuotaTotal } from './limits/quotas.js';
+import { type CountedQuota, type QuotaTotal, windowKeyOf } from './limits/quota-counter.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** How many quotas this process was the first to find at 80 and at 100 %. */
+    /** How many events of quotas this process has written, by percentage. */
     quotaThresholds: Readonly<Record<Percent, number>>;
   }
 }
@@ -27,14 +27,14 @@ const closeDeadlineMs = 1_000;
 /** The first replica that inserts the threshold writes the event. */
 const reportOf = (schema: string) => `
   WITH reached AS (
-    INSERT INTO ${schema}.quota_thresholds (kind, id, start, percent)
-    VALUES ($1, $2, timestamp 'epoch' + $3::bigint * interval '1 millisecond', $4) ON CONFLICT DO NOTHING RETURNING percent
+    INSERT INTO ${schema}.quota_thresholds (kind, id, start, "limit", percent)
+    VALUES ($1, $2, timestamp 'epoch' + $3::bigint * interval '1 millisecond', $8, $4) ON CONFLICT DO NOTHING RETURNING percent
   )
   INSERT INTO ${schema}.api_key_events (id, "apiKeyId", action, actor, changes, "createdAt", "ownerId")
   SELECT ${schema}.api_key_event_id(), $5, 'quota-' || percent, 'service', $6::jsonb, clock_timestamp() AT TIME ZONE 'UTC', $7
   FROM reached`;
 
-/** Writes an event when 80 % and 100 % of a quota are used, once in each period. Requests do not wait for it. */
+/** Writes an event when 80 % and 100 % of a quota are used, once for each window and limit. Requests do not wait for it. */
 export default fp(
   async (app) => {
     const outage = new OutageLog(app.log);
@@ -47,8 +47,8 @@ export default fp(
     let writing: Promise<void> | undefined;
 
     app.decorate('quotaThresholds', counts);
-    app.limits.quotas.onTotal((quota, total) => {
-      const window = `${total.kind}:${total.id}:${total.start}`;
+    app.limits.quotas.setTotalListener((quota, total) => {
+      const window = `${windowKeyOf(total)}:${quota.limit}`;
       for (const percent of percents) {
         if (total.used * 100 < quota.limit * percent || (reported.get(window) ?? 0) >= percent) continue;
         reported.set(window, percent);
@@ -84,7 +84,7 @@ export default fp(
       const changes = { used: { from: null, to: total.used }, quota: { from: null, to: { limit, period } } };
       const { rowCount } = await app.database.pool.query(report, [
         ...[kind, total.id, total.start, percent],
-        ...[kind === 'key' ? apiKeyId : '', JSON.stringify(changes), ownerId],
+        ...[kind === 'key' ? apiKeyId : '', JSON.stringify(changes), ownerId, limit],
       ]);
       counts[percent] += rowCount ?? 0;
     }

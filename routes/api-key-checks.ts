@@ -1,7 +1,7 @@
 import { canonicalNetwork } from '../plugins/api-keys/allowed-ips.js';
 import type { Metadata } from '../plugins/api-keys/key-fields.js';
 import { metadataFault } from '../plugins/api-keys/metadata.js';
-import { type Limit, limitsFault, minute } from '../plugins/limits/limit.js';
+import { type Limit, limitsFault, minuteName } from '../plugins/limits/limit.js';
 
 interface CheckedFields {
   metadata?: Metadata | null | undefined;
@@ -22,9 +22,9 @@ export function checkFields<Fields extends CheckedFields>(
   if (fault) return { path: '/metadata', message: fault };
   const limitFault = fields.rateLimits && limitsFault(fields.rateLimits);
   if (limitFault) return { ...limitFault, path: `/rateLimits${limitFault.path}` };
-  const perMinute = fields.rateLimits?.find(({ name }) => name === minute)?.limit ?? null;
+  const perMinute = fields.rateLimits?.find(({ name }) => name === minuteName)?.limit ?? null;
   if (fields.rateLimits && fields.rateLimitPerMinute !== undefined && fields.rateLimitPerMinute !== perMinute)
-    return { path: '/rateLimitPerMinute', message: `must be the limit "${minute}" of rateLimits, or left out` };
+    return { path: '/rateLimitPerMinute', message: `must be the limit "${minuteName}" of rateLimits, or left out` };
   const networks: string[] = [];
   for (const [i, text] of (fields.allowedIps ?? []).entries()) {
     const network = canonicalNetwork(text);

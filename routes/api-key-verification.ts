@@ -14,7 +14,7 @@ import {
   exampleQuota,
   exampleRateLimitStates,
   quotaFields,
-  quotasShownOf,
+  quotaStatesOf,
   RateLimitStates,
   rateLimitStatesOf,
 } from './limit-fields.js';
@@ -136,7 +136,7 @@ export const apiKeyVerificationRoutes: FastifyPluginAsyncTypebox = async (app) =
         ownerId,
         metadata,
         rateLimits: rateLimitStatesOf(key, states),
-        ...quotasShownOf(app.limits.quotas, key),
+        ...quotaStatesOf(app.limits.quotas, key),
         ...(allowedIps && { ipChecked: client.ip !== undefined }),
       };
 

@@ -19,7 +19,7 @@ import {
   Rotation,
 } from './api-key-fields.js';
 import { Deleted, IdParams, Page, pageOf } from './fields.js';
-import { quotasShownOf, rateLimitStatesOf } from './limit-fields.js';
+import { quotaStatesOf, rateLimitStatesOf } from './limit-fields.js';
 
 export const apiKeyRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const schema = { tags: ['keys'], security: keySecurity };
@@ -108,7 +108,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request) => {
       const { key, states } = await app.apiKeys.readLimits(request.params.id);
-      return { rateLimits: rateLimitStatesOf(key, states), ...quotasShownOf(app.limits.quotas, key) };
+      return { rateLimits: rateLimitStatesOf(key, states), ...quotaStatesOf(app.limits.quotas, key) };
     },
   );
 

@@ -163,7 +163,6 @@ export const forwardAuthRoutes: FastifyPluginAsyncTypebox<ForwardAuthOptions> = 
 };
 
 const isScope = new RegExp(scopePattern);
-const isCost = /^(\d{1,3}|1000)$/;
 
 /** The required scope. An invalid one is reported by `allow`, after the check of the key. */
 function scopeOf({ query }: FastifyRequest): string | undefined {
@@ -171,12 +170,12 @@ function scopeOf({ query }: FastifyRequest): string | undefined {
   return typeof scope === 'string' && isScope.test(scope) ? scope : undefined;
 }
 
-/** An invalid query costs nothing: it is reported by `allow`. */
+/** An invalid query costs nothing: `allow` reports it. */
 function costOf(request: FastifyRequest): number {
-  const { cost, scope } = request.query as { cost?: unknown; scope?: unknown };
-  const isValid = scope === undefined || (typeof scope === 'string' && isScope.test(scope));
-  if (!isValid || (cost !== undefined && !isCost.test(String(cost)))) return 0;
-  return cost === undefined ? 1 : Number(cost);
+  const isValidQuery = request.getValidationFunction('querystring');
+  if (isValidQuery?.(request.query) === false) return 0;
+  // The validator has converted it.
+  return (request.query as typeof AuthQuery.static).cost ?? 1;
 }
 
 async function allow(request: FastifyRequest, reply: FastifyReply) {

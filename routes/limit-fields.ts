@@ -1,9 +1,9 @@
 import { Type } from '@sinclair/typebox';
 import type { AuthenticatedKey } from '../plugins/api-keys/index.js';
 import { limitNamePattern, maxCost, maxLimits, maxRequests, maxWindowSeconds } from '../plugins/limits/limit.js';
+import type { LimitState } from '../plugins/limits/limit-state.js';
 import { maxQuota } from '../plugins/limits/quota.js';
-import type { Quotas } from '../plugins/limits/quotas.js';
-import type { LimitState } from '../plugins/limits/rate-limit-state.js';
+import type { QuotaCounter } from '../plugins/limits/quota-counter.js';
 import { nullable, oneOf, Timestamp } from './fields.js';
 
 /** In a request: from 0 to 1,000. */
@@ -27,13 +27,13 @@ export const RateLimitsInput = Type.Array(Limit, {
   description: `${description} Empty: the default of the service`,
   examples: [[{ name: 'second', limit: 10, windowSeconds: 1 }]],
 });
-export const limitFields = { name: Type.String(), limit: Type.Integer(), windowSeconds: Type.Integer() };
-export const RateLimits = Type.Array(Type.Object(limitFields), {
+export const limitProperties = { name: Type.String(), limit: Type.Integer(), windowSeconds: Type.Integer() };
+export const RateLimits = Type.Array(Type.Object(limitProperties), {
   description: `${description} Empty: the default of the service applies`,
 });
 export const RateLimitStates = Type.Array(
   Type.Object({
-    ...limitFields,
+    ...limitProperties,
     remaining: Type.Integer({ description: 'Remaining requests in the window' }),
     resetSeconds: Type.Integer({ description: 'Seconds until the window ends' }),
   }),
@@ -71,7 +71,7 @@ export const quotaFields = {
 };
 
 /** The values of `quotaFields`. */
-export function quotasShownOf(quotas: Quotas, key: AuthenticatedKey) {
+export function quotaStatesOf(quotas: QuotaCounter, key: AuthenticatedKey) {
   const stateOf = (kind: 'key' | 'owner') => {
     const quota = key.quotas.find((quota) => quota.kind === kind);
     return quota ? quotas.stateOf(quota) : null;

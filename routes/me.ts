@@ -4,7 +4,7 @@ import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
 import { KeyMetadata, KeyOwnerId } from './api-key-fields.js';
 import { Id, nullable, Timestamp } from './fields.js';
-import { exampleQuota, exampleRateLimits, limitFields, quotaFields, quotasShownOf } from './limit-fields.js';
+import { exampleQuota, exampleRateLimits, limitProperties, quotaFields, quotaStatesOf } from './limit-fields.js';
 
 const Me = Type.Object(
   {
@@ -15,7 +15,7 @@ const Me = Type.Object(
     expiresAt: nullable(Timestamp),
     ownerId: KeyOwnerId,
     metadata: KeyMetadata,
-    rateLimits: Type.Array(Type.Object(limitFields), {
+    rateLimits: Type.Array(Type.Object(limitProperties), {
       description: 'The limits that apply: those of the key or the default, and those of its owner as `owner:NAME`',
     }),
     ...quotaFields,
@@ -61,7 +61,7 @@ export const meRoutes: FastifyPluginAsyncTypebox = async (app) => {
         limit,
         windowSeconds,
       }));
-      const quotas = quotasShownOf(app.limits.quotas, request.apiKey);
+      const quotas = quotaStatesOf(app.limits.quotas, request.apiKey);
       return { id, name, start, scopes: [...scopes], expiresAt, ownerId, metadata, rateLimits, ...quotas };
     },
   );

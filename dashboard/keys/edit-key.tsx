@@ -3,7 +3,7 @@ import { requestJson } from '../api.js';
 import { ActionForm } from './action-form.js';
 import { ExpiryField, expiryOf } from './expiry-field.js';
 import { KeyFields, keyFieldNames, keyFieldsOf } from './key-fields.js';
-import { resetsQuota } from './limit-fields.js';
+import { quotaResetOf } from './limit-fields.js';
 import type { Key } from './state.js';
 
 const fields = [...keyFieldNames, 'expiresAt'];
@@ -44,5 +44,5 @@ function changesOf(key: Key, form: FormData) {
     return JSON.stringify(value) !== JSON.stringify(typeof old === 'string' ? old.trim() || null : old);
   };
   const changes = Object.fromEntries(Object.entries(given).filter(isChanged));
-  return { ...changes, ...(resetsQuota(form) && { resetQuota: true }) };
+  return { ...changes, ...quotaResetOf(form) };
 }

@@ -43,7 +43,7 @@ export function LimitFields({ errors, of, empty }: LimitFieldsProps) {
       </Field>
       {of?.quota && (
         <label class="check">
-          <input type="checkbox" name="resetQuota" /> Count the quota from zero
+          <input type="checkbox" name="resetQuota" /> Reset the quota to zero
         </label>
       )}
     </>
@@ -60,7 +60,7 @@ export function limitFieldsOf(form: FormData): { rateLimits: Limit[]; quota: Quo
   return { rateLimits, quota };
 }
 
-/** Whether the quota is to be counted from zero. */
-export function resetsQuota(form: FormData): boolean {
-  return form.get('resetQuota') !== null;
+/** The field of a request that resets the quota, if it is checked. */
+export function quotaResetOf(form: FormData): { resetQuota?: true } {
+  return form.get('resetQuota') === null ? {} : { resetQuota: true };
 }

@@ -1,7 +1,7 @@
 import type { KeyLimits } from '../../routes/api-key-fields.js';
 import { get, type Wire } from '../api.js';
 import { Fact, Facts } from '../parts/facts.js';
-import { Fill, limitText, quotaText } from '../parts/limits.js';
+import { limitText, quotaText, UsageMeter } from '../parts/limits.js';
 import { Part } from '../parts/part.js';
 import { Time } from '../parts/time.js';
 import { usePolled } from '../polled.js';
@@ -10,7 +10,7 @@ const refreshMs = 5_000;
 
 type Quota = NonNullable<Wire<KeyLimits>['quota']>;
 
-/** The limits and quotas that apply to a key, and how full they are. */
+/** The limits and quotas that apply to a key, and how much of them is used. */
 export function LimitsPanel({ keyId, version }: { keyId: string; version: number }) {
   const loaded = usePolled(
     JSON.stringify([keyId, version]),
@@ -25,7 +25,8 @@ export function LimitsPanel({ keyId, version }: { keyId: string; version: number
           <Facts>
             {rateLimits.map(({ name, remaining, ...limit }) => (
               <Fact key={name} name={titleOf(name)}>
-                {limitText(limit)} <Fill label={titleOf(name)} used={limit.limit - remaining} limit={limit.limit} />
+                {limitText(limit)}{' '}
+                <UsageMeter label={titleOf(name)} used={limit.limit - remaining} limit={limit.limit} />
               </Fact>
             ))}
             {quota && <QuotaFact title="Quota" of={quota} />}
@@ -42,9 +43,9 @@ export function QuotaFact({ title, of }: { title: string; of: Quota }) {
     <Fact name={title}>
       {quotaText(of)}{' '}
       <span class="soft">
-        until <Time at={of.resetsAt} />
+        resets at <Time at={of.resetsAt} />
       </span>
-      <Fill label={title} used={of.used} limit={of.limit} />
+      <UsageMeter label={title} used={of.used} limit={of.limit} />
     </Fact>
   );
 }

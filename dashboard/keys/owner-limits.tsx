@@ -6,7 +6,7 @@ import { limitText } from '../parts/limits.js';
 import { Part } from '../parts/part.js';
 import { usePolled } from '../polled.js';
 import { ActionForm } from './action-form.js';
-import { LimitFields, limitFieldNames, limitFieldsOf, resetsQuota } from './limit-fields.js';
+import { LimitFields, limitFieldNames, limitFieldsOf, quotaResetOf } from './limit-fields.js';
 import { QuotaFact } from './limits-panel.js';
 
 const refreshMs = 15_000;
@@ -70,7 +70,7 @@ interface ChangeLimitsProps {
 
 function ChangeLimits({ path, of, onClose, onDone }: ChangeLimitsProps) {
   async function change(form: FormData) {
-    const body = { ...limitFieldsOf(form), ...(resetsQuota(form) && { resetQuota: true }) };
+    const body = { ...limitFieldsOf(form), ...quotaResetOf(form) };
     await requestJson<Limits>('PUT', path, { body });
     onDone();
   }

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import { maxCost } from '../limits/limit.js';
-import { addLimitHeaders } from '../limits/rate-limit-state.js';
+import { addLimitHeaders } from '../limits/limit-state.js';
 import { type Charge, chargeKey } from './charge-key.js';
-import { checkKey, type Outcome, outcomes } from './check-key.js';
+import { type CheckOutcome, checkKey, type Outcome, outcomes } from './check-key.js';
 import { digestOn } from './connection-digest.js';
 import { presentedKey } from './credentials.js';
 import { invalidKeysLimited, keyDenied, keyLimited, keyMissing, lookupFailed, quotaExceeded } from './errors.js';
@@ -27,7 +27,7 @@ interface Requirement {
 
 /** The result of a verification, and what it was charged. */
 export interface Verification {
-  code: Charge['outcome'];
+  code: CheckOutcome | Charge['outcome'];
   /** Null when there is no such key. */
   key: AuthenticatedKey | null;
   states: Charge['states'];
@@ -45,10 +45,9 @@ export function createAuthentication(app: FastifyInstance, known: KnownKeys) {
     scope?: OfRequest<string | undefined>,
     { cost = 1 }: { cost?: OfRequest<number> } = {},
   ): Authenticate {
-    if (typeof cost === 'number' && !(Number.isInteger(cost) && cost >= 0 && cost <= maxCost))
-      throw new Error(`requireApiKey: cost must be a whole number from 0 to ${maxCost}, not ${cost}`);
+    if (typeof cost === 'number') assertCost(cost);
     return function authenticate(request, reply, done) {
-      const required = { scope: valueFor(request, scope), cost: valueFor(request, cost) };
+      const required = { scope: valueFor(request, scope), cost: assertCost(valueFor(request, cost)) };
       let presented: string | null;
       try {
         presented = presentedKey(request.headers);
@@ -138,7 +137,7 @@ export function createAuthentication(app: FastifyInstance, known: KnownKeys) {
   }
 
   async function verify(presented: string, scope?: string, ip?: string, cost = 1): Promise<Verification> {
-    const verification = await verificationOf(presented, scope, ip, cost);
+    const verification = await verificationOf(presented, scope, ip, assertCost(cost));
     counts[verification.code]++;
     return verification;
   }
@@ -188,6 +187,12 @@ export function createAuthentication(app: FastifyInstance, known: KnownKeys) {
     const cached = known.peek(presented, digest);
     return cached === undefined ? known.lookup(digest) : cached;
   }
+}
+
+/** @throws when a cost, such as that of a function of a route module, is no whole number from 0 to 1,000 */
+function assertCost(cost: number): number {
+  if (Number.isInteger(cost) && cost >= 0 && cost <= maxCost) return cost;
+  throw new Error(`the cost of a request must be a whole number from 0 to ${maxCost}, not ${cost}`);
 }
 
 function valueFor<T>(request: FastifyRequest, value: OfRequest<T>): T {

@@ -1,15 +1,17 @@
 import type { Limits } from '../limits/index.js';
-import type { Reservation } from '../limits/quotas.js';
-import type { LimitState } from '../limits/rate-limit-state.js';
+import type { ChargeResult, LimitState } from '../limits/limit-state.js';
+import type { Reservation } from '../limits/quota-counter.js';
 import type { CheckOutcome } from './check-key.js';
 import type { AuthenticatedKey } from './key-cache.js';
 
-/** The result of charging a key that works. */
+/** The result of charging a key that exists, is active and may be used from this address. */
 export interface Charge extends Pick<Reservation, 'charges'> {
-  outcome: CheckOutcome | 'RATE_LIMITED' | 'QUOTA_EXCEEDED';
-  /** The states of all limits and quotas of the key and its owner, in the order of the key's. */
+  outcome: Charged | 'RATE_LIMITED' | 'QUOTA_EXCEEDED';
+  /** The states of all limits, and then of all quotas, of the key and its owner. Without quotas when the key lacks the scope. */
   states: readonly LimitState[];
 }
+
+type Charged = Extract<CheckOutcome, 'VALID' | 'INSUFFICIENT_SCOPE'>;
 
 const noStates: readonly LimitState[] = [];
 const noCharges: Charge['charges'] = [];
@@ -19,39 +21,35 @@ const noCharges: Charge['charges'] = [];
  * memory.
  *
  * @param outcome of the check. Only a valid one is charged to quotas; one that lacks a scope counts for the limits
- * @param cost 0 to 1,000; 0 asks without charging
+ * @param cost 0 to 1,000; 0 reads the states without charging
  */
 export function chargeKey(
   { charge, quotas }: Limits,
   key: AuthenticatedKey,
-  outcome: CheckOutcome,
+  outcome: Charged,
   cost: number,
   charged: (result: Charge) => void,
 ): void {
   const { limits } = key;
   const ofKey = outcome === 'VALID' ? key.quotas : [];
   const reservation = quotas.reserve(ofKey, cost);
-  if (reservation.isExceeded) {
-    const states = ofKey.map((quota) => quotas.limitStateOf(quota, cost));
-    charged({ outcome: 'QUOTA_EXCEEDED', states, charges: noCharges });
-  } else if (limits.length === 0) allow(noStates);
-  else
-    charge(limits, cost, ({ isExceeded, states }) => {
-      if (isExceeded) deny(states);
-      else allow(states);
-    });
+  // When a quota is used up, limits are only read.
+  const limitCost = reservation.isExceeded ? 0 : cost;
+  if (limits.length === 0) finish({ isExceeded: false, states: noStates });
+  else charge(limits, limitCost, finish);
 
-  function allow(states: readonly LimitState[]) {
-    const ofQuotas = ofKey.map((quota) => quotas.limitStateOf(quota));
-    charged({
-      outcome,
-      states: ofQuotas.length === 0 ? states : [...states, ...ofQuotas],
-      charges: reservation.charges,
-    });
+  function finish({ isExceeded, states }: ChargeResult) {
+    const { charges } = reservation;
+    if (reservation.isExceeded) charged({ outcome: 'QUOTA_EXCEEDED', states: withQuotas(states, cost), charges });
+    else if (!isExceeded) charged({ outcome, states: withQuotas(states), charges });
+    else {
+      quotas.release(reservation);
+      charged({ outcome: 'RATE_LIMITED', states: withQuotas(states), charges: noCharges });
+    }
   }
 
-  function deny(states: readonly LimitState[]) {
-    quotas.release(reservation);
-    charged({ outcome: 'RATE_LIMITED', states, charges: noCharges });
+  function withQuotas(states: readonly LimitState[], deniedCost?: number) {
+    if (ofKey.length === 0) return states;
+    return [...states, ...ofKey.map((quota) => quotas.limitStateOf(quota, deniedCost))];
   }
 }

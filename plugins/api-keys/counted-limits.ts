@@ -1,8 +1,8 @@
 import type { CountedLimit } from '../limits/counter.js';
-import type { Limit } from '../limits/limit.js';
+import { type Limit, quotaName } from '../limits/limit.js';
 import type { Quota } from '../limits/quota.js';
-import type { CountedQuota, QuotaTotal } from '../limits/quotas.js';
-import { ownLimits, readableLimit } from './key-limits.js';
+import type { CountedQuota, QuotaTotal } from '../limits/quota-counter.js';
+import { limitOrDenyAll, ownLimits } from './key-limits.js';
 
 /** The columns of a key and its owner about limits and quotas. */
 export interface LimitsRow {
@@ -21,7 +21,7 @@ export interface LimitsRow {
   ownerQuotaTotal: QuotaTotal | null;
 }
 
-/** Selects `LimitsRow` from the tables `keys` and `owners`. @param schema quoted */
+/** Selects `LimitsRow` from `api_keys AS keys` and `owner_limits AS owners`. @param schema quoted */
 export const limitsSelection = (schema: string) => `
   keys."rateLimitPerMinute", keys."rateLimits", keys.quota, keys."quotaId",
   extract(epoch FROM keys."quotaResetAt")::float8 * 1000 AS "quotaResetAtMs",
@@ -35,7 +35,7 @@ const targets = {
   owner: { table: 'owners', id: 'owners."ownerId"' },
 };
 
-/** An expression of `QuotaTotal`: what was used of the quota in a row of the tables `keys` or `owners`; null: nothing. */
+/** An expression of `QuotaTotal`: what was used of the quota in a row of `api_keys AS keys` or `owner_limits AS owners`; null: nothing. */
 export function quotaTotalOf(schema: string, kind: QuotaTotal['kind']): string {
   const { table, id } = targets[kind];
   return `
@@ -55,10 +55,10 @@ export function limitsOf(row: LimitsRow, defaults: readonly Limit[]): readonly C
   const { id, ownerId, ownerRateLimits } = row;
   const own = ownLimits(row);
   const ofKey = own.length > 0 ? own : defaults;
-  const ofOwner = ownerId === null ? [] : (ownerRateLimits ?? []).map(readableLimit);
+  const ofOwner = ownerId === null ? [] : (ownerRateLimits ?? []).map(limitOrDenyAll);
   if (ofKey.length + ofOwner.length === 0) return noLimits;
   return [
-    ...ofKey.map((limit): CountedLimit => ({ ...limit, kind: 'key', id, policy: limit.name })),
+    ...ofKey.map((limit): CountedLimit => ({ ...limit, kind: 'key', id, ownerId, policy: limit.name })),
     ...ofOwner.map(
       (limit): CountedLimit => ({ ...limit, kind: 'owner', id: ownerId ?? '', policy: `owner:${limit.name}` }),
     ),
@@ -72,7 +72,7 @@ export function quotasOf(row: LimitsRow): readonly CountedQuota[] {
   const quotas: CountedQuota[] = [];
   const common = { apiKeyId: id, ownerId };
   if (quota)
-    quotas.push({ ...common, ...quota, kind: 'key', id: quotaId ?? id, resetAt: quotaResetAtMs, policy: 'quota' });
+    quotas.push({ ...common, ...quota, kind: 'key', id: quotaId ?? id, resetAt: quotaResetAtMs, policy: quotaName });
   if (ownerQuota && ownerId !== null)
     quotas.push({
       ...common,
@@ -80,7 +80,7 @@ export function quotasOf(row: LimitsRow): readonly CountedQuota[] {
       kind: 'owner',
       id: ownerId,
       resetAt: ownerQuotaResetAtMs,
-      policy: 'owner:quota',
+      policy: `owner:${quotaName}`,
     });
   return quotas;
 }

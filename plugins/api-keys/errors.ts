@@ -1,6 +1,7 @@
 import createError from '@fastify/error';
 import type { FastifyError } from 'fastify';
-import { type LimitState, limitHeaders, tightestOf } from '../limits/rate-limit-state.js';
+import { maxLimits, windowText } from '../limits/limit.js';
+import { type LimitState, limitHeaders, tightestOf } from '../limits/limit-state.js';
 import type { CheckOutcome } from './check-key.js';
 
 // RFC 6750: the challenge has an error code only when the request had credentials.
@@ -33,6 +34,11 @@ const QuotaExceeded = createError('QUOTA_EXCEEDED', 'the quota of %s, %s, is use
 const InvalidKeysLimited = createError('TOO_MANY_BAD_KEYS', 'too many unknown API keys from this address', 429);
 const KeyNotFound = createError('API_KEY_NOT_FOUND', 'no API key has this id', 404);
 const ExpiryPassed = createError('EXPIRY_PASSED', 'expiresAt must be in the future', 400);
+const TooManyLimits = createError(
+  'TOO_MANY_LIMITS',
+  `a key can have up to ${maxLimits} limits, of which rateLimitPerMinute is one`,
+  400,
+);
 const KeyUnusable = createError('API_KEY_DEAD', 'a key that is disabled or has expired cannot be rotated', 409);
 const KeyReplaced = createError('API_KEY_REPLACED', 'this key was rotated before: its successor is %s', 409);
 const LastAdminKey = createError(
@@ -64,12 +70,13 @@ export const lookupFailed = (cause: unknown) =>
 /** @param states of the limits of the key, of which at least one denied the request */
 export function keyLimited(states: readonly LimitState[]): FastifyError {
   const { policy, limit, windowSeconds } = tightestOf(states);
-  return limited(new KeyLimited(subjectOf(policy), limit, windowTextOf(windowSeconds)), states);
+  return limited(new KeyLimited(subjectOf(policy), limit, windowText(windowSeconds)), states);
 }
 
-/** @param states of the quotas of the key, of which at least one denied the request */
+/** @param states of the limits and quotas of the key, of which at least one quota denied the request */
 export function quotaExceeded(states: readonly LimitState[]): FastifyError {
-  const { policy, limit, windowSeconds, resetsAt = 0 } = tightestOf(states);
+  const quotas = states.filter(({ resetsAt }) => resetsAt !== undefined);
+  const { policy, limit, windowSeconds, resetsAt = 0 } = tightestOf(quotas);
   const period = windowSeconds === daySeconds ? 'day' : 'month';
   return limited(
     new QuotaExceeded(subjectOf(policy), `${limit} requests a ${period}`, new Date(resetsAt).toISOString()),
@@ -80,12 +87,6 @@ export function quotaExceeded(states: readonly LimitState[]): FastifyError {
 export const invalidKeysLimited = (state: LimitState) => limited(new InvalidKeysLimited(), [state]);
 
 const daySeconds = 86_400;
-const windowTexts: Record<number, string> = { 1: 'a second', 60: 'a minute', 3600: 'an hour', [daySeconds]: 'a day' };
-
-function windowTextOf(seconds: number): string {
-  return windowTexts[seconds] ?? `in ${seconds} seconds`;
-}
-
 function subjectOf(policy: string): string {
   return policy.startsWith('owner:') ? 'the owner of this API key' : 'this API key';
 }
@@ -102,6 +103,7 @@ export const scopeExceeded = (scope: string) => new ScopeExceeded(scope);
 export const keyUnusable = () => new KeyUnusable();
 export const keyReplaced = (by: string) => new KeyReplaced(by);
 export const expiryPassed = () => new ExpiryPassed();
+export const tooManyLimits = () => new TooManyLimits();
 export const lastAdminKey = () => new LastAdminKey();
 
 function withHeaders(error: FastifyError, headers: Record<string, string>): FastifyError {

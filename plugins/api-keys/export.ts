@@ -1,6 +1,6 @@
 import type { PrismaClient } from '../prisma/generated/client.js';
 import { publicFields } from './key-fields.js';
-import { recordOf } from './key-record.js';
+import { keyRecordOf } from './key-record.js';
 
 const keysPerPage = 1_000;
 
@@ -32,7 +32,7 @@ export async function* exportKeys(prisma: PrismaClient, onKeys: (count: number) 
     });
     cursor = page.at(-1)?.id;
     if (cursor === undefined) return;
-    yield page.map((row) => lineOf(recordOf(row))).join('');
+    yield page.map((row) => lineOf(keyRecordOf(row))).join('');
     onKeys(page.length);
   }
 }

@@ -1,7 +1,7 @@
 import { uuidv7 } from 'uuidv7';
 import type { Quota } from '../limits/quota.js';
 import type { ApiKeyRecord } from './key-fields.js';
-import { storedLimits } from './key-limits.js';
+import { limitColumnsOf } from './key-limits.js';
 import type { Transaction } from './key-transaction.js';
 import { withoutUndefined } from './without-undefined.js';
 
@@ -131,5 +131,5 @@ export async function insertKeys(
 
 function rowOf({ digest, ...key }: ImportedKey, line: number) {
   const defaults = { id: uuidv7(), start: '', scopes: [], active: true, allowedIps: [], createdAt: new Date() };
-  return { line, ...defaults, ...withoutUndefined({ ...key, ...storedLimits(key) }), key: digest };
+  return { line, ...defaults, ...withoutUndefined({ ...key, ...limitColumnsOf(key) }), key: digest };
 }

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Limit } from '../limits/limit.js';
-import type { LimitState } from '../limits/rate-limit-state.js';
+import type { LimitState } from '../limits/limit-state.js';
 import { type Authenticate, createAuthentication, type OfRequest, type Verification } from './authentication.js';
 import type { Outcome } from './check-key.js';
 import { keyNotFound } from './errors.js';

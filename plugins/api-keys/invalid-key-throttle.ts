@@ -2,8 +2,8 @@ import { normalizeIP } from '@fastify/rate-limit';
 import { LRUCache } from 'lru-cache';
 import type { CountedLimit } from '../limits/counter.js';
 import type { Limits } from '../limits/index.js';
-import { minute } from '../limits/limit.js';
-import { type LimitState, stateOf, tightestOf } from '../limits/rate-limit-state.js';
+import { minuteName } from '../limits/limit.js';
+import { type LimitState, stateOf, tightestOf } from '../limits/limit-state.js';
 
 /** Invalid keys per address and minute that get a 401; further ones are rate limited. */
 const limit = 60;
@@ -67,7 +67,7 @@ export class InvalidKeyThrottle {
 }
 
 function limitOf(id: string): CountedLimit {
-  return { kind: 'invalid-key', id, name: minute, policy: 'unknown-keys', limit, windowSeconds };
+  return { kind: 'invalid-key', id, name: minuteName, policy: 'unknown-keys', limit, windowSeconds };
 }
 
 /** Groups IPv6 addresses by /64: one customer usually controls a whole /64. */

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { withDeadline } from '../database/deadline.js';
 import type { CountedLimit } from '../limits/counter.js';
-import type { CountedQuota } from '../limits/quotas.js';
+import type { CountedQuota } from '../limits/quota-counter.js';
 import type { AddressList } from './allowed-ips.js';
 import type { Metadata } from './key-fields.js';
 
@@ -82,6 +82,7 @@ export class KeyCache {
   // Digests of keys that changed. A client that sends one of them has a changed or revoked key, and does not guess.
   private readonly changed = new LRUCache<string, true>({ max: maxMisses });
   private readonly lookups = new Map<string, Lookup>();
+  private readonly changedOwners = new Set<string>();
   private receivedFrom = Number.NEGATIVE_INFINITY;
   /** All changes up to this time have been received. */
   receivedUntil = Number.NEGATIVE_INFINITY;
@@ -105,6 +106,7 @@ export class KeyCache {
 
   /** The key when a fresh entry has it; null when it is known not to exist; undefined when a lookup is needed. */
   peek(digest: string): AuthenticatedKey | null | undefined {
+    if (this.changedOwners.size > 0) this.invalidateChangedOwners();
     const now = this.now();
     const entry = this.entries.get(digest);
     if (entry && this.isFresh(entry, now)) return entry.key;
@@ -147,11 +149,18 @@ export class KeyCache {
     this.lookups.delete(digest);
   }
 
-  /** Removes all keys of an owner, whose limits have changed. */
+  /** Removes all keys of an owner, whose limits have changed, before the next key is read from the cache. */
   invalidateOwner(ownerId: string): void {
-    const digests = [...this.entries].filter(([, { key }]) => key?.ownerId === ownerId).map(([digest]) => digest);
+    // Many owners can change at once: the cache is searched once for all of them.
+    this.changedOwners.add(ownerId);
     // Lookups that run may have read the old limits.
-    for (const digest of [...digests, ...this.lookups.keys()]) this.invalidate(digest);
+    for (const digest of this.lookups.keys()) this.invalidate(digest);
+  }
+
+  private invalidateChangedOwners() {
+    for (const [digest, { key }] of this.entries)
+      if (key?.ownerId && this.changedOwners.has(key.ownerId)) this.invalidate(digest);
+    this.changedOwners.clear();
   }
 
   /** Removes all keys, when it is not known which ones have changed. */

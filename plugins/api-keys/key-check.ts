@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import type { QuotaCharge } from '../limits/quotas.js';
+import type { QuotaCharge } from '../limits/quota-counter.js';
 import type { Outcome } from './check-key.js';
 import type { AuthenticatedKey } from './key-cache.js';
 
@@ -17,15 +17,21 @@ const noCharges: readonly QuotaCharge[] = [];
 type CheckedRequest = FastifyRequest & { [keyCheck]?: KeyCheck };
 type CachedKey = AuthenticatedKey & { [valid]?: KeyCheck };
 
-/** Records the check of a key that exists. */
+/** Records the check of a key that exists. Charges of an earlier check of the same request stay. */
 export function setKeyCheck(
   request: FastifyRequest,
   key: AuthenticatedKey,
   outcome: Outcome,
   charges: readonly QuotaCharge[] = noCharges,
 ): void {
-  const isShared = outcome === 'VALID' && charges.length === 0;
-  (request as CheckedRequest)[keyCheck] = isShared ? validCheckOf(key) : { key, outcome, charges };
+  const checked = request as CheckedRequest;
+  const earlier = checked[keyCheck]?.charges ?? noCharges;
+  const isShared = outcome === 'VALID' && charges.length + earlier.length === 0;
+  checked[keyCheck] = isShared ? validCheckOf(key) : { key, outcome, charges: concat(earlier, charges) };
+}
+
+function concat(earlier: readonly QuotaCharge[], charges: readonly QuotaCharge[]) {
+  return earlier.length === 0 ? charges : [...earlier, ...charges];
 }
 
 /** The check of the key of a request; undefined without a key that exists. */

@@ -1,7 +1,7 @@
 import { DeadlineError } from '../database/deadline.js';
 import type { DatabaseHandle } from '../database/index.js';
 import type { Limit } from '../limits/limit.js';
-import type { Quotas } from '../limits/quotas.js';
+import type { QuotaCounter } from '../limits/quota-counter.js';
 import { AddressList } from './allowed-ips.js';
 import { type LimitsRow, limitsOf, limitsSelection, quotasOf } from './counted-limits.js';
 import type { AuthenticatedKey } from './key-cache.js';
@@ -53,11 +53,11 @@ export class KeyLookup {
   private readonly waiting = new Map<string, Set<Waiter>>();
   private isQuerying = false;
 
-  private readonly quotas: Quotas;
+  private readonly quotas: QuotaCounter;
   private readonly defaults: readonly Limit[];
 
   /** @param defaults the limits of keys without limits of their own */
-  constructor(database: DatabaseHandle, quotas: Quotas, defaults: readonly Limit[]) {
+  constructor(database: DatabaseHandle, quotas: QuotaCounter, defaults: readonly Limit[]) {
     this.database = database;
     this.quotas = quotas;
     this.defaults = defaults;
@@ -130,7 +130,7 @@ export class KeyLookup {
     const { id, name, start, active, ownerId, rateLimitPerMinute } = row;
     const { expiresAtMs, nowMs, scopes, allowedIps, metadataJson } = row;
     const hasNoExpiry = expiresAtMs === null || expiresAtMs === Number.POSITIVE_INFINITY;
-    for (const total of [row.quotaTotal, row.ownerQuotaTotal]) if (total) this.quotas.learn(total);
+    for (const total of [row.quotaTotal, row.ownerQuotaTotal]) if (total) this.quotas.recordTotal(total);
     return {
       ...{ id, name, start, active, ownerId, rateLimitPerMinute },
       scopes: scopes ?? [],

@@ -1,13 +1,14 @@
 import { clock } from '../clock.js';
 import type { DatabaseHandle } from '../database/index.js';
-import { type Limit, sorted } from '../limits/limit.js';
+import { type Limit, sortedByWindow } from '../limits/limit.js';
 import { type Quota, type QuotaState, quotaStateOf } from '../limits/quota.js';
-import type { QuotaTotal } from '../limits/quotas.js';
+import type { QuotaTotal } from '../limits/quota-counter.js';
 import type { PrismaClient } from '../prisma/generated/client.js';
 import type { Actor } from './actor.js';
 import { quotaTotalOf } from './counted-limits.js';
-import { readableLimit } from './key-limits.js';
-import { changeKeys } from './key-transaction.js';
+import { limitOrDenyAll } from './key-limits.js';
+import { changeKeys, type Transaction } from './key-transaction.js';
+import { assertMayManage } from './managed-scopes.js';
 import { jsonOf } from './metadata.js';
 
 /** Limits for all keys of an owner together. */
@@ -36,6 +37,15 @@ export function createOwnerLimits(
     SELECT "rateLimits", quota, ${quotaTotalOf(quotedSchema, 'owner')} AS total FROM ${quotedSchema}.owner_limits AS owners
     WHERE "ownerId" = $1`;
 
+  /** All scopes of the keys of an owner. */
+  async function scopesOf(tx: Transaction, ownerId: string): Promise<string[]> {
+    const rows = await tx.$queryRawUnsafe<{ scope: string }[]>(
+      `SELECT DISTINCT unnest(scopes) AS scope FROM ${quotedSchema}.api_keys WHERE "ownerId" = $1`,
+      ownerId,
+    );
+    return rows.map(({ scope }) => scope);
+  }
+
   return {
     /** The limits of an owner; empty ones when none were set. */
     async getOwnerLimits(ownerId: string): Promise<OwnerLimits> {
@@ -45,11 +55,12 @@ export function createOwnerLimits(
       const { rateLimits = [], quota = null, total = null } = rows[0] ?? {};
       return {
         ownerId,
-        rateLimits: rateLimits.map(readableLimit),
+        rateLimits: rateLimits.map(limitOrDenyAll),
         quota: quota && quotaStateOf(quota, total?.used ?? 0, clock.now()),
       };
     },
 
+    /** @throws scopeExceeded when a key of the owner has a scope that the actor lacks */
     async setOwnerLimits(
       ownerId: string,
       change: OwnerLimitsChange,
@@ -62,8 +73,9 @@ export function createOwnerLimits(
           by,
           () => {},
           async (tx, _markChanged, now) => {
+            assertMayManage(by, { scopes: await scopesOf(tx, ownerId) });
             const columns = {
-              rateLimits: sorted(rateLimits) as object[],
+              rateLimits: sortedByWindow(rateLimits) as object[],
               quota: jsonOf(quota && { limit: quota.limit, period: quota.period }),
               ...(resetQuota && { quotaResetAt: new Date(now) }),
             };

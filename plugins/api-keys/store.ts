@@ -1,9 +1,10 @@
 import { uuidv7 } from 'uuidv7';
 import type { DatabaseHandle } from '../database/index.js';
+import { maxLimits } from '../limits/limit.js';
 import type { PrismaClient } from '../prisma/generated/client.js';
 import type { Actor } from './actor.js';
 import { type Adoption, adoptedBefore, isNew, settleUnknownRetirements, stateOf } from './adoption.js';
-import { expiryPassed, keyNotFound, keyReplaced, keyUnusable, scopeExceeded } from './errors.js';
+import { expiryPassed, keyNotFound, keyReplaced, keyUnusable, scopeExceeded, tooManyLimits } from './errors.js';
 import { createEventList } from './event-list.js';
 import { exportKeys } from './export.js';
 import { historyFields, type ImportedKey, type ImportResult, insertKeys, retireKeys } from './import.js';
@@ -16,14 +17,16 @@ import {
   publicFields,
 } from './key-fields.js';
 import { digestOf, generateKey, prefixOf, startOf } from './key-format.js';
-import { storedLimits } from './key-limits.js';
+import { limitColumnsOf, ownLimits, withoutMinute } from './key-limits.js';
 import { findKeyIds, type KeyFilter } from './key-list.js';
-import { recordOf, withQuotaUse } from './key-record.js';
+import { keyRecordOf, withQuotaState, withQuotaUse } from './key-record.js';
 import { changeKeys, type MarkChanged, type Transaction } from './key-transaction.js';
 import { requireRemainingAdmin } from './last-admin.js';
+import { assertMayManage, exceedingScope } from './managed-scopes.js';
 import { jsonOf } from './metadata.js';
 import { createOwnerLimits } from './owner-limits.js';
-import { adminScope, allows } from './scopes.js';
+import { adminScope } from './scopes.js';
+import { withoutUndefined } from './without-undefined.js';
 
 export type ApiKeyStore = ReturnType<typeof createApiKeyStore>;
 
@@ -67,14 +70,12 @@ export function createApiKeyStore(
      * @returns the new key, with its secret
      * @throws expiryPassed
      */
-    create: async (fields: NewApiKey, by: Actor = serviceActor): Promise<CreatedApiKey> =>
-      read(
-        await change(by, async (tx, markChanged, now) => {
-          assertMayManage(by, fields);
-          if (fields.expiresAt && fields.expiresAt.getTime() <= now) throw expiryPassed();
-          return insert(tx, markChanged, fields);
-        }),
-      ),
+    create: (fields: NewApiKey, by: Actor = serviceActor): Promise<CreatedApiKey> =>
+      change(by, async (tx, markChanged, now) => {
+        assertMayManage(by, fields);
+        if (fields.expiresAt && fields.expiresAt.getTime() <= now) throw expiryPassed();
+        return withQuotaState(await insert(tx, markChanged, fields), 0);
+      }),
 
     /** Stores a key that was generated elsewhere, unless the database has, or ever had, a key of the same digest. */
     async adopt(key: string, fields: NewApiKey, by: Actor = serviceActor): Promise<Adoption> {
@@ -137,14 +138,14 @@ export function createApiKeyStore(
       });
       // From the ids: a key that was deleted between the queries does not end the list.
       return {
-        data: await withQuotaUse(database, records.map(recordOf)),
+        data: await withQuotaUse(database, records.map(keyRecordOf)),
         nextCursor: found.length > limit ? (ids.at(-1) ?? null) : null,
       };
     },
 
     /** @throws keyNotFound */
     async get(id: string): Promise<ApiKeyRecord> {
-      return read(recordOf(found(await prisma.apiKey.findUnique({ where: { id }, select: publicFields }))));
+      return read(keyRecordOf(found(await prisma.apiKey.findUnique({ where: { id }, select: publicFields }))));
     },
 
     /** The SHA-256 of a key. @throws keyNotFound */
@@ -165,10 +166,14 @@ export function createApiKeyStore(
     ): Promise<ApiKeyRecord> =>
       read(
         await change(by, async (tx, markChanged, now) => {
-          assertMayManage(by, await find(tx, markChanged, id));
+          const old = await find(tx, markChanged, id);
+          assertMayManage(by, old);
           assertMayManage(by, data);
+          const stored = { rateLimitPerMinute: old.rateLimitPerMinute, rateLimits: withoutMinute(old.rateLimits) };
+          if (ownLimits({ ...stored, ...withoutUndefined(limitColumnsOf(data)) }).length > maxLimits)
+            throw tooManyLimits();
           const update = async () =>
-            recordOf(await tx.apiKey.update({ where: { id }, data: columnsOf(data, now), select: publicFields }));
+            keyRecordOf(await tx.apiKey.update({ where: { id }, data: columnsOf(data, now), select: publicFields }));
           return force ? update() : requireRemainingAdmin(tx, now, update);
         }),
       ),
@@ -193,25 +198,22 @@ export function createApiKeyStore(
      * @throws keyUnusable when the old key is disabled or has expired
      * @throws keyReplaced when the old key was rotated before, and its successor exists
      */
-    rotate: async (id: string, graceSeconds: number, by: Actor = serviceActor): Promise<CreatedApiKey> =>
-      read(
-        await change(by, async (tx, markChanged, now) => {
-          const { quotaId, quotaResetAt, ...old } = await find(tx, markChanged, id);
-          assertMayManage(by, old);
-          if (!isUsable(old, now)) throw keyUnusable();
-          if (old.replacedBy !== null && (await exists(tx, old.replacedBy))) throw keyReplaced(old.replacedBy);
-          const created = await insert(
-            tx,
-            markChanged,
-            { ...old, prefix: prefixOf(old.start), replaces: id },
-            { quotaId: quotaId ?? id, quotaResetAt },
-          );
-          const endsAt = Math.min(now + graceSeconds * 1_000, old.expiresAt?.getTime() ?? Infinity);
-          const data = { replacedBy: created.id, expiresAt: new Date(endsAt) };
-          await tx.apiKey.update({ where: { id }, data, select: { id: true } });
-          return created;
-        }),
-      ),
+    async rotate(id: string, graceSeconds: number, by: Actor = serviceActor): Promise<CreatedApiKey> {
+      // First: a query that fails after the commit would lose the new key.
+      const { quota } = await this.get(id);
+      return change(by, async (tx, markChanged, now) => {
+        const { quotaId, quotaResetAt, ...old } = await find(tx, markChanged, id);
+        assertMayManage(by, old);
+        if (!isUsable(old, now)) throw keyUnusable();
+        if (old.replacedBy !== null && (await exists(tx, old.replacedBy))) throw keyReplaced(old.replacedBy);
+        const fields = { ...old, prefix: prefixOf(old.start), replaces: id };
+        const created = await insert(tx, markChanged, fields, { quotaId: quotaId ?? id, quotaResetAt });
+        const endsAt = Math.min(now + graceSeconds * 1_000, old.expiresAt?.getTime() ?? Infinity);
+        const data = { replacedBy: created.id, expiresAt: new Date(endsAt) };
+        await tx.apiKey.update({ where: { id }, data, select: { id: true } });
+        return withQuotaState(created, quota?.used ?? 0);
+      });
+    },
 
     ...createOwnerLimits(prisma, database, onOwnerChange),
     ...createEventList(prisma),
@@ -221,7 +223,7 @@ export function createApiKeyStore(
     const key = generateKey(fields.prefix ?? prefix);
     const data = { ...rowOf(key, fields), ...sharedQuota };
     markChanged(data.key);
-    return { ...recordOf(await tx.apiKey.create({ data, select: publicFields })), key };
+    return { ...keyRecordOf(await tx.apiKey.create({ data, select: publicFields })), key };
   }
 }
 
@@ -249,7 +251,7 @@ function columnsOf({ resetQuota, ...data }: ApiKeyChange, now: number) {
 }
 
 function jsonColumnsOf({ rateLimitPerMinute, rateLimits, quota, metadata }: NewApiKey | ApiKeyChange) {
-  const limits = storedLimits({ rateLimitPerMinute, rateLimits });
+  const limits = limitColumnsOf({ rateLimitPerMinute, rateLimits });
   return {
     rateLimitPerMinute: limits.rateLimitPerMinute,
     rateLimits: jsonOf(limits.rateLimits),
@@ -262,17 +264,11 @@ async function find(tx: Transaction, markChanged: MarkChanged, id: string) {
   const select = { ...publicFields, key: true, quotaId: true, quotaResetAt: true };
   const { key, ...record } = found(await tx.apiKey.findUnique({ where: { id }, select }));
   markChanged(key);
-  return recordOf(record);
+  return keyRecordOf(record);
 }
 
 async function exists(tx: Transaction, id: string): Promise<boolean> {
   return (await tx.apiKey.findUnique({ where: { id }, select: { id: true } })) !== null;
-}
-
-/** @throws scopeExceeded when the key has a scope that the actor lacks */
-function assertMayManage(by: Actor, key: { scopes?: string[] | undefined }): void {
-  const scope = exceedingScope(by, key);
-  if (scope !== undefined) throw scopeExceeded(scope);
 }
 
 function importFault(by: Actor, key: ImportedKey): ImportResult | undefined {
@@ -281,14 +277,6 @@ function importFault(by: Actor, key: ImportedKey): ImportResult | undefined {
   const isAdmin = by.scopes === undefined || by.scopes.includes(adminScope);
   const field = isAdmin ? undefined : historyFields.find((name) => key[name] !== undefined);
   return field && { status: 'error', path: `/${field}`, message: 'requires the scope admin' };
-}
-
-/** A scope of the key that the actor lacks. */
-function exceedingScope(
-  { scopes: own }: Actor,
-  { scopes = [] }: { scopes?: string[] | undefined },
-): string | undefined {
-  return own && scopes.find((scope) => !allows({ scopes: own }, scope));
 }
 
 function found<T>(record: T | null): T {

@@ -1,31 +1,33 @@
 import { LRUCache } from 'lru-cache';
-import type { Limit } from './limit.js';
-import { type ChargeResult, stateOf } from './rate-limit-state.js';
+import { exceeds, type Limit } from './limit.js';
+import { type ChargeResult, stateOf } from './limit-state.js';
 
 /** A limit, and whose requests it counts. */
 export interface CountedLimit extends Limit {
   /** Each kind is counted in a cache of its own, so that invalid keys cannot evict the counts of valid ones. */
   kind: 'key' | 'owner' | 'invalid-key';
   id: string;
-  /** The name of the limit in responses. */
+  /** The owner of the key, if the key has one. */
+  ownerId?: string | null;
+  /** Its name in responses: the name, or `owner:` and the name. */
   policy: string;
 }
 
 /** Called with the result of a charge, or with an error of Redis. */
-export type Charged = (error: Error | null, result?: ChargeResult) => void;
+export type ChargeCallback = (error: Error | null, result?: ChargeResult) => void;
 
 /**
  * Charges the cost of a request to all of the limits, or to none if it exceeds one. A cost of 0 charges nothing, and is denied when a
  * cost of 1 would be.
  */
-export type Counter = (limits: readonly CountedLimit[], cost: number, charged: Charged) => void;
+export type Counter = (limits: readonly CountedLimit[], cost: number, charged: ChargeCallback) => void;
 
 /** Targets of each kind that are counted in memory; the least recently used is evicted first. */
 const maxTargets = 50_000;
 
-/** Counts in the memory of this process, and calls back synchronously. */
-export function countInMemory(): Counter {
-  const targets = { key: new Targets(), owner: new Targets(), 'invalid-key': new Targets() };
+/** Creates a counter in the memory of this process, which calls back synchronously. */
+export function createMemoryCounter(): Counter {
+  const targets = { key: new WindowCache(), owner: new WindowCache(), 'invalid-key': new WindowCache() };
   return (limits, cost, charged) => {
     const now = performance.now();
     const windows = limits.map((limit) => targets[limit.kind].windowOf(limit, now));
@@ -41,11 +43,6 @@ export function countInMemory(): Counter {
   };
 }
 
-/** Whether a request exceeds a limit. @param count the requests in the window before it */
-export function exceeds({ limit }: Pick<Limit, 'limit'>, count: number, cost: number): boolean {
-  return count + Math.max(1, cost) > limit;
-}
-
 interface Window {
   windowSeconds: number;
   count: number;
@@ -53,7 +50,7 @@ interface Window {
 }
 
 /** Windows that start with a target's first request, by the monotonic clock: a change of the host's clock has no effect. */
-class Targets {
+class WindowCache {
   private readonly targets = new LRUCache<string, Window[]>({ max: maxTargets });
 
   windowOf({ id, windowSeconds }: CountedLimit, now: number): Window {
@@ -64,7 +61,7 @@ class Targets {
     }
     let window = windows.find((window) => window.windowSeconds === windowSeconds);
     if (!window) {
-      // Without those of limits that were removed.
+      // Drops ended windows, so that those of removed limits do not accumulate.
       const current = windows.filter(({ endsAtMs }) => now < endsAtMs);
       window = { windowSeconds, count: 0, endsAtMs: now + windowSeconds * 1_000 };
       windows.splice(0, windows.length, ...current, window);

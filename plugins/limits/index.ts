@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin';
-import { type CountedLimit, type Counter, countInMemory } from './counter.js';
-import { Quotas } from './quotas.js';
-import type { ChargeResult } from './rate-limit-state.js';
+import { type CountedLimit, type Counter, createMemoryCounter } from './counter.js';
+import type { ChargeResult } from './limit-state.js';
+import { QuotaCounter } from './quota-counter.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -17,23 +17,26 @@ export interface Limits {
    * @param cost 0 to 1,000. 0 charges nothing, and is denied when 1 would be
    */
   charge(limits: readonly CountedLimit[], cost: number, charged: (result: ChargeResult) => void): void;
-  readonly quotas: Quotas;
+  readonly quotas: QuotaCounter;
 }
 
 export interface LimitsOptions {
   /** The Redis that all replicas count in; undefined: each replica counts in its memory. */
   redisUrl?: string | undefined;
+  /** How many keys are cached. */
+  maxKeys: number;
 }
 
 /** Rate limits, shared by all replicas through Redis, or in memory while Redis is not connected; and quotas. */
 export default fp<LimitsOptions>(
-  async (app, { redisUrl }) => {
-    const inMemory = countInMemory();
+  async (app, { redisUrl, maxKeys }) => {
+    const inMemory = createMemoryCounter();
     const counter = redisUrl === undefined ? inMemory : await countInRedisOrMemory(redisUrl);
     app.decorate('limits', {
       // The error is always null: counting in memory cannot fail, and counting in Redis falls back to memory.
       charge: (limits, cost, charged) => counter(limits, cost, (_error, result) => charged(result as ChargeResult)),
-      quotas: new Quotas(),
+      // A key has up to two quotas: its own, and that of its owner.
+      quotas: new QuotaCounter(2 * maxKeys),
     });
 
     async function countInRedisOrMemory(url: string): Promise<Counter> {

@@ -1,5 +1,6 @@
 /** At most `limit` requests within a window. */
 export interface Limit {
+  /** Its name within the key or the owner. */
   name: string;
   /** Requests; a request with a cost counts as that many. */
   limit: number;
@@ -12,15 +13,28 @@ export const maxRequests = 1_000_000_000;
 export const maxWindowSeconds = 31 * 86_400;
 /** The highest cost of a request. */
 export const maxCost = 1_000;
-/** The name of a limit, which responses show. */
-export const limitNamePattern = '^[a-z][a-z0-9_-]{0,31}$';
 /** The name of the limit that `rateLimitPerMinute` is the short form of. */
-export const minute = 'minute';
+export const minuteName = 'minute';
+/** The name of quotas in responses. */
+export const quotaName = 'quota';
+
+const namePart = '[a-z][a-z0-9_-]{0,31}';
+/** The pattern of the name of a limit. */
+export const limitNamePattern = `^${namePart}$`;
 
 const units = { s: 1, m: 60, h: 3_600, d: 86_400 };
-const namedWindows: Record<number, string> = { 1: 'second', 60: minute, 3600: 'hour', 86400: 'day' };
+const namedWindows: Record<number, string> = { 1: 'second', 60: minuteName, 3600: 'hour', 86400: 'day' };
 
-export const limitsHint = `up to ${maxLimits} limits such as 10/1s,600/1m: requests in a window of s, m, h or d, of up to 31 days, each window once`;
+export const limitsHint = `1 to ${maxLimits} limits of different windows, such as 10/1s,600/1m: requests per window in s, m, h or d, of up to 31 days; minute is the name of the window of 60 s`;
+
+export function perMinuteLimit(limit: number): Limit {
+  return { name: minuteName, limit, windowSeconds: 60 };
+}
+
+/** Whether a request exceeds a limit. @param count the requests in the window before it */
+export function exceeds({ limit }: Pick<Limit, 'limit'>, count: number, cost: number): boolean {
+  return count + Math.max(1, cost) > limit;
+}
 
 /**
  * Parses limits such as `10/1s,600/1m`. They are named after their window: `second`, `minute`, `hour`, `day`, otherwise such as `w10m`.
@@ -35,7 +49,7 @@ export function parseLimits(text: string): Limit[] | undefined {
     .map(parseLimit);
   if (limits.length > maxLimits || limits.includes(undefined)) return undefined;
   const valid = limits as Limit[];
-  return limitsFault(valid) ? undefined : sorted(valid);
+  return limitsFault(valid) ? undefined : sortedByWindow(valid);
 }
 
 function parseLimit(text: string): Limit | undefined {
@@ -47,10 +61,10 @@ function parseLimit(text: string): Limit | undefined {
   return { name: name ?? nameOf(windowSeconds), limit, windowSeconds };
 }
 
-const limitFormat = /^(?:([a-z][a-z0-9_-]{0,31})=)?(\d{1,10})\/(\d{0,7})([smhd])$/;
+const limitFormat = new RegExp(`^(?:(${namePart})=)?(\\d{1,10})/(\\d{0,7})([smhd])$`);
 
 function nameOf(windowSeconds: number): string {
-  return namedWindows[windowSeconds] ?? `w${windowText(windowSeconds)}`;
+  return namedWindows[windowSeconds] ?? `w${shortWindow(windowSeconds)}`;
 }
 
 /** Formats limits for `parseLimits`. */
@@ -58,18 +72,27 @@ export function formatLimits(limits: readonly Limit[]): string {
   return limits
     .map(({ name, limit, windowSeconds }) => {
       const prefix = name === nameOf(windowSeconds) ? '' : `${name}=`;
-      return `${prefix}${limit}/${windowText(windowSeconds)}`;
+      return `${prefix}${limit}/${shortWindow(windowSeconds)}`;
     })
     .join(' ');
 }
 
-function windowText(seconds: number): string {
+function shortWindow(seconds: number): string {
   const [unit, length] = Object.entries(units).findLast(([, length]) => seconds % length === 0) ?? ['s', 1];
   return `${seconds / length}${unit}`;
 }
 
+/** Such as “a minute” or “in 10 minutes”. */
+export function windowText(seconds: number): string {
+  const named = namedWindows[seconds];
+  if (named !== undefined) return `${named === 'hour' ? 'an' : 'a'} ${named}`;
+  const longUnits = { seconds: 1, minutes: 60, hours: 3_600, days: 86_400 };
+  const [unit, length] = Object.entries(longUnits).findLast(([, length]) => seconds % length === 0) ?? ['seconds', 1];
+  return `in ${seconds / length} ${unit}`;
+}
+
 /** The shortest window first. */
-export function sorted(limits: readonly Limit[]): Limit[] {
+export function sortedByWindow(limits: readonly Limit[]): Limit[] {
   return limits.toSorted((a, b) => a.windowSeconds - b.windowSeconds);
 }
 
@@ -81,11 +104,12 @@ export function sorted(limits: readonly Limit[]): Limit[] {
 export function limitsFault(limits: readonly Limit[]): { path: string; message: string } | undefined {
   for (const [i, { name, windowSeconds }] of limits.entries()) {
     const others = limits.slice(0, i);
+    if (name === quotaName) return { path: `/${i}/name`, message: `must not be "${quotaName}"` };
     if (others.some((other) => other.name === name)) return { path: `/${i}/name`, message: 'must be unique' };
     if (others.some((other) => other.windowSeconds === windowSeconds))
       return { path: `/${i}/windowSeconds`, message: 'must be unique' };
-    if ((name === minute) !== (windowSeconds === 60))
-      return { path: `/${i}/name`, message: `must be "${minute}" for the window of 60 seconds, and for no other` };
+    if ((name === minuteName) !== (windowSeconds === 60))
+      return { path: `/${i}/name`, message: `must be "${minuteName}" for the window of 60 seconds, and for no other` };
   }
   return undefined;
 }

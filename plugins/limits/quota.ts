@@ -12,7 +12,7 @@ export interface QuotaState extends Quota {
   resetsAt: Date;
 }
 
-/** Where a quota counts now. Times are in milliseconds since 1970. */
+/** The current window of a quota. Times are in milliseconds since 1970. */
 export interface QuotaWindow {
   /** The start of the period, or when the quota was reset in it. */
   start: number;
@@ -21,7 +21,8 @@ export interface QuotaWindow {
   periodSeconds: number;
 }
 
-export const maxQuota = 1_000_000_000_000_000;
+/** The largest integer of a structured header field. */
+export const maxQuota = 999_999_999_999_999;
 export const quotaHint = 'requests a day or month, such as 100000/month';
 
 /** @param resetAt when the quota was reset, in milliseconds since 1970; null: never */

@@ -1,22 +1,23 @@
 import { Cluster, Redis } from 'ioredis';
 import { withDeadline } from '../database/deadline.js';
-import { type CountedLimit, type Counter, exceeds } from './counter.js';
-import { minute } from './limit.js';
-import { stateOf } from './rate-limit-state.js';
+import type { CountedLimit, Counter } from './counter.js';
+import { exceeds, minuteName } from './limit.js';
+import { stateOf } from './limit-state.js';
 
 const connectDeadlineMs = 1_000;
-/** How long a request waits for Redis before it is counted elsewhere. */
+/** How long a request waits for Redis before it is counted in memory. */
 const countDeadlineMs = 80;
-/** How long no count is tried after a failed one. */
+/** How long requests are counted in memory after a failure. */
 const retryAfterFailureMs = 1_000;
 const maxReconnectDelayMs = 2_000;
 
+/** The last one is the name that older versions use. */
 const prefixes = { key: 'musicez:limit:key:', owner: 'musicez:limit:owner:', 'invalid-key': 'musicez:limit:guesser:' };
 
 /**
  * The first request starts a window, which ends by the clock of Redis.
  *
- * ARGV: the cost, then limit and milliseconds of the window for each key. Returns 1 if the request was charged, then the count and the
+ * ARGV: the cost, then limit and milliseconds of the window for each key. Returns 1 if the request is allowed, then the count and the
  * remaining milliseconds for each key.
  */
 const script = `
@@ -38,7 +39,7 @@ const script = `
   end
   return result`;
 
-type Reply = [isCharged: 0 | 1, ...countsAndTimes: number[]];
+type Reply = [isAllowed: 0 | 1, ...countsAndTimes: number[]];
 
 type Client = (Redis | Cluster) & {
   chargeWindows(keyCount: number, ...args: (string | number | ((error?: Error | null, reply?: Reply) => void))[]): void;
@@ -61,7 +62,7 @@ export class RedisCounter {
     this.client = this.prepare(sentinel ? new Redis({ ...options, ...sentinel }) : new Redis(url, options));
   }
 
-  /** Connects, for a second at most; later in the background. */
+  /** Waits up to a second for the connection. Connecting continues in the background. */
   async connect(): Promise<void> {
     await withDeadline(this.client.connect(), connectDeadlineMs).catch((error) => this.report(error));
   }
@@ -71,7 +72,7 @@ export class RedisCounter {
     this.client.disconnect();
   }
 
-  /** Calls back with an error at once while Redis is not connected, and after 80 ms without a response. */
+  /** Calls back with an error at once while Redis is not connected and for a second after a failure, and after 80 ms without a response. */
   readonly charge: Counter = (limits, cost, charged) => {
     const { client } = this;
     if (client.status !== 'ready' || performance.now() < this.retryAt) return charged(notConnected);
@@ -93,7 +94,7 @@ export class RedisCounter {
   };
 
   private fail(client: Client, error: Error) {
-    // An earlier connection.
+    // The error of a client that was replaced.
     if (client !== this.client) return;
     if (client instanceof Redis && error.message.startsWith('MOVED ')) return this.useCluster(client);
     this.report(error);
@@ -102,7 +103,7 @@ export class RedisCounter {
     if (client.status === 'ready') client.disconnect(true);
   }
 
-  /** The server is part of a cluster, which assigns each key to one of its servers. */
+  /** Replaces the client by one for a cluster, after the server has answered MOVED. */
   private useCluster(first: Redis) {
     const { host, port, username, password, tls } = first.options;
     first.removeAllListeners('close');
@@ -151,8 +152,8 @@ function sentinelOf({ protocol, hostname, port, username, password, searchParams
   };
 }
 
-function resultOf(limits: readonly CountedLimit[], cost: number, [isCharged, ...values]: Reply) {
-  const isExceeded = isCharged === 0;
+function resultOf(limits: readonly CountedLimit[], cost: number, [isAllowed, ...values]: Reply) {
+  const isExceeded = isAllowed === 0;
   const states = limits.map((limit, i) => {
     const [count, leftMs] = [values[2 * i] as number, values[2 * i + 1] as number];
     return stateOf(limit, count, leftMs, isExceeded && exceeds(limit, count, cost));
@@ -161,21 +162,16 @@ function resultOf(limits: readonly CountedLimit[], cost: number, [isCharged, ...
 }
 
 /**
- * The keys of one script must have the same hash tag in a Redis Cluster: that of the last target, which is the owner if the owner has
- * limits. The limit by the minute of a key without them has the name that older versions use.
+ * In a Redis Cluster, all keys of one script need the same hash tag: the owner if there is one, otherwise the key. The per-minute limit
+ * of a key without an owner has the name that older versions use.
  */
 function keysOf(limits: readonly CountedLimit[]): string[] {
-  const tag = nameOf(limits.at(-1) as CountedLimit);
-  return limits.map((limit) => {
-    const name = nameOf(limit);
-    if (name !== tag) return `{${tag}}:${name}:${limit.windowSeconds}`;
-    return limit.name === minute && limit.kind !== 'owner' ? name : `{${tag}}:${limit.windowSeconds}`;
+  return limits.map(({ kind, id, ownerId, name, windowSeconds }) => {
+    const target = prefixes[kind] + encodeURIComponent(id);
+    if (kind !== 'key' || !ownerId)
+      return name === minuteName && kind !== 'owner' ? prefixes[kind] + id : `{${target}}:${windowSeconds}`;
+    return `{${prefixes.owner}${encodeURIComponent(ownerId)}}:${target}:${windowSeconds}`;
   });
-}
-
-/** The id of an owner is encoded, because it may contain braces. */
-function nameOf({ kind, id }: CountedLimit): string {
-  return prefixes[kind] + (kind === 'owner' ? encodeURIComponent(id) : id);
 }
 
 const connectionOptions = {

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { withDeadline } from '../database/deadline.js';
 import type { DatabaseHandle } from '../database/index.js';
-import type { Quotas, QuotaTotal } from '../limits/quotas.js';
+import type { QuotaCounter, QuotaTotal } from '../limits/quota-counter.js';
 import { insertOf, isPreparedStatementError } from './insert.js';
 import type { RequestRecord } from './record.js';
 
@@ -29,10 +29,10 @@ export class BatchStore {
   private canPrepare = true;
   private readonly database: DatabaseHandle;
   private readonly log: FastifyBaseLogger;
-  private readonly quotas: Pick<Quotas, 'settle'>;
+  private readonly quotas: Pick<QuotaCounter, 'settle'>;
 
   /** @param quotas learns which charges were settled */
-  constructor(database: DatabaseHandle, log: FastifyBaseLogger, quotas: Pick<Quotas, 'settle'>) {
+  constructor(database: DatabaseHandle, log: FastifyBaseLogger, quotas: Pick<QuotaCounter, 'settle'>) {
     this.database = database;
     this.log = log;
     this.quotas = quotas;

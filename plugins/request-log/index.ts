@@ -65,7 +65,7 @@ export default fp<RequestLogOptions>(
       app.log,
       app.limits.quotas,
     );
-    app.limits.quotas.onUrgent(() => writer.sendSoon());
+    app.limits.quotas.setFlushSoon(() => writer.sendSoon());
     const partitions = new PartitionMaintenance(app.database, retention, app.log);
     const excluded = new Set(exclude);
     // Requests whose client disconnected during the check of their key.

@@ -1,6 +1,6 @@
 import { hash, randomInt } from 'node:crypto';
 import type { QueryConfig } from 'pg';
-import type { QuotaCharge } from '../limits/quotas.js';
+import type { QuotaCharge } from '../limits/quota-counter.js';
 import { timeInId } from '../time-ordered-id.js';
 import { bucketOf } from './histogram.js';
 import type { RequestRecord } from './record.js';

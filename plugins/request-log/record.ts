@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { KeyCheck } from '../api-keys/key-check.js';
-import type { QuotaCharge } from '../limits/quotas.js';
+import type { QuotaCharge } from '../limits/quota-counter.js';
 
 /** One logged request. */
 export interface RequestRecord {
@@ -74,7 +74,9 @@ type OverriddenRequest = FastifyRequest & { [loggedFields]?: LoggedFields };
 
 export function overrideLogged(request: FastifyRequest, overrides: LoggedFields): void {
   const overridden = request as OverriddenRequest;
-  overridden[loggedFields] = { ...overridden[loggedFields], ...overrides };
+  const earlier = overridden[loggedFields];
+  const charges = [...(earlier?.charges ?? []), ...(overrides.charges ?? [])];
+  overridden[loggedFields] = { ...earlier, ...overrides, charges };
 }
 
 /** Creates the record of a request, with texts cut to the longest that is logged. */

@@ -4,8 +4,9 @@ import { backoff } from '../database/backoff.js';
 import { withDeadline } from '../database/deadline.js';
 import type { DatabaseHandle } from '../database/index.js';
 import { OutageLog } from '../database/outage-log.js';
-import type { Quotas } from '../limits/quotas.js';
+import type { QuotaCounter } from '../limits/quota-counter.js';
 import { BatchStore, maxBatchRows } from './batch-store.js';
+import { HeldCharges } from './held-charges.js';
 import { Listeners } from './listeners.js';
 import type { RequestRecord } from './record.js';
 import { RecordBuffer } from './record-buffer.js';
@@ -65,6 +66,7 @@ export class RequestLogWriter {
   private readonly stopped = new AbortController();
 
   private readonly buffer = new RecordBuffer();
+  private readonly heldCharges = new HeldCharges();
   private readonly total = { accepted: 0, written: 0, spooled: 0, dropped: 0 };
 
   private timer: NodeJS.Timeout | undefined;
@@ -85,7 +87,7 @@ export class RequestLogWriter {
     spool: Spool,
     options: WriterOptions,
     log: FastifyBaseLogger,
-    quotas: Pick<Quotas, 'settle'> = { settle() {} },
+    quotas: Pick<QuotaCounter, 'settle'> = { settle() {} },
   ) {
     this.database = database;
     this.spool = spool;
@@ -128,10 +130,10 @@ export class RequestLogWriter {
   push(record: RequestRecord): void {
     this.total.accepted++;
     if (this.buffer.size >= this.options.bufferRows) {
-      this.drop(1, 'the buffer is full');
+      this.drop([record], 'the buffer is full');
       return;
     }
-    this.buffer.push(record);
+    this.buffer.push(this.heldCharges.addTo(record));
     this.setTimer();
   }
 
@@ -265,7 +267,7 @@ export class RequestLogWriter {
   private async replay() {
     const { segment, records, lost } = await this.spool.oldest();
     this.total.spooled -= lost;
-    if (lost > 0) this.drop(lost, 'a spool file is damaged or was removed');
+    if (lost > 0) this.countDropped(lost, 'a spool file is damaged or was removed');
     if (!segment) return;
     for (let at = 0; at < records.length; at += maxBatchRows) {
       const batch = records.slice(at, at + maxBatchRows);
@@ -287,7 +289,7 @@ export class RequestLogWriter {
       const stored = rejected.length > 0 ? batch.filter((record) => !rejected.includes(record)) : batch;
       removeBatch();
       this.total.written += stored.length;
-      if (rejected.length > 0) this.drop(rejected.length, 'the database rejects them');
+      if (rejected.length > 0) this.drop(rejected, 'the database rejects them');
       this.onBatch.emit(stored, (performance.now() - this.sentAt) / 1000);
     } finally {
       this.sentAt = Number.POSITIVE_INFINITY;
@@ -303,7 +305,13 @@ export class RequestLogWriter {
     this.startLoop();
   }
 
-  private drop(records: number, reason: string) {
+  /** Drops records. The next record settles what they have used of quotas. */
+  private drop(records: readonly RequestRecord[], reason: string) {
+    for (const { charges } of records) this.heldCharges.hold(charges);
+    this.countDropped(records.length, reason);
+  }
+
+  private countDropped(records: number, reason: string) {
     this.total.dropped += records;
     this.throttledLog.error(reason, { dropped: this.total.dropped }, `request log: records are dropped, ${reason}`);
   }

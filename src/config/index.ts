@@ -68,7 +68,10 @@ export function loadConfig(variables: NodeJS.ProcessEnv, { dotenv = false } = {}
       },
       defaultLimits: defaultLimits(env.RATE_LIMITS, env.RATE_LIMIT_PER_MINUTE),
     },
-    limits: { redisUrl: env.REDIS_URL && checkedUrl('REDIS_URL', env.REDIS_URL) },
+    limits: {
+      redisUrl: env.REDIS_URL && checkedUrl('REDIS_URL', env.REDIS_URL),
+      maxKeys: env.KEY_CACHE_MAX_ENTRIES,
+    },
     bootstrapAdminKey: checkedKey(env.BOOTSTRAP_ADMIN_KEY),
     requestLog: {
       flushIntervalMs: env.REQUEST_LOG_FLUSH_MS,

@@ -2,7 +2,15 @@ import { BlockList } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { isWellFormedKey } from '../../plugins/api-keys/key-format.js';
 import { DatabaseUrlError, targetOf } from '../../plugins/database/url.js';
-import { type Limit, limitsHint, maxLimits, minute, parseLimits, sorted } from '../../plugins/limits/limit.js';
+import {
+  type Limit,
+  limitsHint,
+  maxLimits,
+  minuteName,
+  parseLimits,
+  perMinuteLimit,
+  sortedByWindow,
+} from '../../plugins/limits/limit.js';
 import { ConfigError } from './error.js';
 
 export function checkedUrl(name: string, value: string) {
@@ -81,11 +89,11 @@ export function defaultLimits(text: string | undefined, perMinute: number | unde
   const limits = text === undefined ? [] : parseLimits(text);
   if (limits === undefined) throw new ConfigError(`RATE_LIMITS must be ${limitsHint}; not ${JSON.stringify(text)}`);
   if (perMinute === undefined) return limits;
-  if (limits.some(({ name }) => name === minute))
-    throw new ConfigError('RATE_LIMITS and RATE_LIMIT_PER_MINUTE both set the limit by the minute: remove one of them');
+  if (limits.some(({ name }) => name === minuteName))
+    throw new ConfigError('RATE_LIMITS and RATE_LIMIT_PER_MINUTE both set the per-minute limit: remove one of them');
   if (limits.length === maxLimits)
     throw new ConfigError(`RATE_LIMITS and RATE_LIMIT_PER_MINUTE set more than ${maxLimits} limits`);
-  return sorted([{ name: minute, limit: perMinute, windowSeconds: 60 }, ...limits]);
+  return sortedByWindow([perMinuteLimit(perMinute), ...limits]);
 }
 
 /** Origins are compared as text, so they must have the format that browsers send: scheme, host and port. */

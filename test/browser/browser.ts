@@ -88,8 +88,8 @@ export async function openDashboard(t: Test, at: { url: string; key: string }, p
 
 /** Checks the page with all rules of axe-core. */
 export async function checkAccessibility(t: Test, page: Page, what: string): Promise<void> {
-  // Wait for animations to finish, so that contrast is measured at full opacity.
-  await page.evaluate(() => Promise.all(document.getAnimations().map(({ finished }) => finished)));
+  // Wait for animations to finish, so that contrast is measured at full opacity. One rejects when its element is removed.
+  await page.evaluate(() => Promise.all(document.getAnimations().map(({ finished }) => finished.catch(() => {}))));
   if (await page.evaluate(() => window.axe === undefined)) await page.evaluate(axe.source);
   const { violations } = await page.evaluate(() => window.axe.run());
   const found = violations.map(

@@ -144,7 +144,7 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
     const form = dialog(page, /^Change “limited”$/);
     t.equal(await form.getByLabel('Limits').inputValue(), 'burst=4/1d');
     await form.getByLabel('Limits').fill('burst=9/1d 600/1m');
-    await form.getByLabel('Count the quota from zero').check();
+    await form.getByLabel('Reset the quota to zero').check();
     await button(page, 'Save').click();
     await form.waitFor({ state: 'detached' });
     await dialog(page, 'limited').getByText('4 of 9 used').waitFor();

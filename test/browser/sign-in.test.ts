@@ -98,6 +98,7 @@ t.test('signing in to the dashboard', { skip: needsBrowser }, async (t) => {
   t.test('sign-in works by keyboard and is accessible in light and dark mode, on desktop and phone', async (t) => {
     const page = await openPage(t, url, { expected: expectedErrors });
     await page.goto(`${url}/dashboard`);
+    await page.locator('input:focus').waitFor();
     await page.keyboard.type('nonsense');
     await page.keyboard.press('Enter');
     await page.getByRole('alert').filter({ hasText: 'not a key' }).waitFor();

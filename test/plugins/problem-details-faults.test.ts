@@ -186,7 +186,7 @@ t.test('a browser page can read error responses that are sent before routing', a
   for (const [status, bytes] of [
     [400, `GET /%zz HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nConnection: close\r\n\r\n`],
     [404, `GET /nothing HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nConnection: close\r\n\r\n`],
-    [414, `GET /v1/api-keys/${'a'.repeat(300)} HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nConnection: close\r\n\r\n`],
+    [414, `GET /v1/api-keys/${'a'.repeat(500)} HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nConnection: close\r\n\r\n`],
     [431, `GET / HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\n${large}\r\n\r\n`],
   ] as const) {
     const response = await raw(bytes);

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { QuotaCharge } from '../../limits/quotas.js';
+import type { QuotaCharge } from '../../limits/quota-counter.js';
 import type { RecordedVerification, RequestRecord } from '../record.js';
 
 /**

@@ -6,7 +6,8 @@ ADD COLUMN     "rateLimits" JSONB;
 
 -- The service reads them as an array and an object.
 ALTER TABLE "api_keys" ADD CONSTRAINT "api_keys_rateLimits_is_array" CHECK (jsonb_typeof("rateLimits") = 'array'),
-ADD CONSTRAINT "api_keys_quota_is_object" CHECK (jsonb_typeof("quota") = 'object' AND jsonb_typeof("quota" -> 'limit') = 'number');
+ADD CONSTRAINT "api_keys_quota_is_valid" CHECK ("quota" IS NULL
+  OR coalesce(jsonb_typeof("quota" -> 'limit') = 'number' AND "quota" ->> 'period' IN ('day', 'month'), false));
 
 -- CreateTable
 CREATE TABLE "owner_limits" (
@@ -20,7 +21,8 @@ CREATE TABLE "owner_limits" (
 );
 
 ALTER TABLE "owner_limits" ADD CONSTRAINT "owner_limits_rateLimits_is_array" CHECK (jsonb_typeof("rateLimits") = 'array'),
-ADD CONSTRAINT "owner_limits_quota_is_object" CHECK (jsonb_typeof("quota") = 'object' AND jsonb_typeof("quota" -> 'limit') = 'number');
+ADD CONSTRAINT "owner_limits_quota_is_valid" CHECK ("quota" IS NULL
+  OR coalesce(jsonb_typeof("quota" -> 'limit') = 'number' AND "quota" ->> 'period' IN ('day', 'month'), false));
 
 -- CreateTable
 CREATE TABLE "quota_usage" (
@@ -38,9 +40,10 @@ CREATE TABLE "quota_thresholds" (
     "kind" TEXT NOT NULL,
     "id" TEXT NOT NULL,
     "start" TIMESTAMP(3) NOT NULL,
+    "limit" BIGINT NOT NULL,
     "percent" INTEGER NOT NULL,
 
-    CONSTRAINT "quota_thresholds_pkey" PRIMARY KEY ("kind", "id", "start", "percent")
+    CONSTRAINT "quota_thresholds_pkey" PRIMARY KEY ("kind", "id", "start", "limit", "percent")
 );
 
 -- Updated with each batch: with free space on the page, updates do not touch the index.
@@ -60,7 +63,13 @@ DECLARE
   changes jsonb;
   actor jsonb := coalesce(nullif(current_setting('musicez.actor', true), ''), '{"actor": "sql"}');
 BEGIN
+  IF before - 'updatedAt' = after - 'updatedAt' THEN
+    RETURN NULL;
+  END IF;
   PERFORM pg_notify('musicez_api_keys', 'owner:' || owner);
+  IF before ->> 'ownerId' <> owner THEN
+    PERFORM pg_notify('musicez_api_keys', 'owner:' || (before ->> 'ownerId'));
+  END IF;
   SELECT coalesce(jsonb_object_agg(field, jsonb_build_object('from', before -> field, 'to', after -> field)), '{}')
     INTO changes
     FROM unnest(ARRAY['rateLimits', 'quota', 'quotaResetAt']) AS field
@@ -75,3 +84,7 @@ END
 $$;
 CREATE TRIGGER owner_limits_changed AFTER INSERT OR UPDATE OR DELETE ON "owner_limits"
   FOR EACH ROW EXECUTE FUNCTION owner_limits_changed();
+
+-- As for keys: without a payload for each owner.
+CREATE TRIGGER owner_limits_emptied AFTER TRUNCATE ON "owner_limits"
+  FOR EACH STATEMENT EXECUTE FUNCTION api_keys_emptied();

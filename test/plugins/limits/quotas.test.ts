@@ -3,13 +3,22 @@ import { parseList } from 'structured-headers';
 import t from 'tap';
 import { clock } from '../../../plugins/clock.js';
 import { windowAt } from '../../../plugins/limits/quota.js';
+import type { QuotaCharge } from '../../../plugins/limits/quota-counter.js';
+import { Spool } from '../../../plugins/request-log/spool/index.js';
+import { RequestLogWriter } from '../../../plugins/request-log/writer.js';
 import { buildApp } from '../../../src/app.js';
 import { loadConfig } from '../../../src/config/index.js';
 import { clientOf, keyHeaders, startApp } from '../../app.js';
 import { createTestDatabase, needsPostgres } from '../../database.js';
+import { record } from '../request-log/records.js';
 
 const own = await createTestDatabase();
-const app = await startApp(own);
+const app = await buildApp(loadConfig({ LOG_LEVEL: 'silent', ...own }));
+t.teardown(() => app.close());
+const twice = [app.requireApiKey(), app.requireApiKey(undefined, { cost: 5 })];
+app.get('/twice', { onRequest: twice }, async () => ({ done: true }));
+await app.ready();
+await app.database.ready;
 const admin = clientOf(app, await keyHeaders(app, 'admin'));
 const month = { limit: 3, period: 'month' };
 
@@ -32,7 +41,7 @@ const firstOfNextMonth = () => {
   return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1)).toISOString();
 };
 
-t.test('a quota counts every check of a key, and answers 429 QUOTA_EXCEEDED until it resets', async (t) => {
+t.test('a quota counts every valid check of a key, and answers 429 QUOTA_EXCEEDED until it resets', async (t) => {
   const { id, key, get, quota } = await createKey({ quota: month });
   const state = { ...month, resetsAt: firstOfNextMonth() };
   t.strictSame(quota, { ...state, used: 0, remaining: 3 });
@@ -79,7 +88,9 @@ t.test(
     const { key } = await createKey({ ownerId, rateLimits, quota: { limit: 20, period: 'month' } });
     t.match(await verify(key, { cost: 5 }), { valid: true, quota: { used: 5 }, ownerQuota: { used: 5 } });
     t.match(await verify(key, { cost: 4 }), { code: 'RATE_LIMITED', quota: { used: 5 }, ownerQuota: { used: 5 } });
-    t.match(await verify(key, { cost: 6 }), { code: 'QUOTA_EXCEEDED', quota: { used: 5 }, ownerQuota: { used: 5 } });
+    t.match(await verify(key, { cost: 6 }), {
+      ...{ code: 'QUOTA_EXCEEDED', quota: { used: 5 }, ownerQuota: { used: 5 }, rateLimits: [{ remaining: 3 }] },
+    });
     t.match(await verify(key, { cost: 0 }), { valid: true, quota: { used: 5 }, rateLimits: [{ remaining: 3 }] });
     const { key: other } = await createKey({ ownerId });
     t.match(await verify(other, { cost: 5 }), { valid: true, quota: null, ownerQuota: { used: 10, remaining: 0 } });
@@ -91,7 +102,7 @@ t.test(
   },
 );
 
-t.test('a restart forgets nothing that was used', async (t) => {
+t.test('the count of a quota survives a restart', async (t) => {
   const database = await createTestDatabase();
   const first = await startApp(database);
   await first.apiKeys.setOwnerLimits('acme', { quota: { limit: 5, period: 'month' } });
@@ -104,7 +115,7 @@ t.test('a restart forgets nothing that was used', async (t) => {
   await second.close();
 });
 
-t.test('a reset and a rotation', async (t) => {
+t.test('a rotated key shares the count of its successor until one of them is reset', async (t) => {
   const { id, key, get } = await createKey({ quota: month });
   for (let i = 0; i < 3; i++) t.equal((await get('GET', '/v1/me')).status, 200);
   const { body: rotated } = await admin('POST', `/v1/api-keys/${id}/rotate`, {});
@@ -118,7 +129,7 @@ t.test('a reset and a rotation', async (t) => {
   t.match(await verify(key), { valid: true, quota: null });
 });
 
-t.test('a quota begins anew with each calendar day or month in UTC', async (t) => {
+t.test('a quota resets at the start of each day or month in UTC', async (t) => {
   const at = (text: string) => Date.parse(text);
   t.match(windowAt('day', null, at('2027-02-28T23:59:59.999Z')), {
     ...{ start: at('2027-02-28T00:00:00Z'), endsAt: at('2027-03-01T00:00:00Z'), periodSeconds: 86_400 },
@@ -141,6 +152,36 @@ t.test('a quota begins anew with each calendar day or month in UTC', async (t) =
   const ahead = nextMonth - now();
   t.intercept(clock, 'now', { value: () => now() + ahead });
   t.match(await verify(key), { valid: true, quota: { used: 1, remaining: 0 } });
+});
+
+t.test('what a dropped record has used of a quota is settled with a later record', async (t) => {
+  const settled: QuotaCharge[] = [];
+  const quotas = { settle: (charges: readonly QuotaCharge[]) => void settled.push(...charges) };
+  const spool = new Spool({ directory: t.testdir(), maxBytes: 0 }, app.log);
+  const writer = new RequestLogWriter(app.database, spool, { flushIntervalMs: 5, bufferRows: 1 }, app.log, quotas);
+  const charge = { kind: 'key', id: 'dropped', start: 0, units: 2, replica: 'a' } as const;
+  writer.push(record());
+  for (let i = 0; i < 3; i++) writer.push(record({ charges: [charge] }));
+  await writer.flush();
+  writer.push(record({ charges: [{ ...charge, units: 5 }] }));
+  await writer.close();
+  t.strictSame(settled, [
+    { ...charge, units: 5 },
+    { ...charge, units: 6 },
+  ]);
+  t.equal(writer.counts.dropped, 3);
+  const { rows } = await app.database.pool.query(`SELECT used::int FROM quota_usage WHERE id = 'dropped'`);
+  t.strictSame(rows, [{ used: 11 }]);
+});
+
+t.test('two checks of one request are both settled', async (t) => {
+  const { id, key, get } = await createKey({ scopes: ['verify'], quota: { limit: 100, period: 'day' } });
+  const other = await createKey({ quota: { limit: 100, period: 'day' } });
+  await clientOf(app, { 'x-api-key': key })('POST', '/v1/api-keys/verify', { key: other.key, cost: 7 });
+  t.equal((await get('GET', '/twice')).body.done, true);
+  await app.requestLog.flush();
+  t.match((await admin('GET', `/v1/api-keys/${id}`)).body.quota, { used: 1 + 1 + 5 });
+  t.match((await admin('GET', `/v1/api-keys/${other.id}`)).body.quota, { used: 7 });
 });
 
 t.test('80 and 100 % of a quota are reported once, as an event and in a metric', { skip: needsPostgres }, async (t) => {
@@ -181,9 +222,19 @@ t.test('80 and 100 % of a quota are reported once, as an event and in a metric',
   const metrics = await other.inject('/metrics');
   t.match(metrics.body, /musicez_quota_thresholds_total\{percent="100"\} [01]\n/);
   t.match((await one.apiKeys.listKeyEvents(id, 10))[0], { action: 'quota-100' });
+  await one.apiKeys.update(id, { quota: { limit: 5, period: 'month' } });
+  while ((await eventsOf()).length < 5) await other.inject({ url: '/v1/me', headers: { 'x-api-key': key } });
+  t.match(
+    (await eventsOf())
+      .slice(0, 2)
+      .map(({ action }) => action)
+      .sort(),
+    ['quota-100', 'quota-80'],
+    'a lower limit that is used up is reported',
+  );
 });
 
-t.test('a quota that is settled again by a replay counts once', async (t) => {
+t.test('a batch that is sent again after a lost response is counted once', async (t) => {
   const { id, key } = await createKey({ quota: { limit: 100, period: 'month' } });
   await app.requestLog.flush();
   let attempts = 0;

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import { generateKey } from '../../../plugins/api-keys/key-format.js';
 import type { CountedLimit } from '../../../plugins/limits/counter.js';
 import limits from '../../../plugins/limits/index.js';
-import { type LimitState, tightestOf } from '../../../plugins/limits/rate-limit-state.js';
+import { type LimitState, tightestOf } from '../../../plugins/limits/limit-state.js';
 import { keyHeaders, startApp } from '../../app.js';
 import { createTestDatabase, skipFileOnEmbedded } from '../../database.js';
 import { heapUsed } from '../../heap.js';
@@ -372,7 +372,7 @@ async function startLimits(t: Test, redisUrl?: string) {
   const lines: string[] = [];
   const alone = Fastify({ logger: { level: 'info', stream: { write: (line) => void lines.push(line) } } });
   t.teardown(() => alone.close());
-  await alone.register(limits, { redisUrl });
+  await alone.register(limits, { redisUrl, maxKeys: 100 });
   return {
     count: (target: Pick<CountedLimit, 'kind' | 'id' | 'limit'>) =>
       new Promise<LimitState>((resolve) => {

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import { parseList } from 'structured-headers';
 import t, { type Test } from 'tap';
 import { buildApp } from '../../../src/app.js';
@@ -10,6 +11,8 @@ const own = await createTestDatabase();
 const app = await buildApp(loadConfig({ LOG_LEVEL: 'silent', ...own }));
 t.teardown(() => app.close());
 app.get('/expensive', { onRequest: app.requireApiKey(undefined, { cost: 5 }) }, async () => 'done');
+const costInQuery = (request: FastifyRequest) => Number((request.query as { cost: string }).cost);
+app.get('/counted', { onRequest: app.requireApiKey(undefined, { cost: costInQuery }) }, async () => 'done');
 await app.ready();
 await app.database.ready;
 const admin = clientOf(app, await keyHeaders(app, 'admin'));
@@ -112,11 +115,49 @@ t.test('the limits of an owner apply to all keys of the owner together, and chan
   );
   await admin('PUT', path, {});
   t.equal((await one.get('GET', '/v1/me')).status, 200);
+  await admin('PUT', path, {});
   const { body } = await admin('GET', `/v1/events?action=owner-limits&ownerId=${encodeURIComponent(ownerId)}`);
   t.match(body.data, [
     { apiKeyId: null, ownerId, actor: 'api-key', changes: { rateLimits: { from: rateLimits, to: [] } } },
     { changes: { rateLimits: { to: rateLimits } } },
   ]);
+});
+
+t.test('limits of an owner that SQL changes apply at once, also after TRUNCATE', { skip: needsPostgres }, async (t) => {
+  const { get } = await createKey({ ownerId: 'by-sql' });
+  const { pool } = app.database;
+  const untilPolicies = async (policies: string | undefined) => {
+    while ((await get('GET', '/v1/me')).headers['ratelimit-policy'] !== policies)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+  };
+  await pool.query(
+    `INSERT INTO owner_limits VALUES ('other', '[{"name": "hour", "limit": 1000, "windowSeconds": 3600}]', NULL, NULL, now())`,
+  );
+  await untilPolicies(undefined);
+  await pool.query(`UPDATE owner_limits SET "ownerId" = 'by-sql' WHERE "ownerId" = 'other'`);
+  await untilPolicies('"owner:hour";q=1000;w=3600');
+  await pool.query(`UPDATE owner_limits SET "ownerId" = 'another' WHERE "ownerId" = 'by-sql'`);
+  await untilPolicies(undefined);
+  await pool.query(`UPDATE owner_limits SET "ownerId" = 'by-sql' WHERE "ownerId" = 'another'`);
+  await untilPolicies('"owner:hour";q=1000;w=3600');
+  await pool.query('TRUNCATE owner_limits');
+  await untilPolicies(undefined);
+  for (const quota of ['{}', '{"limit": "1", "period": "day"}', '{"limit": 1, "period": "week"}'])
+    await t.rejects(
+      pool.query(`INSERT INTO owner_limits VALUES ('x', '[]', $1, NULL, now())`, [quota]),
+      /quota_is_valid/,
+    );
+});
+
+t.test('a key without the scopes of all keys of an owner cannot limit the owner', async (t) => {
+  await createKey({ ownerId: 'admins', scopes: ['admin'] });
+  const writer = clientOf(app, await keyHeaders(app, 'keys:write'));
+  t.match(await writer('PUT', '/v1/owners/admins/limits', { quota: { limit: 1, period: 'month' } }), {
+    status: 403,
+    body: { code: 'INSUFFICIENT_SCOPE' },
+  });
+  await createKey({ ownerId: 'customers' });
+  t.equal((await writer('PUT', '/v1/owners/customers/limits', {})).status, 200);
 });
 
 t.test('the cost of a request counts for all limits; 0 asks without charging', async (t) => {
@@ -143,9 +184,17 @@ t.test('the cost of a request counts for all limits; 0 asks without charging', a
     t.match(await get('GET', `/v1/auth?cost=${cost}`), { status: 403 });
   }
   const other = await createKey({ rateLimits: [{ ...hour, limit: 2 }] });
-  for (const query of ['cost=x', 'cost=1001', 'scope=BAD!']) await other.get('GET', `/v1/auth?${query}`);
+  for (const query of ['cost=x', 'cost=1001', 'scope=BAD!', 'allowed=yes', 'rateLimited=1'])
+    await other.get('GET', `/v1/auth?${query}`);
   t.strictSame(await remainingOf(other.key), { hour: 2 }, 'an invalid query costs nothing');
-  t.throws(() => app.requireApiKey('a', { cost: 1_001 }), /cost must be a whole number from 0 to 1000/);
+  t.match(await other.get('GET', '/v1/auth?cost=1e0'), { status: 204 });
+  t.strictSame(await remainingOf(other.key), { hour: 1 }, 'other spellings of a number count too');
+  t.throws(() => app.requireApiKey('a', { cost: 1_001 }), /must be a whole number from 0 to 1000/);
+  for (const cost of ['1.5', '-1', 'x', '1001']) {
+    const response = await app.inject({ url: `/counted?cost=${cost}`, headers: { 'x-api-key': other.key } });
+    t.equal(response.statusCode, 500, 'the cost of a route module that is no whole number');
+  }
+  t.strictSame(await remainingOf(other.key), { hour: 1 });
 });
 
 t.test('rateLimitPerMinute is the short form of the limit by the minute', async (t) => {
@@ -166,6 +215,12 @@ t.test('rateLimitPerMinute is the short form of the limit by the minute', async 
   t.strictSame(await change({ rateLimits: [] }), { rateLimits: [], rateLimitPerMinute: null });
   const { body } = await admin('GET', `/v1/api-keys/${id}/events`);
   t.match(body.data[0], { action: 'updated', changes: { rateLimits: { from: [both[1]], to: null } } });
+  const five = [1, 2, 3, 4, 5].map((hours) => ({ name: `h${hours}`, limit: 9, windowSeconds: hours * 3_600 }));
+  await change({ rateLimits: five });
+  t.match(await admin('PATCH', `/v1/api-keys/${id}`, { rateLimitPerMinute: 5 }), {
+    status: 400,
+    body: { code: 'TOO_MANY_LIMITS' },
+  });
 });
 
 t.test('invalid limits are rejected with the path of the field', async (t) => {
@@ -179,6 +234,7 @@ t.test('invalid limits are rejected with the path of the field', async (t) => {
     [{ rateLimits: [limit, { ...limit, name: 'again' }] }, '/body/rateLimits/1/windowSeconds'],
     [{ rateLimits: [{ ...limit, name: 'minute' }] }, '/body/rateLimits/0/name'],
     [{ rateLimits: [limit], rateLimitPerMinute: 5 }, '/body/rateLimitPerMinute'],
+    [{ rateLimits: [{ ...limit, name: 'quota' }] }, '/body/rateLimits/0/name'],
     [{ quota: { limit: 0, period: 'day' } }, '/body/quota/limit'],
     [{ quota: { limit: 1, period: 'week' } }, '/body/quota/period'],
   ] as const) {

@@ -1,13 +1,13 @@
 import { LRUCache } from 'lru-cache';
 import { clock } from '../clock.js';
-import { exceeds } from './counter.js';
+import { exceeds } from './limit.js';
+import { type LimitState, stateOf } from './limit-state.js';
 import { type Quota, type QuotaState, type QuotaWindow, quotaStateOf, windowAt } from './quota.js';
-import { type LimitState, stateOf } from './rate-limit-state.js';
 
 /** A quota, and whose requests it counts. */
 export interface CountedQuota extends Quota {
   kind: 'key' | 'owner';
-  /** Of the owner, or of the first of the keys that were rotated into each other. */
+  /** The id of the owner, or of the first key in a chain of rotations. */
   id: string;
   /** The key that the request came with, for events. */
   apiKeyId: string;
@@ -19,23 +19,24 @@ export interface CountedQuota extends Quota {
   policy: string;
 }
 
-/** What a request has used of a quota. Stored with the record of the request, and settled once in the database. */
-export interface QuotaCharge {
+/** A window of a quota: of a key or an owner. */
+export interface QuotaWindowId {
   kind: 'key' | 'owner';
   id: string;
   /** The start of the window, in milliseconds since 1970. */
   start: number;
+}
+
+/** What a request has used of a quota. Stored with the record of the request, and settled: added once to the table `quota_usage`. */
+export interface QuotaCharge extends QuotaWindowId {
+  /** The cost of the request. */
   units: number;
   /** The replica that counts it until it is settled. */
   replica: string;
 }
 
 /** What was used of a quota by all replicas, as far as the database knows. */
-export interface QuotaTotal {
-  kind: 'key' | 'owner';
-  id: string;
-  /** In milliseconds since 1970. */
-  start: number;
+export interface QuotaTotal extends QuotaWindowId {
   used: number;
 }
 
@@ -52,8 +53,6 @@ interface Count extends QuotaTotal {
   quota: CountedQuota | undefined;
 }
 
-/** Windows of quotas in memory; the least recently used is evicted first. */
-const maxCounts = 100_000;
 const none: Reservation = { isExceeded: false, charges: [] };
 const exceeded: Reservation = { isExceeded: true, charges: [] };
 
@@ -61,19 +60,24 @@ const exceeded: Reservation = { isExceeded: true, charges: [] };
  * Counts quotas in memory: the total that the database had last, and what this process has charged since. A batch of the request log
  * settles the charges, and returns the totals of all replicas.
  */
-export class Quotas {
+export class QuotaCounter {
   private readonly replica = crypto.randomUUID();
-  private readonly counts = new LRUCache<string, Count>({ max: maxCounts });
-  private settleSoon = () => {};
+  private readonly counts: LRUCache<string, Count>;
+  private flushSoon = () => {};
   private totalListener = (_quota: CountedQuota, _total: QuotaTotal) => {};
 
-  /** Sets the function that settles all charges within a third of the usual interval. */
-  onUrgent(settleSoon: () => void): void {
-    this.settleSoon = settleSoon;
+  /** @param maxWindows in memory; the least recently used is evicted first */
+  constructor(maxWindows: number) {
+    this.counts = new LRUCache({ max: maxWindows });
   }
 
-  /** Sets the function that is called with the total of each quota that was settled. */
-  onTotal(listener: (quota: CountedQuota, total: QuotaTotal) => void): void {
+  /** Sets the function that flushes the request log within a third of its interval. */
+  setFlushSoon(flushSoon: () => void): void {
+    this.flushSoon = flushSoon;
+  }
+
+  /** Sets the function that is called with the total of each quota that was settled, or that denies a request. */
+  setTotalListener(listener: (quota: CountedQuota, total: QuotaTotal) => void): void {
     this.totalListener = listener;
   }
 
@@ -81,34 +85,35 @@ export class Quotas {
   reserve(quotas: readonly CountedQuota[], cost: number): Reservation {
     if (quotas.length === 0) return none;
     const counts = quotas.map((quota) => this.countOf(quota));
-    if (counts.some((count, i) => exceeds(quotas[i] as CountedQuota, usedOf(count), cost))) return exceeded;
+    const full = counts.filter((count, i) => exceeds(quotas[i] as CountedQuota, usedOf(count), cost));
+    for (const count of full) this.report(count, usedOf(count));
+    if (full.length > 0) return exceeded;
     if (cost === 0) return none;
     for (const [i, count] of counts.entries()) {
       count.unsettled += cost;
       // The other replicas must learn of these units before the quota is used up.
-      if (count.unsettled * 10 > (quotas[i] as CountedQuota).limit - count.used) this.settleSoon();
+      if (count.unsettled * 10 > (quotas[i] as CountedQuota).limit - count.used) this.flushSoon();
     }
     const charges = counts.map(({ kind, id, start }) => ({ kind, id, start, units: cost, replica: this.replica }));
     return { isExceeded: false, charges };
   }
 
-  /** Takes a reservation back. */
+  /** Cancels a reservation. */
   release({ charges }: Reservation): void {
     for (const charge of charges) this.subtract(charge);
   }
 
-  /** Replaces charges by the totals that contain them. Both are of one statement. */
+  /** Subtracts settled charges, and stores the new totals. Both must come from the same statement. */
   settle(charges: readonly QuotaCharge[], totals: readonly QuotaTotal[]): void {
     for (const charge of charges) if (charge.replica === this.replica) this.subtract(charge);
     for (const total of totals) {
-      this.learn(total);
-      const { quota } = this.entryOf(total);
-      if (quota) this.totalListener(quota, total);
+      this.recordTotal(total);
+      this.report(this.entryOf(total), total.used);
     }
   }
 
-  /** Records a total that was read from the database. An older one can arrive later: within a window they only grow. */
-  learn(total: QuotaTotal): void {
+  /** Stores a total that was read from the database. Totals only grow within a window, so a smaller one is outdated. */
+  recordTotal(total: QuotaTotal): void {
     const count = this.entryOf(total);
     count.used = Math.max(count.used, total.used);
   }
@@ -127,6 +132,10 @@ export class Quotas {
     return { ...stateOf(state, used, endsAt - clock.now(), isExceeded), resetsAt: endsAt };
   }
 
+  private report({ kind, id, start, quota }: Count, used: number) {
+    if (quota) this.totalListener(quota, { kind, id, start, used });
+  }
+
   private countOf(quota: CountedQuota): Count {
     const { start, name } = windowOf(quota);
     const count = this.counts.get(name) ?? this.entryOf({ kind: quota.kind, id: quota.id, start });
@@ -134,8 +143,8 @@ export class Quotas {
     return count;
   }
 
-  private entryOf({ kind, id, start }: Omit<QuotaTotal, 'used'>): Count {
-    const name = nameOf(kind, id, start);
+  private entryOf({ kind, id, start }: QuotaWindowId): Count {
+    const name = windowKeyOf({ kind, id, start });
     let count = this.counts.get(name);
     if (!count) {
       count = { kind, id, start, used: 0, unsettled: 0, quota: undefined };
@@ -163,12 +172,12 @@ function windowOf(quota: CachedQuota): QuotaWindow & { name: string } {
   let window = quota[currentWindow];
   if (!window || now >= window.endsAt) {
     window = { ...windowAt(quota.period, quota.resetAt, now), name: '' };
-    window.name = nameOf(quota.kind, quota.id, window.start);
+    window.name = windowKeyOf({ ...quota, start: window.start });
     quota[currentWindow] = window;
   }
   return window;
 }
 
-function nameOf(kind: string, id: string, start: number): string {
+export function windowKeyOf({ kind, id, start }: QuotaWindowId): string {
   return `${kind}:${id}:${start}`;
 }
