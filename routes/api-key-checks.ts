@@ -2,6 +2,7 @@ import { canonicalNetwork } from '../plugins/api-keys/allowed-ips.js';
 import type { Metadata } from '../plugins/api-keys/key-fields.js';
 import { metadataFault } from '../plugins/api-keys/metadata.js';
 import { type Limit, limitsFault, minuteName } from '../plugins/limits/limit.js';
+import { badField } from '../plugins/problem-details/bad-field.js';
 
 interface CheckedFields {
   metadata?: Metadata | null | undefined;
@@ -36,4 +37,11 @@ export function checkFields<Fields extends CheckedFields>(
     networks.push(network);
   }
   return { fields: fields.allowedIps === undefined ? fields : { ...fields, allowedIps: [...new Set(networks)] } };
+}
+
+/** @returns the body, with addresses in canonical form @throws BadFieldError for the first fault */
+export function checkedBody<Body extends CheckedFields>(body: Body): Body {
+  const checked = checkFields(body);
+  if ('path' in checked) throw badField(`/body${checked.path as `/${string}`}`, checked.message);
+  return checked.fields;
 }

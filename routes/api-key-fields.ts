@@ -180,7 +180,7 @@ export const ApiKeyChange = Type.Object(
     name: Type.Optional(Name),
     scopes: Type.Optional(Scopes),
     active: Type.Optional(Type.Boolean()),
-    resetQuota: Type.Optional(Type.Boolean({ description: 'Begins to count the quota anew' })),
+    resetQuota: Type.Optional(Type.Boolean({ description: 'Resets the quota to zero' })),
     expiresAt: Type.Optional(ExpiresAt),
     rateLimitPerMinute: Type.Optional(RateLimit),
     rateLimits: Type.Optional(RateLimitsInput),

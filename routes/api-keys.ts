@@ -1,11 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { actorOf } from '../plugins/api-keys/actor.js';
 import { keysRead, keysWrite } from '../plugins/api-keys/index.js';
-import type { Metadata } from '../plugins/api-keys/key-fields.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { badField } from '../plugins/problem-details/bad-field.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { checkFields } from './api-key-checks.js';
+import { checkedBody } from './api-key-checks.js';
 import {
   ApiKey,
   ApiKeyChange,
@@ -196,13 +195,6 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
   );
 };
-
-/** @throws BadFieldError for metadata that cannot be stored, and for an invalid address */
-function checkedBody<Body extends { metadata?: Metadata | null; allowedIps?: string[] }>(body: Body): Body {
-  const checked = checkFields(body);
-  if ('path' in checked) throw badField(`/body${checked.path as `/${string}`}`, checked.message);
-  return checked.fields;
-}
 
 function timeOf(text: string | undefined): Date | undefined {
   return text === undefined ? undefined : new Date(text);

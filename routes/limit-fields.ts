@@ -10,7 +10,7 @@ import { nullable, oneOf, Timestamp } from './fields.js';
 export const Cost = Type.Integer({
   minimum: 0,
   maximum: maxCost,
-  description: 'How many requests this one counts for in limits and quotas; 0 asks without charging; default: 1',
+  description: 'How many requests this one counts for in limits and quotas; 0 checks without charging; default: 1',
 });
 
 const Limit = Type.Object(
@@ -21,7 +21,7 @@ const Limit = Type.Object(
   },
   { additionalProperties: false },
 );
-const description = 'All apply; the tightest decides. Windows begin with a request.';
+const description = 'A request must fit into every limit. A window starts with the first request.';
 export const RateLimitsInput = Type.Array(Limit, {
   maxItems: maxLimits,
   description: `${description} Empty: the default of the service`,
@@ -50,7 +50,10 @@ export const QuotaInput = Type.Object(
 export const QuotaState = Type.Object({
   limit: Type.Integer(),
   period: oneOf('day', 'month'),
-  used: Type.Integer({ description: 'Requests in this period, of all replicas' }),
+  used: Type.Integer({
+    description:
+      'Cost of all requests since the period began or the quota was reset. Requests of the last flush interval may be missing',
+  }),
   remaining: Type.Integer(),
   resetsAt: Timestamp,
 });
@@ -64,7 +67,7 @@ export function rateLimitStatesOf({ limits }: AuthenticatedKey, states: readonly
     }));
 }
 
-/** The quotas of a key that answers have. */
+/** The quota fields of a response. */
 export const quotaFields = {
   quota: nullable(QuotaState, { description: 'The quota of the key; null: none' }),
   ownerQuota: nullable(QuotaState, { description: 'The quota of its owner; null: none' }),

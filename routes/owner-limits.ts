@@ -4,9 +4,8 @@ import { actorOf } from '../plugins/api-keys/actor.js';
 import { keysRead, keysWrite } from '../plugins/api-keys/index.js';
 import { ownerIdPattern } from '../plugins/api-keys/key-fields.js';
 import { keySecurity } from '../plugins/openapi.js';
-import { badField } from '../plugins/problem-details/bad-field.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { checkFields } from './api-key-checks.js';
+import { checkedBody } from './api-key-checks.js';
 import { nullable } from './fields.js';
 import { exampleQuota, QuotaInput, QuotaState, RateLimits, RateLimitsInput } from './limit-fields.js';
 
@@ -36,7 +35,7 @@ const OwnerLimitsChange = Type.Object(
   {
     rateLimits: Type.Optional({ ...RateLimitsInput, description: 'Left out or empty: none' }),
     quota: Type.Optional(nullable(QuotaInput, { description: 'Left out or null: none' })),
-    resetQuota: Type.Optional(Type.Boolean({ description: 'Begins to count the quota anew' })),
+    resetQuota: Type.Optional(Type.Boolean({ description: 'Resets the quota to zero' })),
   },
   {
     additionalProperties: false,
@@ -80,9 +79,7 @@ export const ownerLimitRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async (request) => {
-      const checked = checkFields(request.body);
-      if ('path' in checked) throw badField(`/body${checked.path as `/${string}`}`, checked.message);
-      return app.apiKeys.setOwnerLimits(request.params.ownerId, checked.fields, actorOf(request));
+      return app.apiKeys.setOwnerLimits(request.params.ownerId, checkedBody(request.body), actorOf(request));
     },
   );
 };

@@ -47,9 +47,9 @@ export interface ApiKeyRecord {
   active: boolean;
   /** Null: the key never expires. */
   expiresAt: Date | null;
-  /** Null: the service's default. */
+  /** The per-minute limit of the key; null: none. */
   rateLimitPerMinute: number | null;
-  /** All limits of the key, including the one by the minute. Empty: the service's default. */
+  /** All limits of the key, including the per-minute limit. Empty: the service's default. */
   rateLimits: Limit[];
   quota: QuotaState | null;
   /** The customer that the key belongs to, by its id in the system of the caller. */
@@ -90,7 +90,7 @@ export type NewApiKey = Pick<ApiKeyRecord, 'name'> &
 
 export type ApiKeyChange = Partial<Pick<ApiKeyRecord, Chosen | 'active'>> & {
   quota?: Quota | null | undefined;
-  /** Begins to count the quota anew. */
+  /** Resets the quota to zero. */
   resetQuota?: boolean | undefined;
 };
 

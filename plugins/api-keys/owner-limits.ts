@@ -23,7 +23,7 @@ export interface OwnerLimits {
 export interface OwnerLimitsChange {
   rateLimits?: Limit[] | undefined;
   quota?: Quota | null | undefined;
-  /** Begins to count the quota anew. */
+  /** Resets the quota to zero. */
   resetQuota?: boolean | undefined;
 }
 

@@ -10,7 +10,7 @@ export interface LimitState {
   windowSeconds: number;
   /** Seconds until the window ends. */
   resetSeconds: number;
-  /** The same as a time in milliseconds since 1970, of a quota. */
+  /** The end of the window, in milliseconds since 1970; of quotas only. */
   resetsAt?: number;
   /** Whether it denied the request. */
   isExceeded: boolean;

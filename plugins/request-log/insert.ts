@@ -6,7 +6,7 @@ import { bucketOf } from './histogram.js';
 import type { RequestRecord } from './record.js';
 import { mergedHistogram } from './roll-up-stats.js';
 
-/** The number of shards of the statistics; roll-up-stats.ts merges them. */
+/** The number of shards of the statistics, which roll-up-stats.ts merges, and of the use of quotas. */
 const shards = 16;
 const shard = randomInt(shards);
 
@@ -90,7 +90,7 @@ const insert = (schema: string, onConflict: string, onlyStored: string) => `
     ON CONFLICT (kind, id, start, shard) DO UPDATE SET used = quotas.used + excluded.used
     RETURNING kind, id AS target, start, used
   )
-  -- Also the totals of charges that were settled before.
+  -- Charges that were settled earlier are not added again; their totals are returned too.
   SELECT kind, target AS id, (extract(epoch FROM start) * 1000)::float8 AS start, (coalesce(used, 0) + coalesce((
       SELECT sum(others.used) FROM ${schema}.quota_usage AS others
       WHERE others.kind = charged.kind AND others.id = target AND others.start = charged.start

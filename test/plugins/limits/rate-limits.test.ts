@@ -99,7 +99,7 @@ t.test("a key's own limit overrides the default and applies as soon as it is cha
   t.strictSame(
     await countStatuses(7, () => sendRequest(app, key)),
     { 200: 6, 429: 1 },
-    'earlier requests stay counted, but for denied ones',
+    'allowed requests stay counted, denied ones are not',
   );
   const { key: more } = await app.apiKeys.create({ name: 'more', rateLimitPerMinute: 20 });
   t.strictSame(await countStatuses(21, () => sendRequest(app, more)), { 200: 20, 429: 1 });

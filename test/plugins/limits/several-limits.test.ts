@@ -54,7 +54,7 @@ t.test('the tightest of several limits decides, and a denied request is charged 
 });
 
 t.test(
-  'RateLimit and RateLimit-Policy name each limit, Retry-After is that of the limit that denies longest',
+  'RateLimit and RateLimit-Policy name each limit, Retry-After is the time until the last exceeded window ends',
   async (t) => {
     const { get } = await createKey({
       rateLimits: [
@@ -197,7 +197,7 @@ t.test('the cost of a request counts for all limits; 0 asks without charging', a
   t.strictSame(await remainingOf(other.key), { hour: 1 });
 });
 
-t.test('rateLimitPerMinute is the short form of the limit by the minute', async (t) => {
+t.test('rateLimitPerMinute is the short form of the limit named minute', async (t) => {
   const minute = { name: 'minute', limit: 9, windowSeconds: 60 };
   const { id, rateLimits } = await createKey({ rateLimitPerMinute: 9 });
   t.strictSame(rateLimits, [minute]);
@@ -265,7 +265,7 @@ t.test('RATE_LIMITS applies to keys without limits of their own', async (t) => {
   });
 });
 
-t.test('a limit that SQL has made unreadable denies every request', async (t) => {
+t.test('an invalid limit in the database denies every request', async (t) => {
   for (const rateLimits of ['[1]', '[{"name": "x", "limit": "many", "windowSeconds": 60}]']) {
     const { id, get } = await createKey({});
     await app.database.pool.query('UPDATE api_keys SET "rateLimits" = $1 WHERE id = $2', [rateLimits, id]);
