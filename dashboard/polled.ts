@@ -6,33 +6,45 @@ const deadlineMs = 30_000;
 /** The pause before a retry, also for data that is loaded once. */
 const retryMs = 5_000;
 
-/** The last data, and the state of loading. */
+const maxAnswers = 20;
+
+/** The last data of a question, and the state of loading. */
 export interface Polled<T> {
-  /** Stays while newer data is loaded, and when that fails. */
+  /** Stays while newer data is loaded, and when that fails. Never the data of another question. */
   data: T | undefined;
+  /** When `data` was loaded. */
+  loadedAt: Date | undefined;
   /** The error of the last load. */
   error: Error | undefined;
-  /** Whether `data` was loaded for an earlier `dataKey`. */
-  isOutdated: boolean;
   /** Loads now. */
   refresh(): void;
 }
 
 interface State<T> {
-  data?: T;
+  /** By question, the last one last. */
+  answers: ReadonlyMap<string, { data: T; loadedAt: Date }>;
   error?: Error | undefined;
-  /** The key that `data` belongs to. */
-  of?: string;
+}
+
+function withAnswer<T>({ answers }: State<T>, dataKey: string, data: T): State<T> {
+  const others = [...answers].filter(([key]) => key !== dataKey).slice(1 - maxAnswers);
+  return { answers: new Map([...others, [dataKey, { data, loadedAt: new Date() }]]) };
 }
 
 /**
  * Loads data repeatedly, except while the tab is hidden. Loads at once when the tab becomes visible or the network is back.
  *
- * @param dataKey the key of the data; a change loads at once
+ * @param dataKey the question that the data answers; a change loads at once
  * @param intervalMs the pause between loads; `null`: does not poll, but loads again when the tab becomes visible or the network returns
+ * @param version a change loads at once, and keeps the data until then
  */
-export function usePolled<T>(dataKey: string, load: (signal: AbortSignal) => Promise<T>, intervalMs: number | null) {
-  const [state, setState] = useState<State<T>>({});
+export function usePolled<T>(
+  dataKey: string,
+  load: (signal: AbortSignal) => Promise<T>,
+  intervalMs: number | null,
+  version: number | string = 0,
+) {
+  const [state, setState] = useState<State<T>>({ answers: new Map() });
   const latestLoad = useRef(load);
   latestLoad.current = load;
   const refresh = useRef(() => {});
@@ -53,7 +65,7 @@ export function usePolled<T>(dataKey: string, load: (signal: AbortSignal) => Pro
       const deadline = deadlineAfter(deadlineMs, unmountController.signal);
       try {
         const data = await latestLoad.current(deadline.signal);
-        if (!unmountController.signal.aborted) setState({ data, of: dataKey });
+        if (!unmountController.signal.aborted) setState((before) => withAnswer(before, dataKey, data));
       } catch (caught) {
         const error = deadline.signal.aborted ? new OfflineError() : (caught as Error);
         if (!unmountController.signal.aborted) setState((before) => ({ ...before, error }));
@@ -75,8 +87,13 @@ export function usePolled<T>(dataKey: string, load: (signal: AbortSignal) => Pro
       document.removeEventListener('visibilitychange', run);
       window.removeEventListener('online', run);
     };
-  }, [dataKey, intervalMs]);
+  }, [dataKey, intervalMs, version]);
 
-  const isOutdated = state.data !== undefined && state.of !== dataKey;
-  return { data: state.data, error: state.error, isOutdated, refresh: () => refresh.current() } satisfies Polled<T>;
+  const answer = state.answers.get(dataKey);
+  return {
+    data: answer?.data,
+    loadedAt: answer?.loadedAt,
+    error: state.error,
+    refresh: () => refresh.current(),
+  } satisfies Polled<T>;
 }

@@ -12,7 +12,7 @@ import { minSearchLength } from '../plugins/api-keys/key-list.js';
 import { grantedScopePattern } from '../plugins/api-keys/scopes.js';
 import { maxRequests } from '../plugins/limits/limit.js';
 import type { Prisma } from '../plugins/prisma/generated/client.js';
-import { defaulted, Id, lineOfText, listOf, nullable, Page, Timestamp, TimestampInput } from './fields.js';
+import { defaulted, Id, idList, lineOfText, listOf, nullable, Page, Timestamp, TimestampInput } from './fields.js';
 import {
   exampleQuota,
   exampleRateLimitStates,
@@ -196,6 +196,7 @@ export type ApiKeyChange = Static<typeof ApiKeyChange>;
 export const ApiKeyFilter = Type.Object(
   {
     ...Page.properties,
+    id: Type.Optional(idList(100, 'The ids of keys, repeated')),
     ownerId: Type.Optional(OwnerId),
     q: Type.Optional(
       Type.String({

@@ -21,6 +21,11 @@ export const Id = Type.String({
   examples: ['019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07'],
 });
 
+/** Ids in a query, each as its own parameter. */
+export const idList = (maxItems: number, description: string) =>
+  // @fastify/swagger does not convert examples inside of array items.
+  Type.Array({ ...Id, examples: undefined }, { maxItems, description, examples: [Id.examples] });
+
 export const IdParams = Type.Object({ id: Id });
 
 /** An optional field of a request that always has a value, because its schema has a default. */

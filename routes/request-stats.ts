@@ -5,7 +5,7 @@ import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
 import { keyStatsOf, maxKeys } from '../plugins/request-log/key-stats.js';
 import { statsOf } from '../plugins/request-log/stats.js';
-import { Id, nullable, Timestamp } from './fields.js';
+import { idList, nullable, Timestamp } from './fields.js';
 import { intervals, statsRange, statsRangeOf } from './stats-range.js';
 
 /** The largest number of intervals in a response, for all requests and for a hundred keys. */
@@ -33,17 +33,7 @@ const StatsQuerystring = Type.Object(
 const KeyStatsQuerystring = Type.Object(
   {
     ...statsRange,
-    apiKeyId: Type.Optional(
-      // @fastify/swagger does not convert examples inside of array items.
-      Type.Array(
-        { ...Id, examples: undefined },
-        {
-          maxItems: maxKeys,
-          examples: [[apiKeyId]],
-          description: 'The ids of keys, repeated; default: the busiest keys',
-        },
-      ),
-    ),
+    apiKeyId: Type.Optional(idList(maxKeys, 'The ids of keys, repeated; default: the busiest keys')),
   },
   { additionalProperties: false },
 );

@@ -34,9 +34,10 @@ const close = () => choose({ key: undefined });
 export function Details({ id, version, onChanged, onSecret }: DetailsProps) {
   const [action, setAction] = useState<Action | null>(null);
   const loaded = usePolled(
-    JSON.stringify([id, version]),
+    id,
     (signal) => get<ApiKey>(`/v1/api-keys/${encodeURIComponent(id)}`, {}, signal),
     refreshMs,
+    version,
   );
   const key = loaded.data;
   const end = () => setAction(null);

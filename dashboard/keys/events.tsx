@@ -46,12 +46,13 @@ interface EventListProps {
 
 function EventList({ path, query = {}, version, showsKeys = false }: EventListProps) {
   const [limit, setLimit] = useState(initialLimit);
-  const names = useKeyNames();
   const events = usePolled(
-    JSON.stringify([path, query, version, limit]),
+    JSON.stringify([path, query]),
     (signal) => get<Page<ApiKeyEvent>>(path, { ...query, limit }, signal),
     refreshMs,
+    `${version} ${limit}`,
   );
+  const names = useKeyNames(events.data?.data.flatMap(({ apiKeyId, actorKeyId }) => [apiKeyId, actorKeyId]));
   return (
     <section>
       {showsKeys ? <h2>Events</h2> : <h3>Events</h3>}

@@ -31,9 +31,10 @@ export function KeysView() {
   const [version, setVersion] = useState(0);
   const onChanged = () => setVersion((before) => before + 1);
   const loaded = usePolled(
-    JSON.stringify([cursor, params.q, ownerId, params.keys, version]),
+    JSON.stringify([cursor, params.q, ownerId, params.keys]),
     (signal) => get<Page<ApiKey>>('/v1/api-keys', { limit: pageLength, cursor, ...filter }, signal),
     refreshMs,
+    version,
   );
   const ids = loaded.data?.data.map(({ id }) => id) ?? [];
   const usage = usePolled(ids.join(), async (signal) => loadUsage(ids, signal), usageRefreshMs);
@@ -64,11 +65,7 @@ export function KeysView() {
           <Part of={loaded} name="keys" isEmpty={({ data }) => data.length === 0} empty="No keys match.">
             {({ data, nextCursor }) => (
               <>
-                <KeyTable
-                  keys={data}
-                  usage={usage.data ?? new Map()}
-                  isUsageKnown={usage.data !== undefined && !usage.isOutdated}
-                />
+                <KeyTable keys={data} usage={usage.data ?? new Map()} isUsageKnown={usage.data !== undefined} />
                 {nextCursor && (
                   <p class="more">
                     <button type="button" onClick={() => choose({ cursor: nextCursor })}>

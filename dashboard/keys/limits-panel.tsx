@@ -13,9 +13,10 @@ type Quota = NonNullable<Wire<KeyLimits>['quota']>;
 /** The limits and quotas that apply to a key, and how much of them is used. */
 export function LimitsPanel({ keyId, version }: { keyId: string; version: number }) {
   const loaded = usePolled(
-    JSON.stringify([keyId, version]),
+    keyId,
     (signal) => get<KeyLimits>(`/v1/api-keys/${encodeURIComponent(keyId)}/limits`, {}, signal),
     refreshMs,
+    version,
   );
   return (
     <section class="limits">

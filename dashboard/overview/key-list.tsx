@@ -22,7 +22,7 @@ interface KeyListProps {
 
 export function KeyList({ keys, total, choice }: KeyListProps) {
   const show = (apiKeyId: string) => goTo('requests', { ...choice(), apiKeyId });
-  const names = useKeyNames();
+  const names = useKeyNames(keys.slice(0, maxRows).map(({ apiKeyId }) => apiKeyId));
   const columns: Column<KeyFigures>[] = [
     {
       title: 'Key',

@@ -15,12 +15,12 @@ const maxRows = 8;
 
 /** The keys that limits and quotas denied most often in the last day. */
 export function LimitedKeys() {
-  const names = useKeyNames();
   const loaded = usePolled(
     '',
     (signal) => get<Limited>('/v1/usage/limited', { from: new Date(Date.now() - dayMs).toISOString() }, signal),
     refreshMs,
   );
+  const names = useKeyNames(loaded.data?.keys.slice(0, maxRows).map(({ apiKeyId }) => apiKeyId));
   const columns: Column<LimitedKey>[] = [
     {
       title: 'Key',

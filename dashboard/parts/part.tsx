@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { ApiError } from '../api.js';
 import type { Polled } from '../polled.js';
+import { momentOf } from './time.js';
 
 interface PartProps<T> {
   of: Polled<T>;
@@ -14,16 +15,14 @@ interface PartProps<T> {
 
 /** Loaded data, or its state: loading, empty, failed, or failed with the last data still shown. */
 export function Part<T>({ of, name, isEmpty, empty, children }: PartProps<T>) {
-  const { data, error, isOutdated, refresh } = of;
+  const { data, loadedAt, error, refresh } = of;
   if (data === undefined) {
     return error ? <Failed error={error} retry={refresh} /> : <Loading name={name} />;
   }
   return (
     <>
-      {error && <Failed error={error} retry={refresh} hasData />}
-      <div class="part" aria-busy={isOutdated}>
-        {isEmpty?.(data) ? <Empty>{empty}</Empty> : children(data)}
-      </div>
+      {error && <Failed error={error} retry={refresh} dataOf={loadedAt} />}
+      <div class="part">{isEmpty?.(data) ? <Empty>{empty}</Empty> : children(data)}</div>
     </>
   );
 }
@@ -40,12 +39,19 @@ export function Empty({ children }: { children: ComponentChildren }) {
   return <p class="nothing">{children}</p>;
 }
 
-/** @param hasData whether older data is shown below */
-export function Failed({ error, retry, hasData = false }: { error: Error; retry: () => void; hasData?: boolean }) {
+interface FailedProps {
+  error: Error;
+  retry: () => void;
+  /** The time of the data below; undefined: there is none. */
+  dataOf?: Date | undefined;
+}
+
+export function Failed({ error, retry, dataOf }: FailedProps) {
   return (
     <div class="failed" role="alert">
       <p>
-        <strong>{titleOf(error)}</strong> {sentence(error.message)} {hasData && 'The last data is shown.'}
+        <strong>{titleOf(error)}</strong> {sentence(error.message)}{' '}
+        {dataOf && `The data of ${momentOf(dataOf)} is shown.`}
       </p>
       <button type="button" onClick={retry}>
         Try again

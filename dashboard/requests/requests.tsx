@@ -14,11 +14,11 @@ import { useRequestList } from './use-request-list.js';
 export function RequestsView() {
   const { params } = useUrlState();
   const filter = filterOf(params);
-  const keyNames = useKeyNames();
   // No live updates for a range in the past.
   const isLive = filter.to === undefined;
   const { list, loaded, tail, older, loadOlder, pause, resume } = useRequestList(filter, isLive);
   const [isExporting, setIsExporting] = useState(false);
+  const keyNames = useKeyNames([filter.apiKeyId ?? null, ...(loaded.data ?? []).map(({ apiKeyId }) => apiKeyId)]);
 
   return (
     <>

@@ -59,7 +59,7 @@ export function useRequestList(filter: Filter, isLive: boolean) {
   return {
     list,
     /** The state of loading the first page, with the rows of the list as its data. */
-    loaded: { ...newest, data: rows },
+    loaded: { ...newest, data: list.isOutdated ? undefined : rows },
     tail,
     older,
     loadOlder,

@@ -5,6 +5,8 @@ export const minSearchLength = 3;
 
 /** A key must match all of the given fields. */
 export interface KeyFilter {
+  /** One of these ids. */
+  id?: string[] | undefined;
   ownerId?: string | undefined;
   /** A part of the start or of the name, in any case, of at least three characters. */
   q?: string | undefined;
@@ -18,6 +20,7 @@ export interface KeyFilter {
 }
 
 const conditions: Record<keyof KeyFilter, (parameter: string, schema: string) => string> = {
+  id: (parameter) => `id = ANY(${parameter}::text[])`,
   ownerId: (parameter) => `"ownerId" = ${parameter}::text`,
   // The trigrams find candidates by the index. Those of a prefix such as "mez" are left out, because most keys have them.
   q: (parameter, schema) => `${schema}.api_key_trigrams("start" || ' ' || "name") @> ${schema}.api_key_trigrams(
@@ -58,6 +61,6 @@ export async function findKeyIds(
 }
 
 /** The columns have UTC without a time zone, for which `pg` would send local time. */
-function sqlOf(value: string | boolean | Date) {
+function sqlOf(value: string | string[] | boolean | Date) {
   return value instanceof Date ? value.toISOString().slice(0, -1) : value;
 }

@@ -48,6 +48,29 @@ t.test('health', { skip: needsBrowser || needsCluster }, async (t) => {
     },
   );
 
+  t.test('figures of one range never stand under the label of another, and old figures have their time', async (t) => {
+    const page = await openDashboard(t, dashboard, '?view=overview', { expected: /status of 503/ });
+    const range = (name: string) => page.getByRole('button', { name, exact: true });
+    const figures = page.locator('.figures');
+    await figures.getByText('in the last hour').first().waitFor();
+    await range('24 h').click();
+    await figures.getByText('in the last 24 hours').first().waitFor();
+    await database.stop('immediate');
+    await range('15 min').click();
+    await page.getByRole('alert').getByText('503 Service Unavailable.').first().waitFor();
+    t.equal(await figures.count(), 0, 'no figure of the last 24 hours is shown for 15 minutes');
+    await range('24 h').click();
+    await page
+      .getByText(/^503 Service Unavailable.*The data of \d\d:\d\d:\d\d is shown\.$/)
+      .first()
+      .waitFor();
+    await figures.getByText('in the last 24 hours').first().waitFor();
+    await checkAccessibility(t, page, 'old figures');
+    await database.start();
+    await range('15 min').click();
+    await figures.getByText('in the last 15 minutes').first().waitFor({ timeout: 30_000 });
+  });
+
   t.test('a 503 response of a proxy is not shown as the health of the service', async (t) => {
     const page = await openDashboard(t, dashboard, '?view=health', { expected: /status of 503/ });
     await page.locator('.health-state').getByText('Healthy.').waitFor();
@@ -62,7 +85,10 @@ t.test('health', { skip: needsBrowser || needsCluster }, async (t) => {
     await page.locator('.health-state').getByText('Healthy.').waitFor();
     await page.context().setOffline(true);
     await page.getByText('This computer is offline.').waitFor();
-    await page.getByRole('alert').getByText('The last data is shown.').waitFor();
+    await page
+      .getByRole('alert')
+      .getByText(/The data of \d\d:\d\d:\d\d is shown\./)
+      .waitFor();
     t.ok(await page.locator('.health-state').isVisible());
     await page.context().setOffline(false);
     await page.getByRole('alert').waitFor({ state: 'detached' });

@@ -354,4 +354,20 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
     await button(page, 'Newest keys').click();
     await button(page, 'many 50').waitFor();
   });
+
+  t.test('every key that is shown has its name, also beyond the newest 500', async (t) => {
+    const { key } = await createKey({ name: 'the oldest' });
+    for (let i = 0; i < 500; i += 100)
+      await Promise.all(Array.from({ length: 100 }, (_, n) => createKey({ name: `newer ${i + n}` })));
+    await statusWith(key);
+    const page = await openDashboard(t, dashboard, '?view=requests&path=/v1/me');
+    await page.locator('td').getByText('the oldest').first().waitFor();
+    t.equal(
+      await page
+        .locator('td')
+        .getByText(/^key …/)
+        .count(),
+      0,
+    );
+  });
 });

@@ -66,7 +66,7 @@ export const calls: Record<string, Call[]> = {
   ],
   listApiKeys: [
     { status: 200 },
-    { status: 200, query: 'ownerId=acme&q=mobile&scope=a:b&active=true' },
+    { status: 200, query: `id=${unusedId}&id=${unusedId}&ownerId=acme&q=mobile&scope=a:b&active=true` },
     {
       status: 200,
       query: 'expiresAfter=2025-01-01T00:00:00Z&expiresBefore=2026-01-01T00:00:00Z&lastUsedBefore=2026-01-01T00:00:00Z',
