@@ -5,6 +5,7 @@ import { KeysView } from './keys/keys.js';
 import { OverviewView } from './overview/overview.js';
 import { RequestsView } from './requests/requests.js';
 import { signOut } from './session.js';
+import { Shortcuts } from './shortcuts.js';
 import { goTo, hrefOf, useUrlState, type View, views } from './url-state.js';
 
 const titles: Record<View, string> = { overview: 'Overview', requests: 'Requests', keys: 'Keys', health: 'Health' };
@@ -21,15 +22,20 @@ export function Shell({ keyName }: { keyName: string }) {
   const isOnline = useOnline();
   const Current = components[view];
   const main = useRef<HTMLElement>(null);
+  const isFirst = useRef(true);
   useEffect(() => {
     document.title = `${titles[view]} · musicez`;
-    // The element of the previous view that had the focus is gone, so this view gets the focus.
-    if (document.activeElement === document.body) main.current?.focus({ preventScroll: true });
+    // The element of the previous view that had the focus is gone, so this view gets the focus. Not at first: Tab begins at the top.
+    if (!isFirst.current && document.activeElement === document.body) main.current?.focus({ preventScroll: true });
+    isFirst.current = false;
     window.scrollTo(0, 0);
   }, [view]);
 
   return (
     <>
+      <button type="button" class="skip-link" onClick={() => main.current?.focus()}>
+        Skip to the content
+      </button>
       <header class="shell">
         <span class="brand">musicez</span>
         <nav aria-label="Views">
@@ -62,6 +68,7 @@ export function Shell({ keyName }: { keyName: string }) {
         <h1 class="visually-hidden">{titles[view]}</h1>
         <Current />
       </main>
+      <Shortcuts />
     </>
   );
 }

@@ -15,7 +15,7 @@ export function SignIn({ notice }: { notice: string }) {
 
   async function submit(event: TargetedSubmitEvent<HTMLFormElement>) {
     event.preventDefault();
-    const key = field.current?.value.trim() ?? '';
+    const key = keyIn(field.current?.value ?? '');
     if (key === '') return showError('Paste an admin key.');
     // A header cannot contain other characters.
     if (!/^[!-~]+$/.test(key)) return showError(notAKey);
@@ -63,6 +63,11 @@ export function SignIn({ notice }: { notice: string }) {
       </form>
     </main>
   );
+}
+
+/** The key in a pasted text: without a header's name and scheme, and without line breaks of a terminal. */
+function keyIn(text: string): string {
+  return text.replace(/^\s*(authorization:|x-api-key:)?\s*(bearer\s)?/i, '').replace(/\s/g, '');
 }
 
 function reasonOf(error: Error): string {

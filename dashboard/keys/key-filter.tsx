@@ -34,6 +34,7 @@ export function KeyFilter({ params }: { params: Readonly<Record<string, string>>
     <search class="key-filter">
       <input
         type="search"
+        data-shortcut="search"
         aria-label="Search keys"
         placeholder="Name or start, 3 characters"
         maxLength={100}

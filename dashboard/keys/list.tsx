@@ -42,7 +42,7 @@ export function KeyTable({ keys, usage, isUsageKnown }: KeyTableProps) {
 function Name({ of: { id, name, start } }: { of: Key }) {
   return (
     <>
-      <button type="button" class="link" title="Details" onClick={() => choose({ key: id })}>
+      <button type="button" class="link" data-shortcut="row" title="Details" onClick={() => choose({ key: id })}>
         {name}
       </button>
       {isSessionKey(start) && <span class="tag">you</span>}

@@ -51,6 +51,7 @@ export function Entry({
         {...input}
         id={name}
         ref={field}
+        data-shortcut={name === 'path' ? 'search' : undefined}
         value={draft}
         onInput={({ currentTarget }) => setDraft(currentTarget.value)}
         onBlur={applyOrRevert}

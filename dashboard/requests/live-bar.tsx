@@ -27,7 +27,7 @@ export function LiveBar({ list: { isPaused, held, missed }, tail, pause, resume 
       >
         {isPaused ? 'Paused' : words[tail]}
       </span>
-      <button type="button" onClick={isPaused ? resume : pause}>
+      <button type="button" data-shortcut="pause" onClick={isPaused ? resume : pause}>
         {isPaused ? `Resume${held.length > 0 ? ` (${count(held.length)} new)` : ''}` : 'Pause'}
       </button>
       {missed > 0 && (

@@ -34,7 +34,13 @@ const before: Column<Entry>[] = [
     title: 'Request',
     kind: 'wide',
     cell: ({ id, method, path }) => (
-      <button type="button" class="link opens-row" title={path} onClick={() => choose({ request: id })}>
+      <button
+        type="button"
+        class="link opens-row"
+        data-shortcut="row"
+        title={path}
+        onClick={() => choose({ request: id })}
+      >
         <span class="method">{method}</span> {path}
       </button>
     ),

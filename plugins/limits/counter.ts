@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { exceeds, type Limit } from './limit.js';
-import { type ChargeResult, stateOf } from './limit-state.js';
+import { type ChargeResult, type LimitState, stateOf } from './limit-state.js';
 
 /** A limit, and whose requests it counts. */
 export interface CountedLimit extends Limit {
@@ -30,16 +30,21 @@ export function createMemoryCounter(): Counter {
   const targets = { key: new WindowCache(), owner: new WindowCache(), 'invalid-key': new WindowCache() };
   return (limits, cost, charged) => {
     const now = performance.now();
-    const windows = limits.map((limit) => targets[limit.kind].windowOf(limit, now));
-    const isExceeded = limits.some((limit, i) => exceeds(limit, (windows[i] as Window).count, cost));
-    if (!isExceeded) for (const window of windows) window.count += cost;
-    charged(null, {
-      isExceeded,
-      states: limits.map((limit, i) => {
-        const { count, endsAtMs } = windows[i] as Window;
-        return stateOf(limit, count, endsAtMs - now, isExceeded && exceeds(limit, count, cost));
-      }),
-    });
+    const windows: Window[] = [];
+    let isExceeded = false;
+    for (const limit of limits) {
+      const window = targets[limit.kind].windowOf(limit, now);
+      windows.push(window);
+      if (exceeds(limit, window.count, cost)) isExceeded = true;
+    }
+    const states: LimitState[] = [];
+    for (let i = 0; i < limits.length; i++) {
+      const [limit, window] = [limits[i] as CountedLimit, windows[i] as Window];
+      if (!isExceeded) window.count += cost;
+      const { count, endsAtMs } = window;
+      states.push(stateOf(limit, count, endsAtMs - now, isExceeded && exceeds(limit, count, cost)));
+    }
+    charged(null, { isExceeded, states });
   };
 }
 

@@ -11,7 +11,7 @@ const countDeadlineMs = 80;
 const retryAfterFailureMs = 1_000;
 const maxReconnectDelayMs = 2_000;
 
-/** The last one is the name that older versions use. */
+/** `guesser` is the name that older versions use. */
 const prefixes = { key: 'musicez:limit:key:', owner: 'musicez:limit:owner:', 'invalid-key': 'musicez:limit:guesser:' };
 
 /**

@@ -10,6 +10,16 @@ import { mergedHistogram } from './roll-up-stats.js';
 const shards = 16;
 const shard = randomInt(shards);
 
+/** Sums counts by the minute into those by the minute, hour and day. The periods are in seconds. */
+function byPeriod(minutes: string, columns: string[], counts: string[]): string {
+  const groups = ['start', ...columns].map((_, i) => i + 2);
+  const sums = counts.map((count) => `sum(${count}) AS ${count}`);
+  const longer = (seconds: number) =>
+    `SELECT ${seconds} AS period, minute / ${seconds / 60} * ${seconds} AS start, ${[...columns, ...sums]} FROM ${minutes} GROUP BY ${groups}`;
+  const shortest = `SELECT 60 AS period, minute * 60 AS start, ${[...columns, ...counts]} FROM ${minutes}`;
+  return [shortest, longer(3_600), longer(86_400)].join(' UNION ALL ');
+}
+
 /**
  * One statement that inserts rows, adds them to the statistics, and settles their charges of quotas. The time of arrival comes from
  * the id. Returns what was used of each charged quota by all replicas (`QuotaTotal`).
@@ -39,11 +49,7 @@ const insert = (schema: string, onConflict: string, onlyStored: string) => `
   ), minutes AS MATERIALIZED (
     SELECT minute, route, method, status, bucket, count(*) AS n FROM batch ${onlyStored} GROUP BY 1, 2, 3, 4, 5
   ), periods AS (
-    SELECT 60 AS period, minute * 60 AS start, route, method, status, bucket, n FROM minutes
-    UNION ALL
-    SELECT 3600, minute / 60 * 3600, route, method, status, bucket, sum(n) FROM minutes GROUP BY 2, 3, 4, 5, 6
-    UNION ALL
-    SELECT 86400, minute / 1440 * 86400, route, method, status, bucket, sum(n) FROM minutes GROUP BY 2, 3, 4, 5, 6
+    ${byPeriod('minutes', ['route', 'method', 'status', 'bucket'], ['n'])}
   ), added AS (
     INSERT INTO ${schema}.request_stats AS stats (period, start, route, method, "statusCode", shard, count, histogram)
     SELECT period, timestamp 'epoch' + start * interval '1 second', route, method, status, ${shard}, sum(n),
@@ -58,11 +64,7 @@ const insert = (schema: string, onConflict: string, onlyStored: string) => `
   ), added_keys AS (
   INSERT INTO ${schema}.request_stats_by_key AS stats (period, start, "apiKeyId", shard, count, errors)
   SELECT period, timestamp 'epoch' + start * interval '1 second', key_id, ${shard}, n, errors FROM (
-    SELECT 60 AS period, minute * 60 AS start, key_id, n, errors FROM keys
-    UNION ALL
-    SELECT 3600, minute / 60 * 3600, key_id, sum(n), sum(errors) FROM keys GROUP BY 2, 3
-    UNION ALL
-    SELECT 86400, minute / 1440 * 86400, key_id, sum(n), sum(errors) FROM keys GROUP BY 2, 3
+    ${byPeriod('keys', ['key_id'], ['n', 'errors'])}
   ) AS periods ORDER BY period, start, key_id
   ON CONFLICT (period, start, "apiKeyId", shard) DO UPDATE SET
     count = stats.count + excluded.count, errors = stats.errors + excluded.errors
@@ -76,11 +78,7 @@ const insert = (schema: string, onConflict: string, onlyStored: string) => `
   ), added_usage AS (
   INSERT INTO ${schema}.key_usage AS stats (period, start, "apiKeyId", "ownerId", outcome, shard, count)
   SELECT period, timestamp 'epoch' + start * interval '1 second', key_id, owner, outcome, ${shard}, n FROM (
-    SELECT 60 AS period, minute * 60 AS start, key_id, owner, outcome, n FROM checks
-    UNION ALL
-    SELECT 3600, minute / 60 * 3600, key_id, owner, outcome, sum(n) FROM checks GROUP BY 2, 3, 4, 5
-    UNION ALL
-    SELECT 86400, minute / 1440 * 86400, key_id, owner, outcome, sum(n) FROM checks GROUP BY 2, 3, 4, 5
+    ${byPeriod('checks', ['key_id', 'owner', 'outcome'], ['n'])}
   ) AS periods ORDER BY period, start, key_id, owner, outcome
   ON CONFLICT (period, start, "apiKeyId", "ownerId", outcome, shard) DO UPDATE SET count = stats.count + excluded.count
   ), settled AS (

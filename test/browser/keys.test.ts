@@ -251,6 +251,7 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
     await page.keyboard.press('Enter');
     await page.waitForURL(/q=mobile/);
     await rows.filter({ hasText: 'ends soon' }).waitFor({ state: 'detached' });
+    await rows.filter({ hasText: 'Mobile app' }).waitFor();
     t.equal(await rows.count(), 1);
     await page.getByLabel('Search keys').fill('');
     await page.keyboard.press('Enter');
@@ -267,7 +268,8 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
     await details.getByRole('button', { name: 'customer-4711' }).click();
     await page.getByRole('heading', { name: 'Owner customer-4711' }).waitFor();
     await page.getByRole('row', { name: /VALID 4/ }).waitFor();
-    t.equal(await rows.filter({ hasText: 'Mobile app' }).count(), 1);
+    await rows.filter({ hasText: 'Mobile app' }).waitFor();
+    t.equal(await rows.count(), 1);
     await page.getByText(/“Mobile app”, by the key/).waitFor();
     await checkEverySizeAndTheme(t, page, 'the page of an owner');
     await page.getByRole('button', { name: 'Show requests' }).click();

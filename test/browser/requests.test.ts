@@ -225,6 +225,53 @@ t.test('the overview and the requests', { skip: needsBrowser }, async (t) => {
     await page.getByRole('alert').waitFor({ state: 'detached' });
   });
 
+  t.test('shortcuts open views, the search and rows, pause the list, and do nothing in a field', async (t) => {
+    const page = await openDashboard(t, dashboard, '?view=overview');
+    const keyboard = page.keyboard;
+    const currentView = page.locator('nav [aria-current="page"]');
+    for (const [keys, view] of Object.entries({
+      'g k': 'Keys',
+      'g h': 'Health',
+      'g o': 'Overview',
+      'g r': 'Requests',
+    })) {
+      for (const letter of keys.split(' ')) await keyboard.press(letter);
+      await currentView.getByText(view, { exact: true }).waitFor();
+    }
+    await page.locator('.opens-row').nth(1).waitFor();
+    await page.getByText('Live', { exact: true }).waitFor();
+    await keyboard.press('p');
+    await page.getByRole('button', { name: 'Resume' }).waitFor();
+    for (const letter of ['j', 'j', 'k']) await keyboard.press(letter);
+    t.ok(
+      await page
+        .locator('.opens-row')
+        .first()
+        .evaluate((row) => row === document.activeElement),
+    );
+    await keyboard.press('Enter');
+    await page.getByRole('dialog', { name: 'Request' }).waitFor();
+    await keyboard.press('g');
+    await keyboard.press('k');
+    await keyboard.press('Escape');
+    await currentView.getByText('Requests', { exact: true }).waitFor();
+    await keyboard.press('/');
+    await keyboard.type('/g k?p');
+    t.equal(await page.getByLabel('Path').inputValue(), '/g k?p');
+    await page.getByLabel('Path').fill('');
+    await page.getByLabel('Path').blur();
+    await keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).getByText('g r').waitFor();
+    await checkEverySizeAndTheme(t, page, 'the shortcuts');
+    await keyboard.press('Escape');
+    await page.reload();
+    await page.locator('.opens-row').first().waitFor();
+    await keyboard.press('Tab');
+    await page.getByText('Skip to the content').waitFor();
+    await keyboard.press('Enter');
+    t.equal(await page.evaluate(() => document.activeElement?.id), 'view');
+  });
+
   t.test('overview and requests are accessible in light and dark mode, on desktop and phone', async (t) => {
     const page = await openDashboard(t, dashboard, '?view=overview');
     await page.getByRole('region', { name: 'Busiest keys' }).waitFor();

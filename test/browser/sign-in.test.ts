@@ -95,6 +95,19 @@ t.test('signing in to the dashboard', { skip: needsBrowser }, async (t) => {
     },
   );
 
+  t.test('a key can be pasted with its header, and wrapped over lines', async (t) => {
+    const wrapped = `${key.slice(0, 20)}\n  ${key.slice(20)}\n`;
+    for (const text of [`Bearer ${key}`, `Authorization: Bearer ${key}`, `X-API-Key: ${key}`, wrapped]) {
+      const page = await openPage(t, url);
+      await page.goto(`${url}/dashboard`);
+      await page.getByLabel('Admin key').fill(text);
+      await page.keyboard.press('Enter');
+      await page.getByRole('button', { name: 'Sign out' }).waitFor();
+      await page.close();
+    }
+    t.pass();
+  });
+
   t.test('sign-in works by keyboard and is accessible in light and dark mode, on desktop and phone', async (t) => {
     const page = await openPage(t, url, { expected: expectedErrors });
     await page.goto(`${url}/dashboard`);

@@ -3,11 +3,13 @@ import { createConfig, lintFromString } from '@redocly/openapi-core';
 import t, { type Test } from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { startApp } from '../app.js';
-import { createTestDatabase } from '../database.js';
+import { createTestDatabase, skipFileOnEmbedded } from '../database.js';
 import { mismatchOf, toSchemaType } from '../fuzz/answers.js';
 import { send } from '../fuzz/client.js';
 import { type Document, type Operation, operationsOf, schemaErrorOf } from '../fuzz/document.js';
 import { type Call, calls, commonCalls } from './calls.js';
+
+skipFileOnEmbedded();
 
 const app = await startApp(await createTestDatabase());
 await app.listen({ port: 0, host: '127.0.0.1' });
