@@ -70,17 +70,8 @@ export async function startContenders(url: string | undefined, progress: Progres
   for (const server of [bare, base]) await server.waitForOk('/v1/me', signal);
   const authentication = await startParts('authentication');
   const limits = await startParts('limits');
-  const twoLimits = await startParts('twoLimits');
   const log = await startParts('log');
-  for (const other of [
-    straightforward,
-    bare,
-    base,
-    authentication.server,
-    limits.server,
-    twoLimits.server,
-    log.server,
-  ]) {
+  for (const other of [straightforward, bare, base, authentication.server, limits.server, log.server]) {
     const answer = await fetchMe(other);
     if (answer !== me) throw new BenchError(`the servers respond differently: ${answer} is not ${me}`);
   }
@@ -97,13 +88,12 @@ export async function startContenders(url: string | undefined, progress: Progres
     musicez: contender('musicez', musicez, serviceScratch),
     authentication: contender('authentication', authentication.server),
     limits: contender('limits', limits.server),
-    twoLimits: contender('twoLimits', twoLimits.server),
     log: contender('log', log.server, log.scratch),
   };
   return { all, startToReadyMs } satisfies Contenders;
 
   async function startParts(part: ServerName) {
-    const scratch = await createScratch(url, part.toLowerCase(), defer);
+    const scratch = await createScratch(url, part, defer);
     const env = { ...responseEnv, BENCH_PARTS: part, BOOTSTRAP_ADMIN_KEY: key };
     const server = await start(argsLikeService('parts'), { ...databaseEnv(scratch), ...env }, scratch.directory);
     await server.waitForOk('/v1/me', signal, { authorization });

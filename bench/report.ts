@@ -5,8 +5,7 @@ const titles: [ServerName, string][] = [
   ['bare', 'bare Fastify'],
   ['base', 'bare, started as musicez'],
   ['authentication', '+ authentication'],
-  ['limits', '+ authentication, a limit'],
-  ['twoLimits', '+ authentication, two limits'],
+  ['limits', '+ authentication, limits'],
   ['log', '+ authentication, log'],
   ['musicez', 'musicez'],
 ];
@@ -14,7 +13,7 @@ const columns = ['', 'req/s', 'p50 ms', 'p99 ms', 'CPU µs/req', 'rows written',
 
 /** @returns the table, the ratios and the targets as text */
 export function report(results: BenchResults): string {
-  const { load, cpu, ratios, costs } = results;
+  const { load, cpu, ratios, costs, limitCost } = results;
   const { toBare, toStraightforward } = ratios;
   const rounds = results.servers.musicez.rounds.length;
   return [
@@ -29,9 +28,10 @@ export function report(results: BenchResults): string {
     `musicez / straightforward  ${toStraightforward.median.toFixed(1)}   (rounds: ${list(toStraightforward.rounds, 1)})`,
     '',
     `authentication costs  ${cost(costs.authentication)}`,
-    `a limit costs         ${cost(costs.limits)}`,
-    `two limits cost       ${cost(costs.twoLimits)}`,
+    `limits cost           ${cost(costs.limits)}`,
     `the log costs         ${cost(costs.log)}`,
+    `one limit in process  ${limitCost.one.toFixed(1).padStart(4)} µs of CPU a request`,
+    `two limits in process ${limitCost.two.toFixed(1).padStart(4)} µs of CPU a request`,
     '',
     ...results.targets.map(({ outcome, target }) => `${outcome.padEnd(10)}  ${target}`),
     '',

@@ -3,6 +3,7 @@ import { withCleanup } from '../scripts/cleanup.js';
 import { version } from '../src/config/index.js';
 import { BenchError } from './bench-error.js';
 import { type Contender, startContenders } from './contenders.js';
+import { measureLimitCost } from './limit-cost.js';
 import { findLoadGenerator } from './load/index.js';
 import { Measurement } from './measurement.js';
 import type { BenchOptions } from './options.js';
@@ -45,9 +46,12 @@ export async function run(options: BenchOptions, url: string | undefined, progre
     await measureInTurn(Object.values(measured), options, progress, signal);
     if (options.requests > 0) await continueLoad(options.requests, measured.musicez, progress, signal);
     const written = await stopAndCountRows(Object.values(all), progress, signal);
+    progress.begin('the cost of limits');
+    const limitCost = measureLimitCost();
+    progress.end('done');
 
     const servers = byServer((name) => resultOf(measured[name], written.get(name)));
-    const { bare, base, straightforward, musicez, authentication, log, limits, twoLimits } = servers;
+    const { bare, base, straightforward, musicez, authentication, log, limits } = servers;
     const [cpu] = cpus();
     const results: Omit<BenchResults, 'targets'> = {
       startedAt,
@@ -70,8 +74,8 @@ export async function run(options: BenchOptions, url: string | undefined, progre
         authentication: costOf(authentication.rounds, base.rounds),
         log: costOf(log.rounds, authentication.rounds),
         limits: costOf(limits.rounds, authentication.rounds),
-        twoLimits: costOf(twoLimits.rounds, authentication.rounds),
       },
+      limitCost,
       startToReadyMs,
     };
     return { ...results, targets: checkTargets(results) } satisfies BenchResults;

@@ -21,7 +21,7 @@ const app = Fastify({
   // Only the log needs UUIDs as request ids.
   ...(parts.includes('log') && { genReqId: newRequestId }),
   // Only limits add headers to a response.
-  ...(parts.some((part) => /limits/i.test(part)) && { http: { ServerResponse: PreparedResponse } }),
+  ...(parts.includes('limits') && { http: { ServerResponse: PreparedResponse } }),
 });
 await app.register(database, { version, ...config.database });
 await app.register(prisma);
@@ -29,12 +29,7 @@ await app.register(prisma);
 app.decorate('forbidCaching', () => {});
 await app.register(limits, config.limits);
 const perMinute = { name: 'minute', limit: 1e9, windowSeconds: 60 };
-const perSecond = { name: 'second', limit: 1e9, windowSeconds: 1 };
-const defaultLimits = parts.includes('limits')
-  ? [perMinute]
-  : parts.includes('twoLimits')
-    ? [perSecond, perMinute]
-    : [];
+const defaultLimits = parts.includes('limits') ? [perMinute] : [];
 await app.register(apiKeys, { ...config.apiKeys, defaultLimits });
 if (parts.includes('log')) {
   await app.register(requestLog, { ...config.requestLog, exclude: [] });
