@@ -1,7 +1,7 @@
 import { type QuotaCharge, windowKeyOf } from '../limits/quota-counter.js';
 import type { RequestRecord } from './record.js';
 
-/** Charges of quotas whose records were dropped, summed by window and replica. They are settled with a later record. */
+/** Charges of quotas whose records did not fit into the buffer, summed by window and replica. A later record settles them. */
 export class HeldCharges {
   private readonly charges = new Map<string, QuotaCharge>();
 

@@ -130,7 +130,8 @@ export class RequestLogWriter {
   push(record: RequestRecord): void {
     this.total.accepted++;
     if (this.buffer.size >= this.options.bufferRows) {
-      this.drop([record], 'the buffer is full');
+      this.heldCharges.hold(record.charges);
+      this.drop(1, 'the buffer is full');
       return;
     }
     this.buffer.push(this.heldCharges.addTo(record));
@@ -267,7 +268,7 @@ export class RequestLogWriter {
   private async replay() {
     const { segment, records, lost } = await this.spool.oldest();
     this.total.spooled -= lost;
-    if (lost > 0) this.countDropped(lost, 'a spool file is damaged or was removed');
+    if (lost > 0) this.drop(lost, 'a spool file is damaged or was removed');
     if (!segment) return;
     for (let at = 0; at < records.length; at += maxBatchRows) {
       const batch = records.slice(at, at + maxBatchRows);
@@ -289,7 +290,8 @@ export class RequestLogWriter {
       const stored = rejected.length > 0 ? batch.filter((record) => !rejected.includes(record)) : batch;
       removeBatch();
       this.total.written += stored.length;
-      if (rejected.length > 0) this.drop(rejected, 'the database rejects them');
+      // Their charges are not held: if these are the reason, the database would reject the next record as well.
+      if (rejected.length > 0) this.drop(rejected.length, 'the database rejects them');
       this.onBatch.emit(stored, (performance.now() - this.sentAt) / 1000);
     } finally {
       this.sentAt = Number.POSITIVE_INFINITY;
@@ -305,13 +307,7 @@ export class RequestLogWriter {
     this.startLoop();
   }
 
-  /** Drops records. The next record settles what they have used of quotas. */
-  private drop(records: readonly RequestRecord[], reason: string) {
-    for (const { charges } of records) this.heldCharges.hold(charges);
-    this.countDropped(records.length, reason);
-  }
-
-  private countDropped(records: number, reason: string) {
+  private drop(records: number, reason: string) {
     this.total.dropped += records;
     this.throttledLog.error(reason, { dropped: this.total.dropped }, `request log: records are dropped, ${reason}`);
   }

@@ -9,7 +9,12 @@ const exportWith = (headers: Record<string, string>) => app.inject({ url: '/v1/a
 
 t.test('an export has every key without its secret, and another service accepts the same keys from it', async (t) => {
   const fields = { scopes: ['orders:read'], ownerId: 'acme', metadata: { plan: 'pro' }, allowedIps: ['127.0.0.0/8'] };
-  const kept = await app.apiKeys.create({ name: 'kept', ...fields });
+  const rateLimits = [
+    { name: 'minute', limit: 600, windowSeconds: 60 },
+    { name: 'burst', limit: 90, windowSeconds: 600 },
+  ];
+  const quota = { limit: 1_000, period: 'month' } as const;
+  const kept = await app.apiKeys.create({ name: 'kept', ...fields, rateLimits, quota });
   const deleted = await app.apiKeys.create({ name: 'deleted' });
   await app.apiKeys.remove(deleted.id);
   const response = await exportWith(admin);
@@ -32,6 +37,7 @@ t.test('an export has every key without its secret, and another service accepts 
   t.match((await importInto('POST', '/v1/api-keys/import', { keys })).body, { ...counts, created: 0, unchanged: 3 });
   t.match((await clientOf(other, { 'x-api-key': kept.key })('GET', '/v1/me')).body, {
     ...{ id: kept.id, ownerId: 'acme', metadata: { plan: 'pro' } },
+    ...{ rateLimits, quota: { ...quota, used: 1 } },
   });
   t.equal((await clientOf(other, { 'x-api-key': deleted.key })('GET', '/v1/me')).status, 401);
   t.equal(await other.apiKeys.adopt(deleted.key, { name: 'deleted' }), 'revoked');

@@ -174,6 +174,17 @@ t.test('what a dropped record has used of a quota is settled with a later record
   t.strictSame(rows, [{ used: 11 }]);
 });
 
+t.test('charges that the database rejects do not spoil later records', async (t) => {
+  const spool = new Spool({ directory: t.testdir(), maxBytes: 0 }, app.log);
+  const writer = new RequestLogWriter(app.database, spool, { flushIntervalMs: 5, bufferRows: 10 }, app.log);
+  const charge = { kind: 'key', id: 'odd', start: -Number.MAX_SAFE_INTEGER, units: 1, replica: 'a' } as const;
+  writer.push(record({ charges: [charge] }));
+  await writer.flush();
+  writer.push(record());
+  await writer.close();
+  t.match(writer.counts, { written: 1, dropped: 1 });
+});
+
 t.test('two checks of one request are both settled', async (t) => {
   const { id, key, get } = await createKey({ scopes: ['verify'], quota: { limit: 100, period: 'day' } });
   const other = await createKey({ quota: { limit: 100, period: 'day' } });
