@@ -3,8 +3,10 @@ import type { FastifyInstance, InjectOptions } from 'fastify';
 import t from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { keyHeaders, startApp } from '../app.js';
-import { createTestDatabase, needsPostgres } from '../database.js';
+import { createTestDatabase, needsPostgres, skipFileOnEmbedded } from '../database.js';
 import { BreakableDatabase } from '../plugins/database/proxy.js';
+
+skipFileOnEmbedded();
 
 const app = await startApp({
   ...(await createTestDatabase()),

@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { startApp } from '../app.js';
-import { createTestDatabase, skipOnEmbedded } from '../database.js';
+import { createTestDatabase, skipFileOnEmbedded } from '../database.js';
 import { freePort, untilStatus } from '../process.js';
 import { temporaryDirectory } from '../temporary-directory.js';
+
+skipFileOnEmbedded();
 
 const app = await startApp(await createTestDatabase());
 
@@ -81,7 +83,7 @@ t.test('promtool reports no problem with the metrics', { skip: unlessInstalled('
 
 t.test(
   'a Prometheus that scrapes under load gets the same total as the request log',
-  { skip: skipOnEmbedded || unlessInstalled('prometheus') },
+  { skip: unlessInstalled('prometheus') },
   async (t) => {
     await app.listen({ port: 0, host: '127.0.0.1' });
     const { port } = app.server.address() as AddressInfo;

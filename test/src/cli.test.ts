@@ -42,11 +42,27 @@ t.test('the service accepts a key that was created in the shell', async (t) => {
   const me = await fetch(`${service.url}/v1/me`, { headers: { 'x-api-key': key } });
   t.match(await me.json(), { name: 'ops', scopes: ['admin', 'read'] });
 
-  t.test('a command reports that a running service uses the embedded database', { skip: onPostgres }, async (t) => {
-    await t.rejects(runKeysCommand(['list'], loadConfig(database)), {
-      message: /^a running service uses the embedded database in .*: use its API, as in "curl /,
-    });
-  });
+  await t.test(
+    'a command reports that a running service uses the embedded database',
+    { skip: onPostgres },
+    async (t) => {
+      await t.rejects(runKeysCommand(['list'], loadConfig(database)), {
+        message: /^a running service uses the embedded database in .*: use its API, as in "curl /,
+      });
+      const list = run('dist/src/cli.js', ['keys', 'list'], database);
+      t.equal(await list.exited, 1);
+      t.match(list.stderr(), `'${service.url}/v1/api-keys'`, 'with the port of the service');
+      t.match(
+        list.stderr(),
+        /^musicez: a running service .* embedded database in .*: use its API, .*, or stop it first\n$/,
+      );
+      for (const command of ['migrate', 'studio']) {
+        const { exited, stderr } = run(`scripts/prisma/${command}.ts`, [], database);
+        t.equal(await exited, 1, command);
+        t.match(stderr(), /^musicez: .*embedded database.*\n$/, command);
+      }
+    },
+  );
   service.child.kill('SIGTERM');
   t.equal(await service.exited, 0);
 });

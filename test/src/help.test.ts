@@ -4,8 +4,10 @@ import * as demo from '../../demo/options.js';
 import * as capacity from '../../scripts/capacity/options.js';
 import { parseKeysCommand } from '../../src/cli/key-commands.js';
 import { parseLogsCommand } from '../../src/cli/log-commands.js';
-import { createTestDatabase, onPostgres, skipOnEmbedded } from '../database.js';
-import { run, startService } from '../process.js';
+import { createTestDatabase, skipFileOnEmbedded } from '../database.js';
+import { run } from '../process.js';
+
+skipFileOnEmbedded();
 
 /** The file and first arguments of each command. */
 const commands: Record<string, [file: string, ...args: string[]]> = {
@@ -30,7 +32,7 @@ async function runCommand(command: string, args: string[], variables: NodeJS.Pro
   return { code: await exited, stdout: stdout(), stderr: stderr() };
 }
 
-t.test('every command prints help with an example, without a database', { skip: skipOnEmbedded }, async (t) => {
+t.test('every command prints help with an example, without a database', async (t) => {
   const nowhere = { DATABASE_URL: 'postgresql://127.0.0.1:1/none' };
   const commandLines = [...Object.keys(commands).map((command) => [command, '--help']), ['keys', 'create', '--help']];
   const results = commandLines.map(async ([command = '', ...args]) => ({
@@ -44,7 +46,7 @@ t.test('every command prints help with an example, without a database', { skip: 
   }
 });
 
-t.test('an error prints one line with the fix and exits with code 1', { skip: skipOnEmbedded }, async (t) => {
+t.test('an error prints one line with the fix and exits with code 1', async (t) => {
   const id = '00000000-0000-4000-8000-000000000000';
   for (const [command, args, message] of [
     ['', ['kyes'], /^musicez: unknown command "kyes": try "keys --help", "logs --help", "migrate --help"\n$/],
@@ -67,44 +69,27 @@ t.test('an error prints one line with the fix and exits with code 1', { skip: sk
   }
 });
 
-t.test(
-  'an invalid option is reported with its valid values or the help command',
-  { skip: skipOnEmbedded },
-  async (t) => {
-    for (const [read, args, message] of [
-      [parseKeysCommand, ['remove'], /^unknown command "keys remove": try "keys --help"$/],
-      [parseKeysCommand, ['create', '--nmae', 'x'], /^Unknown option '--nmae': try "keys --help"$/],
-      [parseKeysCommand, ['create', '--name'], /: try "keys --help"$/],
-      [parseLogsCommand, ['import'], /^unknown command "logs import": try "logs --help"$/],
-      [parseLogsCommand, ['export', '--format', 'xml'], /^--format must be ndjson or csv; not "xml"$/],
-      [bench.parseOptions, ['--seconds', 'x'], /must be a whole number from 1 to 600; not "x"$/],
-      [capacity.parseOptions, [], /^--requests-per-second is required, for instance --requests-per-second 5000$/],
-      [capacity.parseOptions, ['--replicas', '1'], /^Unknown option '--replicas': try "npm run capacity -- --help"$/],
-      [demo.parseOptions, ['--minutes', 'x'], /^--minutes must be a number above 0, up to 1440$/],
-    ] as const) {
-      t.throws(() => read([...args]), { message });
-    }
-  },
-);
+t.test('an invalid option is reported with its valid values or the help command', async (t) => {
+  for (const [read, args, message] of [
+    [parseKeysCommand, ['remove'], /^unknown command "keys remove": try "keys --help"$/],
+    [parseKeysCommand, ['create', '--nmae', 'x'], /^Unknown option '--nmae': try "keys --help"$/],
+    [parseKeysCommand, ['create', '--name'], /: try "keys --help"$/],
+    [parseLogsCommand, ['import'], /^unknown command "logs import": try "logs --help"$/],
+    [parseLogsCommand, ['export', '--format', 'xml'], /^--format must be ndjson or csv; not "xml"$/],
+    [bench.parseOptions, ['--seconds', 'x'], /must be a whole number from 1 to 600; not "x"$/],
+    [capacity.parseOptions, [], /^--requests-per-second is required, for instance --requests-per-second 5000$/],
+    [capacity.parseOptions, ['--replicas', '1'], /^Unknown option '--replicas': try "npm run capacity -- --help"$/],
+    [demo.parseOptions, ['--minutes', 'x'], /^--minutes must be a number above 0, up to 1440$/],
+  ] as const) {
+    t.throws(() => read([...args]), { message });
+  }
+});
 
-t.test('a command fails if the database does not respond, and reports the fix', { skip: skipOnEmbedded }, async (t) => {
+t.test('a command fails if the database does not respond, and reports the fix', async (t) => {
   const { stderr, exited } = run('dist/src/cli.js', ['keys', 'list'], {
     DATABASE_URL: 'postgresql://127.0.0.1:1/none',
   });
   t.equal(await exited, 1);
   t.match(stderr(), /^waiting for the database: connect ECONNREFUSED/m);
   t.match(stderr(), /^musicez: DATABASE_URL: the database does not answer: .*; start it, or correct the URL$/m);
-});
-
-t.test('a command reports that a running service uses the embedded database', { skip: onPostgres }, async (t) => {
-  const { url } = await startService(database);
-  const { code, stderr } = await runCommand('keys', ['list']);
-  t.match(stderr, `'${url}/v1/api-keys'`, 'with the port of the service');
-  t.match(stderr, /^musicez: a running service uses the embedded database in .*: use its API, .*, or stop it first\n$/);
-  t.equal(code, 1);
-  for (const command of ['prisma:migrate', 'prisma:studio']) {
-    const { code, stderr } = await runCommand(command, []);
-    t.match(stderr, /^musicez: .*embedded database.*\n$/, command);
-    t.equal(code, 1);
-  }
 });
