@@ -1,12 +1,12 @@
 import type { ServerProcess } from './server-process.js';
 
 /** A query of the API: its name in the report, its kind, and its path. */
-export type Query = [question: string, kind: 'page' | 'stats', path: string];
+export type Query = [question: string, kind: 'page' | 'search' | 'stats', path: string];
 
 /** A query of the API, and the durations of its responses in milliseconds. */
 export interface Answered {
   question: string;
-  kind: 'page' | 'stats';
+  kind: Query[1];
   p50: number;
   p95: number;
 }
@@ -21,10 +21,15 @@ export async function measureQueries(server: ServerProcess, key: string, queries
     for (let i = 0; i < repeatCount; i++) {
       const startedAt = performance.now();
       const response = await server.get(path, signal, { 'x-api-key': key });
-      const body = (await response.json()) as { data?: unknown[]; owners?: unknown[]; total?: { count: number } };
+      const body = (await response.json()) as {
+        data?: unknown[];
+        owners?: unknown[];
+        groups?: unknown[];
+        total?: { count: number };
+      };
       durationsMs.push(performance.now() - startedAt);
       // An empty response would be fast and prove nothing.
-      if (!(body.data?.length || body.owners?.length || body.total?.count))
+      if (!(body.data?.length || body.owners?.length || body.groups?.length || body.total?.count))
         throw new Error(`${question}: ${JSON.stringify(body)}`);
     }
     durationsMs.sort((a, b) => a - b);

@@ -3,6 +3,9 @@ import { ownerIdPattern } from '../plugins/api-keys/key-fields.js';
 import { canonicalAddress } from '../plugins/client-address.js';
 import type { Prisma } from '../plugins/prisma/generated/client.js';
 import { type ExportFormat, exportFormats } from '../plugins/request-log/export.js';
+import { isManagementRead, managementPaths } from '../plugins/request-log/management.js';
+import { checkedKeyOf, type RequestRecord } from '../plugins/request-log/record.js';
+import { statusRangeOf } from '../plugins/request-log/status-range.js';
 import { firstIdAt } from '../plugins/time-ordered-id.js';
 import { Id, lineOfText, listOf, nullable, Timestamp, TimestampInput } from './fields.js';
 
@@ -60,6 +63,21 @@ export function exampleFile(format: ExportFormat): string {
   return head + linesOf([{ ...example, createdAt: new Date(example.createdAt) }]);
 }
 
+/** A status, or a range of statuses. */
+export const StatusFilter = Type.Unsafe<number | string>({
+  anyOf: [
+    { type: 'integer', minimum: 100, maximum: 599 },
+    { type: 'string', pattern: '^([1-5]xx|[<>]=[1-5]\\d\\d)$' },
+  ],
+  description: 'A status such as 500, a class such as `5xx`, or a bound such as `>=400`',
+  examples: ['5xx'],
+});
+
+export const ExcludeManagement = Type.Boolean({
+  description:
+    'Leaves out requests that only read keys, usage, the log or its statistics (`GET /v1/request-logs…`), as the dashboard does',
+});
+
 /** The filters of the request log. A request must match all of them. */
 export const requestLogFilter = {
   from: Type.Optional({ ...TimestampInput, description: 'Arrived at this time or later' }),
@@ -81,7 +99,24 @@ export const requestLogFilter = {
       examples: ['/v1/api-keys/:id'],
     }),
   ),
-  statusCode: Type.Optional(Type.Integer({ minimum: 100, maximum: 599, examples: [500] })),
+  pathPrefix: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 1024,
+      pattern: lineOfText,
+      description: 'The path begins with it',
+      examples: ['/v1/orders/'],
+    }),
+  ),
+  pathPart: Type.Optional(
+    Type.String({
+      pattern: lineOfText.replace('*', '{3,200}'),
+      description:
+        'A part of the path, at least 3 characters. Use it with `from` or `to`: it reads all rows of the range',
+      examples: ['orders'],
+    }),
+  ),
+  statusCode: Type.Optional(StatusFilter),
   minDuration: Type.Optional(
     Type.Integer({
       minimum: 0,
@@ -90,7 +125,18 @@ export const requestLogFilter = {
       examples: [1_000],
     }),
   ),
+  maxDuration: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 2 ** 31 - 1,
+      description: 'Took at most this long, in milliseconds',
+      examples: [5_000],
+    }),
+  ),
   apiKeyId: Type.Optional({ ...Id, description: 'The key of the request' }),
+  hasKey: Type.Optional(
+    Type.Boolean({ description: '`false`: only requests without an existing key; `true`: only with' }),
+  ),
   verifiedApiKeyId: Type.Optional({ ...Id, description: 'The key that the request verified' }),
   ownerId: Type.Optional(
     Type.String({
@@ -114,6 +160,7 @@ export const requestLogFilter = {
       examples: ['okhttp'],
     }),
   ),
+  excludeManagement: Type.Optional(ExcludeManagement),
 };
 const Filter = Type.Object(requestLogFilter);
 export type RequestLogFilter = Static<typeof Filter>;
@@ -135,22 +182,65 @@ export type RequestLogExport = Static<typeof RequestLogExport>;
  * @param before only rows with lower ids
  */
 export function conditionsOf(filter: RequestLogFilter, before?: string) {
-  const { from, to, method, path, route, statusCode, minDuration, apiKeyId, verifiedApiKeyId, ownerId, ip, userAgent } =
-    filter;
+  const { from, to, method, path, pathPrefix, pathPart, route, statusCode, minDuration, maxDuration } = filter;
+  const { apiKeyId, hasKey, verifiedApiKeyId, ownerId, ip, userAgent, excludeManagement } = filter;
   const end = [before, to && firstIdAt(new Date(to))].filter((id) => id !== undefined).sort()[0];
+  const paths = [
+    ...(path ? [{ path }] : []),
+    ...(pathPrefix ? [{ path: { startsWith: escapedPattern(pathPrefix) } }] : []),
+    ...(pathPart ? [{ path: { contains: escapedPattern(pathPart) } }] : []),
+    ...(excludeManagement
+      ? [{ NOT: { method: 'GET', OR: managementPaths.map((start) => ({ path: { startsWith: start } })) } }]
+      : []),
+  ];
+  const keys = [
+    ...(apiKeyId ? [{ apiKeyId }] : []),
+    ...(hasKey === undefined ? [] : [{ apiKeyId: hasKey ? { not: null } : null }]),
+  ];
   return {
     id: { ...(from && { gte: firstIdAt(new Date(from)) }), ...(end && { lt: end }) },
+    ...(paths.length + keys.length > 0 && { AND: [...paths, ...keys] }),
     ...(method && { method }),
-    ...(path && { path }),
     ...(route !== undefined && { route }),
-    ...(statusCode && { statusCode }),
-    ...(minDuration && { duration: { gte: minDuration } }),
-    ...(apiKeyId && { apiKeyId }),
+    ...(statusCode !== undefined && { statusCode: statusConditionOf(statusCode) }),
+    ...((minDuration || maxDuration !== undefined) && {
+      duration: { ...(minDuration && { gte: minDuration }), ...(maxDuration !== undefined && { lte: maxDuration }) },
+    }),
     ...(verifiedApiKeyId && { verifiedApiKeyId }),
     ...(ownerId && { ownerId }),
     ...(ip && { ip: canonicalAddress(ip) ?? ip }),
     ...(userAgent && { userAgent: { contains: escapedPattern(userAgent), mode: 'insensitive' as const } }),
   };
+}
+
+function statusConditionOf(filter: number | string) {
+  const { lowest, highest } = statusRangeOf(filter);
+  return lowest === highest ? lowest : { gte: lowest, lte: highest };
+}
+
+/** Creates the condition of a filter for records, which have no range of time: they are new. */
+export function acceptorOf(filter: Omit<RequestLogFilter, 'from' | 'to'>): (record: RequestRecord) => boolean {
+  const { method, path, pathPrefix, pathPart, route, minDuration, maxDuration } = filter;
+  const { apiKeyId, hasKey, verifiedApiKeyId, ownerId, excludeManagement } = filter;
+  const statuses = filter.statusCode === undefined ? undefined : statusRangeOf(filter.statusCode);
+  const ip = filter.ip && (canonicalAddress(filter.ip) ?? filter.ip);
+  const userAgent = filter.userAgent?.toLowerCase();
+  return (record) =>
+    (method === undefined || record.method === method) &&
+    (path === undefined || record.path === path) &&
+    (pathPrefix === undefined || record.path.startsWith(pathPrefix)) &&
+    (pathPart === undefined || record.path.includes(pathPart)) &&
+    (route === undefined || record.route === route) &&
+    (statuses === undefined || (record.statusCode >= statuses.lowest && record.statusCode <= statuses.highest)) &&
+    (minDuration === undefined || Math.round(record.durationMs) >= minDuration) &&
+    (maxDuration === undefined || Math.round(record.durationMs) <= maxDuration) &&
+    (apiKeyId === undefined || record.apiKeyId === apiKeyId) &&
+    (hasKey === undefined || (record.apiKeyId !== null) === hasKey) &&
+    (verifiedApiKeyId === undefined || record.verification?.apiKeyId === verifiedApiKeyId) &&
+    (ownerId === undefined || checkedKeyOf(record).ownerId === ownerId) &&
+    (ip === undefined || record.ip === ip) &&
+    (userAgent === undefined || (record.userAgent ?? '').toLowerCase().includes(userAgent)) &&
+    !(excludeManagement && isManagementRead(record));
 }
 
 /** Escapes `%`, `_` and the backslash, which Prisma passes to LIKE. */

@@ -2,13 +2,12 @@ import { Readable } from 'node:stream';
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox';
 import { logsRead } from '../plugins/api-keys/index.js';
 import { streamWhileAllowed } from '../plugins/api-keys/stream-while-allowed.js';
-import { canonicalAddress } from '../plugins/client-address.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
 import { checkedKeyOf, type RequestRecord } from '../plugins/request-log/record.js';
 import { Tail, type TailChunk } from '../plugins/request-log/tail.js';
 import { timeInId } from '../plugins/time-ordered-id.js';
-import { requestLogFilter } from './request-log-fields.js';
+import { acceptorOf, requestLogFilter } from './request-log-fields.js';
 
 const { from: _, to: __, ...liveFilter } = requestLogFilter;
 const Filter = Type.Object(liveFilter, { additionalProperties: false });
@@ -88,23 +87,6 @@ export const requestLogStreamRoutes: FastifyPluginAsyncTypebox = async (app) => 
     },
   );
 };
-
-function acceptorOf(filter: typeof Filter.static) {
-  const { method, path, route, statusCode, minDuration, apiKeyId, verifiedApiKeyId, ownerId } = filter;
-  const ip = filter.ip && (canonicalAddress(filter.ip) ?? filter.ip);
-  const userAgent = filter.userAgent?.toLowerCase();
-  return (record: RequestRecord) =>
-    (method === undefined || record.method === method) &&
-    (path === undefined || record.path === path) &&
-    (route === undefined || record.route === route) &&
-    (statusCode === undefined || record.statusCode === statusCode) &&
-    (minDuration === undefined || Math.round(record.durationMs) >= minDuration) &&
-    (apiKeyId === undefined || record.apiKeyId === apiKeyId) &&
-    (verifiedApiKeyId === undefined || record.verification?.apiKeyId === verifiedApiKeyId) &&
-    (ownerId === undefined || checkedKeyOf(record).ownerId === ownerId) &&
-    (ip === undefined || record.ip === ip) &&
-    (userAgent === undefined || (record.userAgent ?? '').toLowerCase().includes(userAgent));
-}
 
 function textOf({ records, missed }: TailChunk): string {
   const events = records.map((record) => eventOf('request', entryOf(record), record.id));

@@ -2,11 +2,30 @@ import createError from '@fastify/error';
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox';
 import { logsRead } from '../plugins/api-keys/index.js';
 import { keySecurity } from '../plugins/openapi.js';
+import type { Prisma } from '../plugins/prisma/generated/client.js';
+import { badField } from '../plugins/problem-details/bad-field.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { IdParams, Page, pageOf } from './fields.js';
+import { defaulted, IdParams, Page, pageOf } from './fields.js';
 import { conditionsOf, RequestLogEntries, RequestLogEntry, requestLogFilter } from './request-log-fields.js';
 
-const Filter = Type.Object({ ...Page.properties, ...requestLogFilter }, { additionalProperties: false });
+const Filter = Type.Object(
+  {
+    ...Page.properties,
+    ...requestLogFilter,
+    sort: defaulted(
+      Type.Unsafe<'newest' | 'slowest'>({
+        type: 'string',
+        enum: ['newest', 'slowest'],
+        default: 'newest',
+        description: '`slowest`: the longest durations first, a single page; requires `from`',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** The migration request_stats creates an index of longer durations. */
+const indexedDurationMs = 500;
 
 const NoSuchEntry = createError('REQUEST_LOG_NOT_FOUND', 'no logged request has this id', 404);
 
@@ -30,9 +49,15 @@ export const requestLogRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async (request) => {
-      const { limit } = request.query;
+      const { limit, sort, from, cursor } = request.query;
+      if (sort === 'slowest') {
+        if (from === undefined) throw badField('/querystring/from', 'is required with /querystring/sort=slowest');
+        if (cursor !== undefined)
+          throw badField('/querystring/cursor', 'is not allowed with /querystring/sort=slowest');
+        return { data: await slowestOf(conditionsOf(request.query), limit), nextCursor: null };
+      }
       const rows = await app.prisma.requestLog.findMany({
-        where: conditionsOf(request.query, request.query.cursor),
+        where: conditionsOf(request.query, cursor),
         orderBy: { id: 'desc' },
         take: limit + 1,
       });
@@ -57,4 +82,12 @@ export const requestLogRoutes: FastifyPluginAsyncTypebox = async (app) => {
       return row;
     },
   );
+
+  async function slowestOf(where: Prisma.RequestLogWhereInput, limit: number) {
+    const read = (where: Prisma.RequestLogWhereInput) =>
+      app.prisma.requestLog.findMany({ where, orderBy: [{ duration: 'desc' }, { id: 'desc' }], take: limit });
+    const slow = await read({ AND: [where, { duration: { gte: indexedDurationMs } }] });
+    // Reads and sorts all rows of the range.
+    return slow.length === limit ? slow : read(where);
+  }
 };

@@ -6,6 +6,7 @@ import { problems } from '../plugins/problem-details/schema.js';
 import { keyStatsOf, maxKeys } from '../plugins/request-log/key-stats.js';
 import { statsOf } from '../plugins/request-log/stats.js';
 import { idList, nullable, Timestamp } from './fields.js';
+import { ExcludeManagement, StatusFilter } from './request-log-fields.js';
 import { intervals, statsRange, statsRangeOf } from './stats-range.js';
 
 /** The largest number of intervals in a response, for all requests and for a hundred keys. */
@@ -25,7 +26,8 @@ const StatsQuerystring = Type.Object(
       }),
     ),
     method: Type.Optional(Type.String({ pattern: '^[A-Z-]{1,32}$', examples: ['GET'] })),
-    statusCode: Type.Optional(Type.Integer({ minimum: 100, maximum: 599, examples: [500] })),
+    statusCode: Type.Optional(StatusFilter),
+    excludeManagement: Type.Optional(ExcludeManagement),
   },
   { additionalProperties: false },
 );
@@ -41,10 +43,20 @@ const KeyStatsQuerystring = Type.Object(
 const Count = Type.Integer({ description: 'Requests' });
 const Errors = Type.Integer({ description: 'Responses with a status of 500 or more' });
 const Percentile = nullable(Type.Number(), { description: 'Milliseconds, with an error of up to 20 %' });
-const figures = { count: Count, errors: Errors, p50: Percentile, p95: Percentile, p99: Percentile };
+const StatusClasses = Type.Record(Type.String(), Type.Integer(), {
+  description: 'Requests by class of status; classes without requests are left out',
+});
+const figures = {
+  count: Count,
+  errors: Errors,
+  statusClasses: StatusClasses,
+  p50: Percentile,
+  p95: Percentile,
+  p99: Percentile,
+};
 
 const exampleCounts = { count: 120, errors: 1 };
-const exampleFigures = { ...exampleCounts, p50: 1.2, p95: 4.8, p99: 12.1 };
+const exampleFigures = { ...exampleCounts, statusClasses: { '2xx': 119, '5xx': 1 }, p50: 1.2, p95: 4.8, p99: 12.1 };
 const exampleIntervals = { from: '2026-01-31T09:00:00.000Z', to: '2026-01-31T10:00:00.000Z', interval: 60 };
 const start = '2026-01-31T09:30:00.000Z';
 
@@ -59,7 +71,7 @@ const Stats = Type.Object(
     statuses: Type.Array(Type.Object({ statusCode: Type.Integer(), count: Count })),
     keys: nullable(Type.Array(Type.Object({ apiKeyId: Type.String(), count: Count, errors: Errors })), {
       description:
-        'The hundred busiest keys; null when the query has a route, method or status, which the statistics of keys do not have',
+        'The hundred busiest keys; null when the query has a route, method or status, which the statistics of keys do not have; includes management requests',
     }),
   },
   {
@@ -121,8 +133,7 @@ export const requestStatsRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async (request) => {
-      const { from, to, interval, ...filter } = request.query;
-      return statsOf(app.database, { ...filter, ...statsRangeOf(app, { from, to, interval }, maxStatsIntervals) });
+      return statsOf(app.database, { ...request.query, ...statsRangeOf(app, request.query, maxStatsIntervals) });
     },
   );
 

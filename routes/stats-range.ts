@@ -21,13 +21,19 @@ export const statsRange = {
         'Seconds: whole minutes, or whole hours when `from` is older than the retention of rows. Default: up to 100 intervals, of whole hours for ranges over 6 hours, of whole days over 14 days',
     }),
   ),
+  exact: Type.Optional(
+    Type.Boolean({
+      description:
+        '`true`: the range is rounded to minutes in place of whole intervals (to hours where `from` is older than the retention of rows), so that the first and the last interval can be partial. The default interval is finer: up to 150 intervals, of whole hours for ranges over 25 hours, of whole days over 32 days',
+    }),
+  ),
 };
 const Range = Type.Object(statsRange);
 
-/** The range of a response, rounded to whole intervals. */
+/** The range of a response. */
 export const intervals = {
-  from: { ...Timestamp, description: 'The start of the first interval' },
-  to: { ...Timestamp, description: 'The end of the last interval' },
+  from: { ...Timestamp, description: 'The start of the first interval; with `exact`, of the range' },
+  to: { ...Timestamp, description: 'The end of the last interval; with `exact`, of the range' },
   interval: Type.Integer({ description: 'Seconds' }),
 };
 
@@ -39,7 +45,7 @@ export const intervals = {
  */
 export function statsRangeOf(
   { requestLog: { minutesSince } }: FastifyInstance,
-  { from, to, interval }: Static<typeof Range>,
+  { from, to, interval, exact }: Static<typeof Range>,
   maxIntervals: number,
 ): StatsRange {
   const end = to === undefined ? new Date(clock.now()) : new Date(to);
@@ -52,5 +58,5 @@ export function statsRangeOf(
     if (start < minutesSince && interval % hourSeconds !== 0)
       throw badField('/querystring/interval', `must be whole hours before ${minutesSince.toISOString()}`);
   }
-  return { from: start, to: end, interval, minutesSince };
+  return { from: start, to: end, interval, isExact: exact, minutesSince };
 }

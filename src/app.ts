@@ -32,6 +32,7 @@ import { meRoutes } from '../routes/me.js';
 import { metricsRoutes } from '../routes/metrics.js';
 import { ownerLimitRoutes } from '../routes/owner-limits.js';
 import { probeRoutes } from '../routes/probes.js';
+import { requestGroupRoutes } from '../routes/request-groups.js';
 import { requestLogExportRoutes } from '../routes/request-log-export.js';
 import { requestLogStreamRoutes } from '../routes/request-log-stream.js';
 import { requestLogRoutes } from '../routes/request-logs.js';
@@ -93,6 +94,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   await app.register(forwardAuthRoutes, { isTrusted });
   await app.register(requestLogRoutes);
   await app.register(requestLogExportRoutes);
+  await app.register(requestGroupRoutes);
   await app.register(requestStatsRoutes);
   await app.register(requestLogStreamRoutes);
   await app.register(dashboardRoutes, config.dashboard);

@@ -1,7 +1,7 @@
 import { formatMs } from '../queries.js';
 import type { StorageResults } from './index.js';
 
-const maxMs = { page: 50, stats: 100 };
+const maxMs = { page: 50, search: 100, stats: 100 };
 const maxDropMs = 1_000;
 const minInsertRatio = 0.8;
 /** A slower batch would fill the buffer of a busy replica. */
@@ -24,6 +24,10 @@ export function storageTargets({ rows, answered, dropDayMs, insertRate, indexBui
     target(
       `every page within ${formatMs(slowest('page'))} at p95 (under ${maxMs.page} ms)`,
       slowest('page') < maxMs.page,
+    ),
+    target(
+      `every search within ${formatMs(slowest('search'))} at p95 (under ${maxMs.search} ms)`,
+      slowest('search') < maxMs.search,
     ),
     target(
       `statistics within ${formatMs(slowest('stats'))} at p95 (under ${maxMs.stats} ms)`,

@@ -1,5 +1,5 @@
 import type { DatabaseHandle } from '../database/index.js';
-import { type StatsRange, wholeIntervals } from './stats-range.js';
+import { piecesOf, roundedRange, type StatsRange } from './stats-range.js';
 
 export interface KeyStatsQuery extends StatsRange {
   /** The ids of the keys; undefined: the busiest keys. */
@@ -13,8 +13,8 @@ const countsOf = (schema: string) => `
   WITH counts AS MATERIALIZED (
     SELECT "apiKeyId", $4::int * floor(extract(epoch FROM start) / $4::int) AS at, sum(count)::float8 AS count,
       sum(errors)::float8 AS errors
-    FROM ${schema}.request_stats_by_key
-    WHERE period = $1 AND start >= $2 AND start < $3 AND ($5::text[] IS NULL OR "apiKeyId" = ANY($5))
+    FROM ${piecesOf(`${schema}.request_stats_by_key`)}
+    WHERE $5::text[] IS NULL OR "apiKeyId" = ANY($5)
     GROUP BY 1, 2
   ), busiest AS (
     SELECT "apiKeyId", sum(count) AS total FROM counts GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${maxKeys}
@@ -44,8 +44,8 @@ export async function keyStatsOf(
   { pool, quotedSchema }: Pick<DatabaseHandle, 'pool' | 'quotedSchema'>,
   query: KeyStatsQuery,
 ) {
-  const { from, to, interval, parameters } = wholeIntervals(query);
-  const { rows } = await pool.query<Row>(countsOf(quotedSchema), [...parameters, interval, query.apiKeyIds ?? null]);
+  const { from, to, interval, series } = roundedRange(query);
+  const { rows } = await pool.query<Row>(countsOf(quotedSchema), [...series, interval, query.apiKeyIds ?? null]);
   const keys = new Map<string, KeyCounts>();
   for (const { apiKeyId, at, count, errors } of rows) {
     const key = keys.get(apiKeyId) ?? { apiKeyId, count: 0, errors: 0, series: [] };

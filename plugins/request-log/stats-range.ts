@@ -4,18 +4,36 @@ export interface StatsRange {
   to: Date;
   /** Seconds, in whole minutes; undefined: a value that suits the axis of a chart. */
   interval?: number | undefined;
+  /** Whether the range is rounded to minutes only. Otherwise it is rounded to whole intervals. */
+  isExact?: boolean | undefined;
   /** The start of the statistics by minute; those by hour and day start earlier. */
   minutesSince: Date;
+}
+
+/** A part of a range whose statistics are read by one period. */
+interface Piece {
+  /** Seconds. */
+  period: number;
+  from: Date;
+  /** Exclusive. */
+  to: Date;
 }
 
 const minuteSeconds = 60;
 export const hourSeconds = 3_600;
 const daySeconds = 86_400;
-/** The periods of the statistics, and the longest range for which each is used. */
-const periods = [
-  { period: minuteSeconds, maxRangeSeconds: 6 * hourSeconds },
-  { period: hourSeconds, maxRangeSeconds: 14 * daySeconds },
-  { period: daySeconds, maxRangeSeconds: Number.POSITIVE_INFINITY },
+/** The periods of the statistics, longest first. */
+const periods = [daySeconds, hourSeconds, minuteSeconds];
+/** The longest range for which each period is used by default. */
+const maxRanges = [
+  { period: minuteSeconds, seconds: 6 * hourSeconds },
+  { period: hourSeconds, seconds: 14 * daySeconds },
+  { period: daySeconds, seconds: Number.POSITIVE_INFINITY },
+];
+const maxExactRanges = [
+  { period: minuteSeconds, seconds: 25 * hourSeconds },
+  { period: hourSeconds, seconds: 32 * daySeconds },
+  { period: daySeconds, seconds: Number.POSITIVE_INFINITY },
 ];
 /** Intervals that suit the axis of a chart. */
 const intervals = [
@@ -23,28 +41,74 @@ const intervals = [
   ...[1, 2, 3, 6, 12].map((hours) => hours * hourSeconds),
   ...[1, 7, 28].map((days) => days * daySeconds),
 ];
-const targetIntervals = 100;
+const [targetIntervals, exactTargetIntervals] = [100, 150];
 
 /**
- * Rounds a range to whole intervals, and chooses the period of the statistics to read.
+ * Joins statistics with the pieces of a range: the first three parameters of a query (`Pieces`).
  *
- * @returns the range, and the parameters of the query: the period in seconds, the start and the end as text
+ * @param table the statistics, named `stats` in the query
  */
-export function wholeIntervals(range: StatsRange) {
+export const piecesOf = (table: string) => `${table} AS stats
+  JOIN unnest($1::int[], $2::timestamp[], $3::timestamp[]) AS piece (length, first, last)
+    ON stats.period = piece.length AND stats.start >= piece.first AND stats.start < piece.last`;
+
+/** The parameters of `piecesOf`. */
+export type Pieces = [periods: number[], starts: string[], ends: string[]];
+
+/**
+ * Rounds a range, and chooses the statistics to read.
+ *
+ * @returns the range, and the parameters of its queries: `series` for sums by interval, `total` for sums of the whole range
+ */
+export function roundedRange(range: StatsRange) {
   const interval = range.interval ?? intervalFor(range);
-  const period = [daySeconds, hourSeconds].find((period) => interval % period === 0) ?? minuteSeconds;
-  const from = new Date(Math.floor(range.from.getTime() / 1000 / interval) * interval * 1000);
-  const to = new Date(Math.ceil(range.to.getTime() / 1000 / interval) * interval * 1000);
-  return { from, to, interval, parameters: [period, withoutZone(from), withoutZone(to)] };
+  const rounding = range.isExact ? finestPeriod(range) : interval;
+  const from = new Date(Math.floor(range.from.getTime() / 1000 / rounding) * rounding * 1000);
+  const to = new Date(Math.ceil(range.to.getTime() / 1000 / rounding) * rounding * 1000);
+  const longest = periods.find((period) => interval % period === 0) ?? minuteSeconds;
+  return {
+    from,
+    to,
+    interval,
+    series: parametersOf(cover(from, to, longest)),
+    total: parametersOf(cover(from, to, range.isExact ? daySeconds : longest)),
+  };
 }
 
-function intervalFor({ from, to, minutesSince }: StatsRange): number {
+/** Divides a range into pieces of the longest periods that fit. */
+function cover(from: Date, to: Date, longest: number): Piece[] {
+  if (from >= to) return [];
+  const shorter = periods.find((period) => period < longest);
+  if (shorter === undefined) return [{ period: longest, from, to }];
+  const first = new Date(Math.ceil(from.getTime() / 1000 / longest) * longest * 1000);
+  const last = new Date(Math.floor(to.getTime() / 1000 / longest) * longest * 1000);
+  if (first >= last) return cover(from, to, shorter);
+  return [...cover(from, first, shorter), { period: longest, from: first, to: last }, ...cover(last, to, shorter)];
+}
+
+function parametersOf(pieces: Piece[]): Pieces {
+  return [
+    pieces.map(({ period }) => period),
+    pieces.map(({ from }) => withoutZone(from)),
+    pieces.map(({ to }) => withoutZone(to)),
+  ];
+}
+
+function finestPeriod({ from, minutesSince }: StatsRange): number {
+  return from < minutesSince ? hourSeconds : minuteSeconds;
+}
+
+function intervalFor(range: StatsRange): number {
+  const { from, to, isExact } = range;
   const seconds = (to.getTime() - from.getTime()) / 1000;
-  const finest = from < minutesSince ? hourSeconds : minuteSeconds;
-  const found = periods.find(({ period, maxRangeSeconds }) => period >= finest && seconds <= maxRangeSeconds);
+  const finest = finestPeriod(range);
+  const found = (isExact ? maxExactRanges : maxRanges).find(
+    (longest) => longest.period >= finest && seconds <= longest.seconds,
+  );
   const period = found?.period ?? daySeconds;
   const fitting = intervals.filter((interval) => interval % period === 0);
-  return fitting.find((interval) => seconds / interval <= targetIntervals) ?? (fitting.at(-1) as number);
+  const target = isExact ? exactTargetIntervals : targetIntervals;
+  return fitting.find((interval) => seconds / interval <= target) ?? (fitting.at(-1) as number);
 }
 
 /** The columns store UTC without a time zone. `pg` would send a Date in local time. */

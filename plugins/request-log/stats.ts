@@ -1,17 +1,24 @@
 import type { DatabaseHandle } from '../database/index.js';
 import { type Histogram, quantileOf } from './histogram.js';
-import { type StatsRange, wholeIntervals } from './stats-range.js';
+import { managementPaths } from './management.js';
+import { type Pieces, piecesOf, roundedRange, type StatsRange } from './stats-range.js';
+import { statusRangeOf } from './status-range.js';
 
 export interface StatsQuery extends StatsRange {
   route?: string | undefined;
   method?: string | undefined;
-  statusCode?: number | undefined;
+  /** A status, a class such as `5xx`, or a bound such as `>=400`. */
+  statusCode?: number | string | undefined;
+  /** Whether to leave out requests that only read the management API. */
+  excludeManagement?: boolean | undefined;
 }
 
 export interface Figures {
   count: number;
   /** Responses with a status of 500 or more. */
   errors: number;
+  /** Requests by class of status, such as `2xx`. Classes without requests are left out. */
+  statusClasses: Record<string, number>;
   /** Milliseconds; null without requests. */
   p50: number | null;
   p95: number | null;
@@ -23,40 +30,40 @@ const busiestKeys = 100;
 /** Streams, whose duration depends on the client. */
 const openEnded = '/v1/request-logs/export,/v1/request-logs/stream,/v1/api-keys/export';
 
+/** Rows that match the filter: the parameters from `$4`. */
+const filtered = (schema: string) => `${piecesOf(`${schema}.request_stats`)}
+    AND ($4::text IS NULL OR route = $4) AND ($5::text IS NULL OR method = $5)
+    AND "statusCode" BETWEEN $6::int AND $7::int
+    AND ($8::text[] IS NULL OR method <> 'GET' OR route NOT LIKE ALL ($8))`;
+
 /**
- * Sums each bin of the histograms by interval and by route. Streams are left out of durations, unless the query is about them.
+ * Sums each bin of the histograms by group. Streams are left out of durations, unless the query is about them.
+ *
+ * @param group columns, or an expression with a name
  */
-const binsOf = (schema: string) => `
-  SELECT $4::int * floor(extract(epoch FROM start) / $4::int) AS at, method, route, bin & 127 AS bucket,
-    sum(bin >> 7)::float8 AS count,
-    sum(bin >> 7) FILTER (WHERE $5::text IS NOT NULL OR route <> ALL ('{${openEnded}}'))::float8 AS timed,
-    sum(bin >> 7) FILTER (WHERE "statusCode" >= 500)::float8 AS errors
-  FROM ${schema}.request_stats, unnest(histogram) AS bin
-  WHERE period = $1 AND start >= $2 AND start < $3
-    AND ($5::text IS NULL OR route = $5) AND ($6::text IS NULL OR method = $6) AND ($7::int IS NULL OR "statusCode" = $7)
-  GROUP BY GROUPING SETS ((1, 4), (method, route, 4))`;
+const binsOf = (schema: string, group: string, groupNames = group) => `
+  SELECT ${group}, "statusCode" / 100 AS class, bin & 127 AS bucket, sum(bin >> 7)::float8 AS count,
+    sum(bin >> 7) FILTER (WHERE $4::text IS NOT NULL OR route <> ALL ('{${openEnded}}'))::float8 AS timed
+  FROM ${filtered(schema)}, unnest(histogram) AS bin
+  GROUP BY ${groupNames}, class, bucket`;
+
+const seriesOf = (schema: string) => binsOf(schema, 'extract(epoch FROM start)::int / $9::int AS at', 'at');
 
 const statusesOf = (schema: string) => `
-  SELECT "statusCode", sum(count)::float8 AS count FROM ${schema}.request_stats
-  WHERE period = $1 AND start >= $2 AND start < $3
-    AND ($4::text IS NULL OR route = $4) AND ($5::text IS NULL OR method = $5) AND ($6::int IS NULL OR "statusCode" = $6)
-  GROUP BY 1 ORDER BY 1`;
+  SELECT "statusCode", sum(count)::float8 AS count FROM ${filtered(schema)} GROUP BY 1 ORDER BY 1`;
 
 const keysOf = (schema: string) => `
-  SELECT "apiKeyId", sum(count)::float8 AS count, sum(errors)::float8 AS errors FROM ${schema}.request_stats_by_key
-  WHERE period = $1 AND start >= $2 AND start < $3
+  SELECT "apiKeyId", sum(count)::float8 AS count, sum(errors)::float8 AS errors
+  FROM ${piecesOf(`${schema}.request_stats_by_key`)}
   GROUP BY 1 ORDER BY count DESC, 1 LIMIT ${busiestKeys}`;
 
 interface Bin {
-  /** Seconds since 1970; null in a bin by route. */
-  at: number | null;
-  method: string | null;
-  route: string | null;
+  /** The first digit of the status. */
+  class: number;
   bucket: string;
   count: number;
   /** The bins with durations; null without any. */
   timed: number | null;
-  errors: number | null;
 }
 
 /** Reads the statistics. The time does not depend on the number of logged requests. */
@@ -64,29 +71,30 @@ export async function statsOf(
   { pool, quotedSchema }: Pick<DatabaseHandle, 'pool' | 'quotedSchema'>,
   query: StatsQuery,
 ) {
-  const { route, method, statusCode } = query;
-  const { from, to, interval, parameters: range } = wholeIntervals(query);
-  const filter = [route, method, statusCode].map((value) => value ?? null);
-  const isFiltered = filter.some((value) => value !== null);
-  const [bins, statuses, keys] = await Promise.all([
-    pool.query<Bin>(binsOf(quotedSchema), [...range, interval, ...filter]),
-    pool.query<{ statusCode: number; count: number }>(statusesOf(quotedSchema), [...range, ...filter]),
-    isFiltered
-      ? undefined
-      : pool.query<{ apiKeyId: string; count: number; errors: number }>(keysOf(quotedSchema), range),
+  const { route, method, statusCode, excludeManagement } = query;
+  const { from, to, interval, series, total } = roundedRange(query);
+  const { lowest, highest } = statusRangeOf(statusCode ?? '>=100');
+  const excluded = excludeManagement ? managementPaths.map((start) => `${start}%`) : null;
+  const filter = [route ?? null, method ?? null, lowest, highest, excluded];
+  const isFiltered = [route, method, statusCode].some((value) => value !== undefined);
+  const read = <Row extends object>(text: string, pieces: Pieces, ...rest: unknown[]) =>
+    pool.query<Row>(text, [...pieces, ...rest]);
+  const [byTime, byRoute, statuses, keys] = await Promise.all([
+    read<Bin & { at: number }>(seriesOf(quotedSchema), series, ...filter, interval),
+    read<Bin & { method: string; route: string }>(binsOf(quotedSchema, 'method, route'), total, ...filter),
+    read<{ statusCode: number; count: number }>(statusesOf(quotedSchema), total, ...filter),
+    isFiltered ? undefined : read<{ apiKeyId: string; count: number; errors: number }>(keysOf(quotedSchema), total),
   ]);
 
-  const byTime = bins.rows.filter(({ at }) => at !== null);
-  const byRoute = bins.rows.filter(({ at }) => at === null);
   return {
     from,
     to,
     interval,
-    total: figuresOf(byRoute, timedOf),
-    series: [...groupsOf(byTime, ({ at }) => Number(at))]
+    total: figuresOf(byRoute.rows, timedOf),
+    series: [...groupsOf(byTime.rows, ({ at }) => at)]
       .sort(([a], [b]) => a - b)
-      .map(([at, bins]) => ({ start: new Date(at * 1000), ...figuresOf(bins, timedOf) })),
-    routes: [...groupsOf(byRoute, ({ method, route }) => `${method} ${route}`).values()]
+      .map(([at, bins]) => ({ start: new Date(at * interval * 1000), ...figuresOf(bins, timedOf) })),
+    routes: [...groupsOf(byRoute.rows, ({ method, route }) => `${method} ${route}`).values()]
       .map((bins) => ({ method: bins[0]?.method ?? '', route: bins[0]?.route ?? '', ...figuresOf(bins, countOf) }))
       .sort((a, b) => b.count - a.count),
     statuses: statuses.rows,
@@ -94,8 +102,8 @@ export async function statsOf(
   };
 }
 
-function groupsOf<Key>(bins: Bin[], keyOf: (bin: Bin) => Key): Map<Key, Bin[]> {
-  const groups = new Map<Key, Bin[]>();
+function groupsOf<Row, Key>(bins: Row[], keyOf: (bin: Row) => Key): Map<Key, Row[]> {
+  const groups = new Map<Key, Row[]>();
   for (const bin of bins) {
     const key = keyOf(bin);
     const group = groups.get(key);
@@ -115,10 +123,13 @@ function figuresOf(bins: Bin[], weightOf: (bin: Bin) => number): Figures {
     const bucket = Number(bin.bucket);
     histogram.set(bucket, (histogram.get(bucket) ?? 0) + weightOf(bin));
   }
-  const sum = (of: (bin: Bin) => number) => bins.reduce((total, bin) => total + of(bin), 0);
+  const statusClasses: Record<string, number> = {};
+  for (const { class: digit, count } of bins.toSorted((a, b) => a.class - b.class))
+    statusClasses[`${digit}xx`] = (statusClasses[`${digit}xx`] ?? 0) + count;
   return {
-    count: sum(countOf),
-    errors: sum(({ errors }) => errors ?? 0),
+    count: bins.reduce((total, { count }) => total + count, 0),
+    errors: statusClasses['5xx'] ?? 0,
+    statusClasses,
     p50: rounded(histogram, 0.5),
     p95: rounded(histogram, 0.95),
     p99: rounded(histogram, 0.99),

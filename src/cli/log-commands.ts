@@ -6,9 +6,11 @@ import { CommandError, parseCommandLine } from './command-line.js';
 const usage = `Usage: ${commandNames.logs} COMMAND
 
   export --format ndjson|csv
-         [--from TIME] [--to TIME] [--method METHOD] [--path PATH] [--route ROUTE]
-         [--status-code NUMBER] [--min-duration MS] [--api-key-id ID]
+         [--from TIME] [--to TIME] [--method METHOD] [--path PATH] [--path-prefix START]
+         [--path-part PART] [--route ROUTE] [--status-code NUMBER|5xx|">=400"]
+         [--min-duration MS] [--max-duration MS] [--api-key-id ID] [--has-key true|false]
          [--verified-api-key-id ID] [--owner OWNER] [--ip ADDRESS] [--user-agent PART]
+         [--exclude-management true]
                          write all requests that match, oldest first; --to is exclusive
 
 Uses the database at DATABASE_URL; without it, the embedded database: stop the service first.
@@ -36,14 +38,22 @@ const queryOptions = {
   to: { option: 'to', accepts: 'a day or a time, such as 2026-01-31 or 2026-01-31T09:30:00Z' },
   method: { option: 'method', accepts: 'a method in capitals, such as GET' },
   path: { option: 'path', accepts: 'a whole path without query string, such as /v1/me' },
+  pathPrefix: { option: 'path-prefix', accepts: 'the beginning of a path, such as /v1/orders/' },
+  pathPart: { option: 'path-part', accepts: 'a part of a path, of 3 to 200 characters' },
   route: { option: 'route', accepts: 'a template such as /v1/api-keys/:id' },
-  statusCode: { option: 'status-code', accepts: 'a whole number from 100 to 599' },
+  statusCode: {
+    option: 'status-code',
+    accepts: 'a number from 100 to 599, a class such as 5xx, or a bound such as >=400',
+  },
   minDuration: { option: 'min-duration', accepts: 'a whole number of milliseconds' },
+  maxDuration: { option: 'max-duration', accepts: 'a whole number of milliseconds' },
   apiKeyId: { option: 'api-key-id', accepts: 'the id that "keys list" shows' },
+  hasKey: { option: 'has-key', accepts: 'true or false' },
   verifiedApiKeyId: { option: 'verified-api-key-id', accepts: 'the id that "keys list" shows' },
   ownerId: { option: 'owner', accepts: '1 to 200 printable characters' },
   ip: { option: 'ip', accepts: 'an address such as 203.0.113.7' },
   userAgent: { option: 'user-agent', accepts: 'a part of a user agent, of 3 to 200 characters' },
+  excludeManagement: { option: 'exclude-management', accepts: 'true or false' },
 } as const satisfies Record<keyof RequestLogExport, { option: string; accepts: string }>;
 
 const isQuery = AjvCompiler()({}, { customOptions: { coerceTypes: true, removeAdditional: false } })({
@@ -81,14 +91,19 @@ function parse(args: string[]) {
       to: { type: 'string' },
       method: { type: 'string' },
       path: { type: 'string' },
+      'path-prefix': { type: 'string' },
+      'path-part': { type: 'string' },
       route: { type: 'string' },
       'status-code': { type: 'string' },
       'min-duration': { type: 'string' },
+      'max-duration': { type: 'string' },
       'api-key-id': { type: 'string' },
+      'has-key': { type: 'string' },
       'verified-api-key-id': { type: 'string' },
       owner: { type: 'string' },
       ip: { type: 'string' },
       'user-agent': { type: 'string' },
+      'exclude-management': { type: 'string' },
       output: { type: 'string', short: 'o' },
       force: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },

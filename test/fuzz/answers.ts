@@ -47,7 +47,8 @@ function headerMismatchOf({ headers: documented = {} }: Response, { headers }: R
 }
 
 /** Converts the text of a header or parameter to the type of its schema. */
-export function toSchemaType({ type }: Schema, text: string): unknown {
+export function toSchemaType({ type, anyOf }: Schema, text: string): unknown {
+  if (anyOf?.some(({ type }) => type === 'integer') && /^\d+$/.test(text)) return Number(text);
   if (type === 'boolean') return text === 'true';
   return type === 'integer' || type === 'number' ? Number(text) : text;
 }

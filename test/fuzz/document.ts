@@ -14,6 +14,7 @@ export interface Schema {
   maxLength?: number;
   maxItems?: number;
   items?: Schema;
+  anyOf?: Schema[];
   properties?: Record<string, Schema>;
   required?: string[];
 }

@@ -20,6 +20,7 @@ export const credential = fc.constantFrom('admin', 'verify', 'plain', 'limited',
 function fitting(schema: Schema, name: string): fc.Arbitrary<unknown> {
   if (schema.nullable) return mostly(fitting({ ...schema, nullable: false }, name), fc.constant(null), 3);
   if (schema.enum) return fc.constantFrom(...schema.enum);
+  if (schema.anyOf) return fc.oneof(...schema.anyOf.map((one) => fitting(one, name)));
   switch (schema.type) {
     case 'string':
       return fittingText(schema, name);

@@ -119,7 +119,12 @@ export const calls: Record<string, Call[]> = {
     { status: 200, body: { key: 'mez_nonsense' } },
     { status: 400, body: {} },
   ],
-  listRequestLogs: [{ status: 200 }, { status: 200, query: `limit=1&${noMatches}` }, { status: 400, query: 'from=x' }],
+  listRequestLogs: [
+    { status: 200 },
+    { status: 200, query: `limit=1&${noMatches}` },
+    { status: 200, query: `sort=slowest&${times}` },
+    { status: 400, query: 'from=x' },
+  ],
   getRequestLog: [{ status: 200, id: '«request»' }],
   exportRequestLogs: [
     { status: 200, query: 'format=ndjson' },
@@ -129,11 +134,21 @@ export const calls: Record<string, Call[]> = {
   getRequestStats: [
     { status: 200 },
     { status: 200, query: `${times}&interval=3600&route=/v1/me&method=GET&statusCode=200` },
+    { status: 200, query: `${times}&exact=true&statusCode=4xx&excludeManagement=true` },
     invalidRange,
   ],
   getKeyStats: [{ status: 200 }, { status: 200, query: `${times}&interval=3600&apiKeyId=«admin»` }, invalidRange],
+  getRequestGroups: [
+    { status: 200, query: 'by=error' },
+    { status: 200, query: `by=ip&${noMatches}` },
+    { status: 400, query: 'by=colour' },
+  ],
   streamRequestLogs: [
     { status: 200 },
+    {
+      status: 200,
+      query: 'statusCode=5xx&pathPrefix=/x&pathPart=abc&maxDuration=1&hasKey=false&excludeManagement=true',
+    },
     { status: 200, query: 'statusCode=500&method=GET' },
     { status: 400, query: 'from=2026-01-01T00:00:00Z' },
   ],

@@ -1,6 +1,10 @@
 import t from 'tap';
+import { maxGroupedRequests } from '../../plugins/request-log/groups.js';
+import { insertOf } from '../../plugins/request-log/insert.js';
+import { acceptorOf } from '../../routes/request-log-fields.js';
 import { clientOf, keyHeaders, startApp } from '../app.js';
 import { createTestDatabase } from '../database.js';
+import { record } from '../plugins/request-log/records.js';
 
 const app = await startApp(await createTestDatabase());
 const admin = await keyHeaders(app, 'admin');
@@ -48,6 +52,126 @@ t.test('every filter returns only matching rows', async (t) => {
   t.ok(mine.data.every((row: { apiKeyId: string }) => row.apiKeyId === me.id));
 });
 
+t.test('a class of statuses, a part of the path, a range of durations and a missing key are filters', async (t) => {
+  const { pool } = app.database;
+  const rows = [
+    { path: '/rare_1/a', statusCode: 200, durationMs: 10, method: 'GET' },
+    { path: '/rare_1/b', statusCode: 404, durationMs: 700, method: 'GET' },
+    {
+      path: '/rareX1/c',
+      statusCode: 503,
+      durationMs: 900,
+      method: 'POST',
+      apiKeyId: '019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f01',
+    },
+    { path: '/v1/usage/rare', statusCode: 499, durationMs: 20, method: 'GET' },
+  ];
+  await pool.query(
+    insertOf(
+      rows.map((row) => record(row)),
+      'unprepared',
+    ),
+  );
+  for (const [query, expected] of [
+    ['pathPart=rare&statusCode=4xx', ['/v1/usage/rare', '/rare_1/b']],
+    ['pathPart=rare&statusCode=>=499', ['/v1/usage/rare', '/rareX1/c']],
+    ['pathPart=rare&statusCode=<=404', ['/rare_1/b', '/rare_1/a']],
+    ['pathPart=rare&statusCode=503', ['/rareX1/c']],
+    ['pathPrefix=/rare', ['/rareX1/c', '/rare_1/b', '/rare_1/a']],
+    ['pathPrefix=/rare_', ['/rare_1/b', '/rare_1/a']],
+    ['pathPart=rare_1', ['/rare_1/b', '/rare_1/a']],
+    ['pathPart=rare&minDuration=15&maxDuration=700', ['/v1/usage/rare', '/rare_1/b']],
+    ['pathPart=rare&maxDuration=10', ['/rare_1/a']],
+    ['pathPart=rare&hasKey=true', ['/rareX1/c']],
+    ['pathPrefix=/rare&hasKey=false', ['/rare_1/b', '/rare_1/a']],
+    ['pathPart=rare&excludeManagement=true', ['/rareX1/c', '/rare_1/b', '/rare_1/a']],
+    ['pathPart=rare&sort=slowest&from=2026-01-01T00:00:00Z', ['/rareX1/c', '/rare_1/b', '/v1/usage/rare', '/rare_1/a']],
+    ['pathPart=rare&sort=slowest&from=2026-01-01T00:00:00Z&limit=1', ['/rareX1/c']],
+  ] as const) {
+    const { data } = await list(query);
+    t.strictSame(
+      data.map(({ path }: { path: string }) => path),
+      expected,
+      query,
+    );
+    // The stream has the same filters.
+    const { sort: _, limit: __, from: ___, ...filter } = Object.fromEntries(new URLSearchParams(query));
+    const typed = Object.entries(filter).map(([name, value]) => [
+      name,
+      /^(true|false|\d+)$/.test(value) ? JSON.parse(value) : value,
+    ]);
+    if (!query.includes('limit'))
+      t.strictSame(
+        rows
+          .map((row) => record(row))
+          .filter(acceptorOf(Object.fromEntries(typed)))
+          .map(({ path }) => path)
+          .sort(),
+        expected.toSorted(),
+        `${query}, in the stream`,
+      );
+  }
+});
+
+t.test(
+  'similar requests are grouped, largest group first, and a reading that ends early says since when',
+  async (t) => {
+    const { pool } = app.database;
+    const failed = (n: number, fields: object) =>
+      Array.from({ length: n }, () =>
+        record({ route: '/grouped/:id', path: '/grouped/1', userAgent: 'grouper', ...fields }),
+      );
+    const [one, two] = ['019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f01', '019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f02'];
+    await pool.query(
+      insertOf(
+        [
+          ...failed(2, { statusCode: 503, apiKeyId: one, ip: '203.0.113.1' }),
+          ...failed(1, { statusCode: 503, apiKeyId: two, ip: '203.0.113.2' }),
+          ...failed(2, { statusCode: 404, ip: '203.0.113.2' }),
+          ...failed(5, { statusCode: 200, ip: '203.0.113.3' }),
+        ],
+        'unprepared',
+      ),
+    );
+    const groups = async (query: string) =>
+      (await request('GET', `/v1/request-logs/groups?userAgent=grouper&${query}`)).body;
+    const errors = await groups('by=error');
+    t.match(errors, {
+      readSince: null,
+      groups: [
+        {
+          method: 'GET',
+          route: '/grouped/:id',
+          statusCode: 503,
+          count: 3,
+          keyCount: 2,
+          firstSeen: /Z$/,
+          lastSeen: /Z$/,
+        },
+        { statusCode: 404, count: 2, keyCount: 0 },
+      ],
+    });
+    t.equal(errors.groups.length, 2);
+    t.match((await groups('by=ip')).groups, [
+      { ip: '203.0.113.3', count: 5 },
+      { ip: '203.0.113.2', count: 3, keyCount: 1 },
+      { ip: '203.0.113.1', count: 2 },
+    ]);
+    t.match((await groups('by=userAgent')).groups, [{ userAgent: 'grouper', count: 10, keyCount: 2 }]);
+    t.match((await groups('by=apiKeyId&hasKey=true')).groups, [{ apiKeyId: one }, { apiKeyId: two }]);
+    t.match((await groups('by=route&statusCode=200')).groups, [{ route: '/grouped/:id', count: 5 }]);
+    for (const [query, field] of [
+      ['by=colour', 'by'],
+      ['by=ip&from=2026-03-02T00:00:00Z&to=2026-03-01T00:00:00Z', 'from'],
+    ] as const)
+      t.match(await groups(query), { status: 400, errors: [{ path: `/querystring/${field}` }] });
+
+    await pool.query(insertOf(failed(maxGroupedRequests, { userAgent: 'many' }), 'unprepared'));
+    const { body } = await request('GET', '/v1/request-logs/groups?by=userAgent&userAgent=many');
+    t.match(body, { groups: [{ count: maxGroupedRequests }], readSince: /Z$/ });
+  },
+);
+
 t.test('a time range includes its start and excludes its end', async (t) => {
   const { headers } = await request('GET', '/in-time');
   const id = headers['x-request-id'];
@@ -90,7 +214,13 @@ t.test('an invalid filter is rejected with the name of the parameter', async (t)
     ['path=%00', 'path'],
     ['route=%00', 'route'],
     ['statusCode=99', 'statusCode'],
-    ['statusCode=2xx', 'statusCode'],
+    ['statusCode=6xx', 'statusCode'],
+    ['statusCode=>400', 'statusCode'],
+    ['pathPart=ab', 'pathPart'],
+    ['maxDuration=-1', 'maxDuration'],
+    ['hasKey=no', 'hasKey'],
+    ['sort=slowest', 'from'],
+    ['sort=slowest&from=2026-01-01T00:00:00Z&cursor=019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07', 'cursor'],
     ['minDuration=-1', 'minDuration'],
     ['minDuration=Infinity', 'minDuration'],
     ['limit=1e400', 'limit'],

@@ -82,6 +82,48 @@ t.test('filters by route, method and status apply to all statistics by these fie
   t.match(await of('method=POST'), { total: { count: 0, p50: null }, series: [], routes: [], statuses: [] });
 });
 
+t.test('an exact range has the requests of its minutes only, whatever the interval', async (t) => {
+  const of = async (query: string) => (await send('GET', `/v1/request-logs/stats?exact=true&${query}`)).body;
+  const late = await of('from=2026-03-01T00:01:20Z&to=2026-03-02T00:01:20Z');
+  t.match(late, {
+    from: '2026-03-01T00:01:00.000Z',
+    to: '2026-03-02T00:02:00.000Z',
+    interval: 600,
+    total: { count: 3, errors: 1, statusClasses: { '2xx': 1, '4xx': 1, '5xx': 1 } },
+    series: [
+      { start: '2026-03-01T01:00:00.000Z', count: 2, statusClasses: { '4xx': 1, '5xx': 1 } },
+      { start: '2026-03-02T00:00:00.000Z', count: 1, statusClasses: { '2xx': 1 } },
+    ],
+    routes: [{ count: 2 }, { count: 1 }],
+    keys: [{ count: 1 }, { count: 1 }],
+  });
+  t.match(await of('from=2026-02-01T00:01:00Z&to=2026-03-01T01:02:00Z'), {
+    interval: 21_600,
+    total: { count: 4 },
+    series: [{ start: '2026-03-01T00:00:00.000Z', count: 4 }],
+    statuses: [{ count: 2 }, { count: 1 }, { count: 1 }],
+  });
+  t.match(await of('from=2026-03-01T00:00:00Z&to=2026-03-01T01:01:00Z'), { interval: 60, total: { count: 2 } });
+  for (const route of ['usage/owners', 'usage/limited', 'request-logs/stats/keys'])
+    t.match((await send('GET', `/v1/${route}?exact=true&from=2026-03-01T00:01:20Z&to=2026-03-01T00:02:00Z`)).body, {
+      from: '2026-03-01T00:01:00.000Z',
+    });
+});
+
+t.test('a class of statuses is a filter, and reads of the management API can be left out', async (t) => {
+  const of = async (query: string) => (await send('GET', `/v1/request-logs/stats?${range}&${query}`)).body;
+  t.match(await of('statusCode=4xx'), { total: { count: 1 }, keys: null });
+  t.match(await of('statusCode=>=400'), { total: { count: 2, errors: 1 } });
+  const at = day + 10 * 24 * 60 * minuteMs;
+  const routes = ['/v1/request-logs/stats', '/v1/api-keys', '/v1/api-keys', '/v1/me'];
+  const records = routes.map((route, i) => record({ id: idAt(at), route, method: i === 2 ? 'POST' : 'GET' }));
+  await app.database.pool.query(insertOf(records, 'unprepared'));
+  const later = 'from=2026-03-11T00:00:00Z&to=2026-03-12T00:00:00Z&excludeManagement=true';
+  const { body } = await send('GET', `/v1/request-logs/stats?${later}`);
+  t.match(body, { total: { count: 2 }, keys: [] });
+  t.strictSame(body.routes.map(({ route }: Route) => route).sort(), ['/v1/api-keys', '/v1/me']);
+});
+
 t.test('each key has its own counts and errors over time', async (t) => {
   const of = async (rest: string) => (await send('GET', `/v1/request-logs/stats/keys?${range}&${rest}`)).body;
   const busiest = await of('interval=3600');

@@ -72,6 +72,7 @@ t.test('the OpenAPI document has every route, its common statuses and its securi
     '/v1/owners/{ownerId}/limits',
     '/v1/request-logs',
     '/v1/request-logs/export',
+    '/v1/request-logs/groups',
     '/v1/request-logs/stats',
     '/v1/request-logs/stats/keys',
     '/v1/request-logs/stream',

@@ -1,0 +1,7 @@
+/** The paths of the API for keys, the log and its statistics, which the dashboard reads again and again. */
+export const managementPaths = ['/v1/api-keys', '/v1/owners', '/v1/request-logs', '/v1/usage'] as const;
+
+/** Whether a request only reads the management API, as the dashboard does. */
+export function isManagementRead({ method, path }: { method: string; path: string }): boolean {
+  return method === 'GET' && managementPaths.some((start) => path.startsWith(start));
+}
