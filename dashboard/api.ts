@@ -1,4 +1,5 @@
 import type { Problem } from '../plugins/problem-details/schema.js';
+import { learnServerTime } from './server-clock.js';
 import { currentKey, denialEndsSession, signOut } from './session.js';
 
 /** The type of a response after JSON: dates are text. */
@@ -71,9 +72,11 @@ export async function send(method: string, path: string, options: Options = {}):
     ...(body && { 'content-type': 'application/json' }),
   };
   const init = { method, headers, ...(body && { body: JSON.stringify(body) }), ...(signal && { signal }) };
+  const sentAt = Date.now();
   let response: Response;
   try {
     response = await fetch(urlOf(path, query), { ...init, cache: 'no-store', credentials: 'omit' });
+    learnServerTime(response.headers.get('date'), sentAt, Date.now());
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new OfflineError();

@@ -1,14 +1,15 @@
-import { useEffect, useState } from 'preact/hooks';
 import type { ApiKey } from '../routes/api-key-fields.js';
 import { get, type Page } from './api.js';
-import { usePolled } from './polled.js';
+import { queryCache, useQuery } from './query-cache.js';
 
 const newestCount = 500;
 /** The largest number of ids in one request. */
 const maxLookups = 100;
+const refreshMs = 60_000;
 
-/** Names of keys that are not among the newest, by id; null while a lookup runs, and for deleted keys. */
-const lookedUp = new Map<string, string | null>();
+/** The cached name of a key that is not among the newest; null when the key was deleted. */
+const keyOfName = (id: string) => ['key-names', 'of', id];
+const cachedName = (id: string) => queryCache.getQueryData<string | null>(keyOfName(id));
 
 /**
  * The names of the newest keys, and of those whose ids are given.
@@ -16,31 +17,34 @@ const lookedUp = new Map<string, string | null>();
  * @param ids of the keys that are shown
  */
 export function useKeyNames(ids: readonly (string | null)[] = []): ReadonlyMap<string, string> {
-  const [, setLookups] = useState(0);
-  const keys = usePolled('keys', (signal) => get<Page<ApiKey>>('/v1/api-keys', { limit: newestCount }, signal), 60_000);
-  const newest = keys.data?.data.map(({ id, name }) => [id, name] as const);
-  const names = new Map(newest);
-  const missing = newest ? ids.filter((id) => id !== null && !names.has(id) && !lookedUp.has(id)) : [];
+  const newest = useQuery(
+    ['key-names', 'newest'],
+    async (signal) => namesOf(await get<Page<ApiKey>>('/v1/api-keys', { limit: newestCount }, signal)),
+    refreshMs,
+    { staleMs: refreshMs / 2 },
+  );
+  const names = new Map(newest.data);
+  const others = ids.filter((id): id is string => id !== null && !names.has(id));
+  const missing = newest.data ? others.filter((id) => cachedName(id) === undefined) : [];
+  const asked = [...new Set(missing)].sort().slice(0, maxLookups);
+  useQuery(['key-names', 'lookup', asked], (signal) => lookUp(asked, signal), null);
 
-  useEffect(() => {
-    const asked = missing.slice(0, maxLookups) as string[];
-    if (asked.length === 0) return;
-    for (const id of asked) lookedUp.set(id, null);
-    get<Page<ApiKey>>('/v1/api-keys', { id: asked, limit: maxLookups }).then(
-      ({ data }) => {
-        for (const { id, name } of data) lookedUp.set(id, name);
-        setLookups((count) => count + 1);
-      },
-      // The ids are shown until the page is loaded again; other requests report the failure.
-      () => {},
-    );
-  }, [missing.join()]);
-
-  for (const id of ids) {
-    const name = id === null ? null : lookedUp.get(id);
-    if (id !== null && name) names.set(id, name);
+  for (const id of others) {
+    const name = cachedName(id);
+    if (name) names.set(id, name);
   }
   return names;
+}
+
+async function lookUp(ids: string[], signal: AbortSignal): Promise<null> {
+  if (ids.length === 0) return null;
+  const found = new Map(namesOf(await get<Page<ApiKey>>('/v1/api-keys', { id: ids, limit: maxLookups }, signal)));
+  for (const id of ids) queryCache.setQueryData(keyOfName(id), found.get(id) ?? null);
+  return null;
+}
+
+function namesOf({ data }: { data: { id: string; name: string }[] }): [string, string][] {
+  return data.map(({ id, name }) => [id, name]);
 }
 
 /** The name of a key; a part of its id when the key was deleted. */

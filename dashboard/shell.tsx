@@ -1,12 +1,15 @@
-import type { ComponentType, TargetedMouseEvent } from 'preact';
+import type { ComponentType } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { ClockNotice } from './clock-notice.js';
+import { ConnectionState } from './connection-state.js';
 import { HealthView } from './health/health.js';
 import { KeysView } from './keys/keys.js';
 import { OverviewView } from './overview/overview.js';
+import { Link } from './parts/links.js';
 import { RequestsView } from './requests/requests.js';
 import { signOut } from './session.js';
 import { Shortcuts } from './shortcuts.js';
-import { goTo, hrefOf, useUrlState, type View, views } from './url-state.js';
+import { hrefOf, urlState, type View, views } from './url-state.js';
 
 const titles: Record<View, string> = { overview: 'Overview', requests: 'Requests', keys: 'Keys', health: 'Health' };
 const components: Record<View, ComponentType> = {
@@ -18,7 +21,7 @@ const components: Record<View, ComponentType> = {
 
 /** The header with navigation, the offline banner, and the current view. */
 export function Shell({ keyName }: { keyName: string }) {
-  const { view } = useUrlState();
+  const { view } = urlState.value;
   const isOnline = useOnline();
   const Current = components[view];
   const main = useRef<HTMLElement>(null);
@@ -28,7 +31,6 @@ export function Shell({ keyName }: { keyName: string }) {
     // The element of the previous view that had the focus is gone, so this view gets the focus. Not at first: Tab begins at the top.
     if (!isFirst.current && document.activeElement === document.body) main.current?.focus({ preventScroll: true });
     isFirst.current = false;
-    window.scrollTo(0, 0);
   }, [view]);
 
   return (
@@ -40,16 +42,12 @@ export function Shell({ keyName }: { keyName: string }) {
         <span class="brand">musicez</span>
         <nav aria-label="Views">
           {views.map((other) => (
-            <a
-              key={other}
-              href={hrefOf(other)}
-              aria-current={other === view ? 'page' : undefined}
-              onClick={follow(other)}
-            >
+            <Link key={other} class="view-link" href={hrefOf(other)} isCurrent={other === view && 'page'}>
               {titles[other]}
-            </a>
+            </Link>
           ))}
         </nav>
+        <ConnectionState />
         <span class="who">
           <span class="who-name" title={`Signed in with the key “${keyName}”`}>
             {keyName}
@@ -64,6 +62,7 @@ export function Shell({ keyName }: { keyName: string }) {
           This computer is offline. The last data is shown.
         </p>
       )}
+      <ClockNotice />
       <main id="view" class={view} ref={main} tabIndex={-1}>
         <h1 class="visually-hidden">{titles[view]}</h1>
         <Current />
@@ -71,15 +70,6 @@ export function Shell({ keyName }: { keyName: string }) {
       <Shortcuts />
     </>
   );
-}
-
-/** Navigates without reloading the page, unless a modifier key asks for another tab or window. */
-function follow(view: View) {
-  return (event: TargetedMouseEvent<HTMLAnchorElement>) => {
-    if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-    event.preventDefault();
-    goTo(view);
-  };
 }
 
 function useOnline(): boolean {

@@ -21,8 +21,8 @@ export function SignIn({ notice }: { notice: string }) {
     if (!/^[!-~]+$/.test(key)) return showError(notAKey);
     setIsSigningIn(true);
     try {
-      const { name, scopes } = await requestJson<Me>('GET', '/v1/me', { key });
-      if (scopes.includes('admin')) return signIn(key, name);
+      const { id, name, scopes } = await requestJson<Me>('GET', '/v1/me', { key });
+      if (scopes.includes('admin')) return signIn(key, { id, name });
       showError(`“${name}” is a valid key, but not an admin key. The dashboard needs the scope admin.`);
     } catch (error) {
       showError(reasonOf(error as Error));

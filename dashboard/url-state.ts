@@ -1,4 +1,4 @@
-import { createObserved, useObserved } from './observed.js';
+import { computed, signal } from '@preact/signals';
 
 export const views = ['overview', 'requests', 'keys', 'health'] as const;
 export type View = (typeof views)[number];
@@ -12,26 +12,57 @@ export interface UrlState {
 
 export type Choice = Record<string, string | undefined>;
 
-const urlState = createObserved(read());
-window.addEventListener('popstate', () => urlState.set(read()));
+/** Parameters that all views have in common. */
+const sharedNames = ['range', 'from', 'to', 'tz', 'management', 'paused'];
 
-export const useUrlState = () => useObserved(urlState);
+/** The state of the current URL. */
+export const urlState = signal(read());
+/** The parameters that links to other views keep. */
+const sharedParams = computed(() => Object.fromEntries(sharedNames.map((name) => [name, urlState.value.params[name]])));
+window.history.scrollRestoration = 'manual';
+window.addEventListener('popstate', ({ state }: PopStateEvent) => {
+  urlState.value = read();
+  // After the view is rendered, from cached data.
+  window.setTimeout(() => window.scrollTo(0, (state as { scrollY?: number } | null)?.scrollY ?? 0));
+});
 
-/** Goes to a view with these parameters. */
+/** Goes to a view with these parameters, and those that all views have in common. */
 export function goTo(view: View, choice: Choice = {}) {
-  window.history.pushState(null, '', hrefOf(view, choice));
-  urlState.set(read());
+  open(hrefOf(view, choice));
+}
+
+/** Follows a link of `hrefOf`. */
+export function open(href: string) {
+  if (href === `?${new URLSearchParams(window.location.search)}`) return;
+  const { view } = urlState.peek();
+  window.history.replaceState({ ...(window.history.state as object), scrollY: window.scrollY }, '');
+  window.history.pushState(null, '', href);
+  urlState.value = read();
+  if (urlState.peek().view !== view) window.scrollTo(0, 0);
 }
 
 /** Changes parameters of the current view; `undefined` removes one. */
 export function choose(choice: Choice) {
-  const { view, params } = urlState.get();
-  goTo(view, { ...params, ...choice });
+  open(hrefWith(choice));
 }
 
-/** The URL of a view with parameters. */
+/** As `choose`, without a step in the history. */
+export function replace(choice: Choice) {
+  window.history.replaceState(window.history.state, '', hrefWith(choice));
+  urlState.value = read();
+}
+
+/** The URL of the current view with changed parameters. */
+export function hrefWith(choice: Choice): string {
+  const { view, params } = urlState.value;
+  return hrefOf(view, { ...params, ...choice });
+}
+
+/** The URL of a view with parameters, and those that all views have in common. */
 export function hrefOf(view: View, choice: Choice = {}): string {
-  const defined = Object.entries(choice).filter((entry): entry is [string, string] => Boolean(entry[1]));
+  const defined = Object.entries({ ...sharedParams.value, ...choice }).filter((entry): entry is [string, string] =>
+    Boolean(entry[1]),
+  );
   return `?${new URLSearchParams([['view', view], ...defined])}`;
 }
 

@@ -6,14 +6,14 @@ import { firstIdAt, timeInId } from '../plugins/time-ordered-id.js';
 import { type Client, pathOf, randomCount, randomEndpoint } from './clients.js';
 import { endpoints, randomOutcome } from './shop.js';
 
-const dayMs = 86_400_000;
+const pastMs = 2 * 86_400_000;
 const hourMs = 3_600_000;
 const minuteMs = 60_000;
 const batchRows = 5_000;
 const stepMs = 10_000;
 
 /**
- * Writes a generated history of the last 24 hours, with the shop's latencies and error rates, through the statement with which
+ * Writes a generated history of the last two days, with the shop's latencies and error rates, through the statement with which
  * the service writes rows and statistics. It includes an outage of the payment provider three hours ago, of 16 minutes.
  *
  * @param onProgress called with the share of the history that is written, from 0 to 1
@@ -30,7 +30,7 @@ export async function writeHistory(
   let rows = 0;
   let batch: RequestRecord[] = [];
 
-  for (let time = end - dayMs; time < end; time += stepMs) {
+  for (let time = end - pastMs; time < end; time += stepMs) {
     for (const client of clients) {
       for (let left = randomCount(client.rateAt(time) * (stepMs / 1_000)); left > 0; left--)
         batch.push(recordOf(client, Math.min(end, time + Math.random() * stepMs), isOutage));
@@ -49,7 +49,7 @@ export async function writeHistory(
     await app.database.pool.query(insertOf(batch, 'prepared'));
     rows += batch.length;
     batch = [];
-    onProgress(1 - (end - timeInId(last.id)) / dayMs);
+    onProgress(1 - (end - timeInId(last.id)) / pastMs);
   }
 
   async function setLastUsed() {

@@ -32,7 +32,7 @@ async function show(minutes: number, defer: Defer) {
 
   Admin key: ${demo.adminKey}
 
-The last 24 hours are generated (${demo.historyRows.toLocaleString('en-US')} requests). Live traffic runs for ${minutes} min. Ctrl-C stops the demo.
+The last two days are generated (${demo.historyRows.toLocaleString('en-US')} requests). Live traffic runs for ${minutes} min. Ctrl-C stops the demo.
 
 `);
 

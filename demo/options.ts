@@ -3,7 +3,7 @@ import { CommandError } from '../src/cli/command-line.js';
 
 export const usage = `Usage: npm run demo [-- --minutes N]
 
-Starts this service with the routes of a sample shop, on a temporary embedded database with a generated history of 24 hours.
+Starts this service with the routes of a sample shop, on a temporary embedded database with a generated history of two days.
 Sends varied traffic for a while, then removes everything. Open the printed address, and sign in with the printed admin key.
 
   --minutes N   the duration of the traffic (10)

@@ -75,7 +75,7 @@ export const StatusFilter = Type.Unsafe<number | string>({
 
 export const ExcludeManagement = Type.Boolean({
   description:
-    'Leaves out requests that only read keys, usage, the log or its statistics (`GET /v1/request-logs…`), as the dashboard does',
+    'Leaves out `GET` requests for the dashboard, and for what it shows: keys, usage, events, the log, its statistics and `/health`',
 });
 
 /** The filters of the request log. A request must match all of them. */

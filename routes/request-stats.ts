@@ -46,13 +46,12 @@ const Percentile = nullable(Type.Number(), { description: 'Milliseconds, with an
 const StatusClasses = Type.Record(Type.String(), Type.Integer(), {
   description: 'Requests by class of status; classes without requests are left out',
 });
+const percentiles = { p50: Percentile, p95: Percentile, p99: Percentile };
 const figures = {
   count: Count,
   errors: Errors,
   statusClasses: StatusClasses,
-  p50: Percentile,
-  p95: Percentile,
-  p99: Percentile,
+  ...percentiles,
 };
 
 const exampleCounts = { count: 120, errors: 1 };
@@ -64,7 +63,19 @@ const Stats = Type.Object(
   {
     ...intervals,
     total: Type.Object(figures),
-    series: Type.Array(Type.Object({ start: Timestamp, ...figures }), { description: 'Intervals with requests' }),
+    series: Type.Array(Type.Object({ start: Timestamp, ...figures }), {
+      description:
+        'Intervals with requests. With `exact` and a range over 6 hours, intervals under an hour have no percentiles',
+    }),
+    durations: Type.Object(
+      {
+        interval: Type.Integer({ description: 'Seconds' }),
+        series: Type.Array(Type.Object({ start: Timestamp, ...percentiles }), {
+          description: 'Intervals with requests',
+        }),
+      },
+      { description: 'The percentiles over time' },
+    ),
     routes: Type.Array(Type.Object({ method: Type.String(), route: Type.String(), ...figures }), {
       description: 'Busiest first',
     }),
@@ -81,6 +92,7 @@ const Stats = Type.Object(
         ...exampleIntervals,
         total: exampleFigures,
         series: [{ start, ...exampleFigures }],
+        durations: { interval: 60, series: [{ start, p50: 1.2, p95: 4.8, p99: 12.1 }] },
         routes: [{ method: 'GET', route: '/v1/me', ...exampleFigures }],
         statuses: [
           { statusCode: 200, count: 119 },

@@ -5,9 +5,6 @@ import type { Wire } from '../api.js';
 export interface HealthHistory {
   /** Latencies of the database in milliseconds, newest last; null when it did not answer. */
   latencies: (number | null)[];
-  /** When the database's state last changed, as far as this page knows. */
-  since: number;
-  isUp: boolean;
   /** The time of the last response of each replica, by the replica's start time: milliseconds since 1970. */
   replicas: ReadonlyMap<number, number>;
 }
@@ -21,11 +18,8 @@ const startToleranceMs = 3_000;
 export function withResponse(before: HealthHistory | undefined, health: Wire<Health>): HealthHistory {
   const at = Date.parse(health.timestamp);
   const { status, latencyMs } = health.checks.database;
-  const isUp = status === 'healthy';
   return {
-    latencies: [...(before?.latencies ?? []), isUp ? latencyMs : null].slice(-keptLatencies),
-    since: before?.isUp === isUp ? before.since : at,
-    isUp,
+    latencies: [...(before?.latencies ?? []), status === 'healthy' ? latencyMs : null].slice(-keptLatencies),
     replicas: replicasOf(before?.replicas ?? new Map(), at - health.uptimeSeconds * 1_000, at),
   };
 }

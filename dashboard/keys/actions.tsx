@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks';
 import type { ApiKey, ApiKeyChange, CreatedApiKey } from '../../routes/api-key-fields.js';
 import { requestJson, type Wire } from '../api.js';
+import { Field } from '../parts/field.js';
 import { isSessionKey, renewSession, signIn } from '../session.js';
 import { ActionForm } from './action-form.js';
-import { Field } from './field.js';
 import type { Key } from './state.js';
 
 interface ActionProps {
@@ -31,7 +31,7 @@ export function Rotate({
     if (!isSessionKey(of.start)) return onRotated(await requestJson<CreatedApiKey>('POST', path, { body }));
     await renewSession(async () => {
       const created = await requestJson<CreatedApiKey>('POST', path, { body });
-      signIn(created.key, created.name);
+      signIn(created.key, created);
       onRotated(created);
     });
   }

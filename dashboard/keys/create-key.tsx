@@ -1,8 +1,8 @@
 import type { CreatedApiKey, NewApiKey } from '../../routes/api-key-fields.js';
 import { requestJson, type Wire } from '../api.js';
+import { Field } from '../parts/field.js';
 import { ActionForm } from './action-form.js';
 import { ExpiryField, expiryOf } from './expiry-field.js';
-import { Field } from './field.js';
 import { KeyFields, keyFieldNames, keyFieldsOf, textOf } from './key-fields.js';
 
 const fields = [...keyFieldNames, 'expiresAt', 'prefix'];
@@ -24,7 +24,7 @@ export function CreateKey({ onClose, onCreated }: CreateKeyProps) {
   }
 
   return (
-    <ActionForm title="New key" verb={['Create the key', 'Creating…']} fields={fields} act={create} onClose={onClose}>
+    <ActionForm title="Create a key" verb={['Create key', 'Creating…']} fields={fields} act={create} onClose={onClose}>
       {({ fields }) => (
         <>
           <KeyFields errors={fields} />

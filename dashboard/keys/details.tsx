@@ -4,12 +4,12 @@ import { get, type Wire } from '../api.js';
 import { Copy } from '../parts/copy.js';
 import { Dialog } from '../parts/dialog.js';
 import { Fact, Facts } from '../parts/facts.js';
-import { KeyLink, OwnerLink } from '../parts/links.js';
+import { KeyLink, Link, OwnerLink } from '../parts/links.js';
 import { Part } from '../parts/part.js';
 import { Time } from '../parts/time.js';
-import { usePolled } from '../polled.js';
+import { invalidate, useQuery } from '../query-cache.js';
 import { isSessionKey } from '../session.js';
-import { choose, goTo } from '../url-state.js';
+import { choose, hrefOf } from '../url-state.js';
 import { Delete, Rotate, Switch } from './actions.js';
 import { EditKey } from './edit-key.js';
 import { Events } from './events.js';
@@ -20,9 +20,6 @@ import { UsagePanel } from './usage-panel.js';
 
 interface DetailsProps {
   id: string;
-  /** A number that changes with each change of the key, to reload it. */
-  version: number;
-  onChanged: () => void;
   onSecret: (created: Wire<CreatedApiKey>) => void;
 }
 
@@ -31,19 +28,18 @@ const refreshMs = 15_000;
 const close = () => choose({ key: undefined });
 
 /** The fields of a key, its actions and its events. */
-export function Details({ id, version, onChanged, onSecret }: DetailsProps) {
+export function Details({ id, onSecret }: DetailsProps) {
   const [action, setAction] = useState<Action | null>(null);
-  const loaded = usePolled(
-    id,
+  const loaded = useQuery(
+    ['keys', 'key', id],
     (signal) => get<ApiKey>(`/v1/api-keys/${encodeURIComponent(id)}`, {}, signal),
     refreshMs,
-    version,
   );
   const key = loaded.data;
   const end = () => setAction(null);
   const done = () => {
     end();
-    onChanged();
+    void invalidate('keys');
   };
 
   return (
@@ -56,10 +52,10 @@ export function Details({ id, version, onChanged, onSecret }: DetailsProps) {
           </>
         )}
       </Part>
-      <LimitsPanel keyId={id} version={version} />
+      <LimitsPanel keyId={id} />
       <UsagePanel of={{ apiKeyId: id }} />
       <NewestRequests of={{ apiKeyId: id }} />
-      <Events keyId={id} version={version} />
+      <Events keyId={id} />
       {key && action === 'edit' && <EditKey of={key} onClose={end} onDone={done} />}
       {key && action === 'rotate' && (
         <Rotate
@@ -104,12 +100,12 @@ function Buttons({ of: key, choose }: { of: Key; choose: (action: Action) => voi
       <button type="button" class="danger" onClick={() => choose('delete')}>
         Delete…
       </button>
-      <button type="button" class="quiet" onClick={() => goTo('requests', { apiKeyId: key.id })}>
+      <Link class="button quiet" href={hrefOf('requests', { apiKeyId: key.id })}>
         Show requests
-      </button>
-      <button type="button" class="quiet" onClick={() => goTo('requests', { verifiedApiKeyId: key.id })}>
+      </Link>
+      <Link class="button quiet" href={hrefOf('requests', { verifiedApiKeyId: key.id })}>
         Show verifications
-      </button>
+      </Link>
     </div>
   );
 }

@@ -8,7 +8,7 @@ import { limitText, quotaText } from '../parts/limits.js';
 import { KeyLink } from '../parts/links.js';
 import { Part } from '../parts/part.js';
 import { momentOf, Time } from '../parts/time.js';
-import { usePolled } from '../polled.js';
+import { useQuery } from '../query-cache.js';
 
 type Event = Wire<ApiKeyEvent>;
 const initialLimit = 20;
@@ -23,15 +23,15 @@ const titles: Record<string, string> = {
 const hiddenFields: Record<string, string[]> = { disabled: ['active'], enabled: ['active'], rotated: ['replacedBy'] };
 
 /** The events of a key, newest first, also of a deleted one. */
-export function Events({ keyId, version }: { keyId: string; version: number }) {
-  return <EventList path={`/v1/api-keys/${encodeURIComponent(keyId)}/events`} version={version} />;
+export function Events({ keyId }: { keyId: string }) {
+  return <EventList path={`/v1/api-keys/${encodeURIComponent(keyId)}/events`} />;
 }
 
 /** The events of all keys, or of those of an owner, newest first. */
-export function AllEvents({ ownerId, version }: { ownerId: string | undefined; version: number }) {
+export function AllEvents({ ownerId }: { ownerId: string | undefined }) {
   return (
     <section class="panel">
-      <EventList path="/v1/events" query={{ ownerId }} version={version} showsKeys />
+      <EventList path="/v1/events" query={{ ownerId }} showsKeys />
     </section>
   );
 }
@@ -39,18 +39,16 @@ export function AllEvents({ ownerId, version }: { ownerId: string | undefined; v
 interface EventListProps {
   path: string;
   query?: Query;
-  version: number;
   /** Whether the events are of several keys. */
   showsKeys?: boolean;
 }
 
-function EventList({ path, query = {}, version, showsKeys = false }: EventListProps) {
+function EventList({ path, query = {}, showsKeys = false }: EventListProps) {
   const [limit, setLimit] = useState(initialLimit);
-  const events = usePolled(
-    JSON.stringify([path, query]),
+  const events = useQuery(
+    ['keys', 'events', path, query, limit],
     (signal) => get<Page<ApiKeyEvent>>(path, { ...query, limit }, signal),
     refreshMs,
-    `${version} ${limit}`,
   );
   const names = useKeyNames(events.data?.data.flatMap(({ apiKeyId, actorKeyId }) => [apiKeyId, actorKeyId]));
   return (

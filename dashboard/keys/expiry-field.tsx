@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
-import { Field } from './field.js';
+import { Field } from '../parts/field.js';
+import { serverNow } from '../server-clock.js';
 import { textOf } from './key-fields.js';
 
 const dayMs = 86_400_000;
@@ -46,6 +47,6 @@ export function expiryOf(form: FormData): string | null | undefined {
   const [lifetime, date] = [textOf(form, 'lifetime'), textOf(form, 'date')];
   if (lifetime === 'keep') return undefined;
   if (lifetime === '') return null;
-  const moment = lifetime === 'date' ? new Date(date) : new Date(Date.now() + Number(lifetime) * dayMs);
+  const moment = lifetime === 'date' ? new Date(date) : new Date(serverNow() + Number(lifetime) * dayMs);
   return Number.isNaN(moment.getTime()) ? date : moment.toISOString();
 }

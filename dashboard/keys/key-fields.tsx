@@ -1,5 +1,5 @@
 import type { Metadata } from '../../plugins/api-keys/key-fields.js';
-import { Field } from './field.js';
+import { Field } from '../parts/field.js';
 import type { FormErrors } from './form-errors.js';
 import { LimitFields, limitFieldNames, limitFieldsOf } from './limit-fields.js';
 import type { Key } from './state.js';

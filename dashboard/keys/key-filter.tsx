@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Query } from '../api.js';
+import { serverNow } from '../server-clock.js';
 import { choose } from '../url-state.js';
 
 const dayMs = 86_400_000;
@@ -14,7 +15,7 @@ const selections = {
 
 /** The query of the list of keys. */
 export function keyQuery({ q, ownerId, keys }: Readonly<Record<string, string>>): Query {
-  const at = (days: number) => new Date(Date.now() + days * dayMs).toISOString();
+  const at = (days: number) => new Date(serverNow() + days * dayMs).toISOString();
   return {
     q,
     ownerId,

@@ -2,8 +2,8 @@ import { useState } from 'preact/hooks';
 import type { ApiKey, CreatedApiKey } from '../../routes/api-key-fields.js';
 import { get, type Page, type Wire } from '../api.js';
 import { Failed, Part } from '../parts/part.js';
-import { usePolled } from '../polled.js';
-import { choose, useUrlState } from '../url-state.js';
+import { invalidate, useQuery } from '../query-cache.js';
+import { choose, urlState } from '../url-state.js';
 import { CreateKey } from './create-key.js';
 import { Details } from './details.js';
 import { AllEvents } from './events.js';
@@ -21,23 +21,19 @@ const usageRefreshMs = 30_000;
 
 /** The keys view: all keys with their usage, and actions to create, rotate, disable and delete them. */
 export function KeysView() {
-  const { params } = useUrlState();
+  const { params } = urlState.value;
   const { cursor, key, ownerId } = params;
   const filter = keyQuery(params);
   const [isCreating, setIsCreating] = useState(false);
   const [isImporting, setIsImporting] = useState(false);
   const [created, setCreated] = useState<Wire<CreatedApiKey> | null>(null);
-  // A number that changes with each change of a key, to reload the list.
-  const [version, setVersion] = useState(0);
-  const onChanged = () => setVersion((before) => before + 1);
-  const loaded = usePolled(
-    JSON.stringify([cursor, params.q, ownerId, params.keys]),
+  const loaded = useQuery(
+    ['keys', 'list', cursor, params.q, ownerId, params.keys],
     (signal) => get<Page<ApiKey>>('/v1/api-keys', { limit: pageLength, cursor, ...filter }, signal),
     refreshMs,
-    version,
   );
   const ids = loaded.data?.data.map(({ id }) => id) ?? [];
-  const usage = usePolled(ids.join(), async (signal) => loadUsage(ids, signal), usageRefreshMs);
+  const usage = useQuery(['usage', 'by-key', ids], async (signal) => loadUsage(ids, signal), usageRefreshMs);
 
   return (
     <>
@@ -54,7 +50,7 @@ export function KeysView() {
             Import…
           </button>
           <button type="button" class="primary" onClick={() => setIsCreating(true)}>
-            New key
+            Create key…
           </button>
         </div>
       </div>
@@ -77,20 +73,20 @@ export function KeysView() {
             )}
           </Part>
         </section>
-        <AllEvents ownerId={ownerId} version={version} />
+        <AllEvents ownerId={ownerId} />
       </div>
-      {key && <Details key={key} id={key} version={version} onChanged={onChanged} onSecret={setCreated} />}
+      {key && <Details key={key} id={key} onSecret={setCreated} />}
       {isCreating && (
         <CreateKey
           onClose={() => setIsCreating(false)}
           onCreated={(made) => {
             setIsCreating(false);
             setCreated(made);
-            onChanged();
+            void invalidate('keys');
           }}
         />
       )}
-      {isImporting && <ImportKeys onClose={() => setIsImporting(false)} onImported={onChanged} />}
+      {isImporting && <ImportKeys onClose={() => setIsImporting(false)} onImported={() => void invalidate('keys')} />}
       {created && <NewSecret name={created.name} secret={created.key} onClose={() => setCreated(null)} />}
     </>
   );

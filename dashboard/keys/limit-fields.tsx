@@ -1,6 +1,6 @@
 import { formatLimits, type Limit, limitsHint, parseLimits } from '../../plugins/limits/limit.js';
 import { parseQuota, type Quota, quotaHint } from '../../plugins/limits/quota.js';
-import { Field } from './field.js';
+import { Field } from '../parts/field.js';
 import { FieldError, type FormErrors } from './form-errors.js';
 
 /** The fields of limits, by their names in the API. */

@@ -4,19 +4,18 @@ import { Fact, Facts } from '../parts/facts.js';
 import { limitText, quotaText, UsageMeter } from '../parts/limits.js';
 import { Part } from '../parts/part.js';
 import { Time } from '../parts/time.js';
-import { usePolled } from '../polled.js';
+import { useQuery } from '../query-cache.js';
 
 const refreshMs = 5_000;
 
 type Quota = NonNullable<Wire<KeyLimits>['quota']>;
 
 /** The limits and quotas that apply to a key, and how much of them is used. */
-export function LimitsPanel({ keyId, version }: { keyId: string; version: number }) {
-  const loaded = usePolled(
-    keyId,
+export function LimitsPanel({ keyId }: { keyId: string }) {
+  const loaded = useQuery(
+    ['keys', 'limits', keyId],
     (signal) => get<KeyLimits>(`/v1/api-keys/${encodeURIComponent(keyId)}/limits`, {}, signal),
     refreshMs,
-    version,
   );
   return (
     <section class="limits">

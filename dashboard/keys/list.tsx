@@ -1,10 +1,10 @@
-import { OwnerLink } from '../parts/links.js';
+import { Link, OwnerLink } from '../parts/links.js';
 import { count } from '../parts/numbers.js';
 import { Sparkline } from '../parts/sparkline.js';
 import { type Column, Table } from '../parts/table.js';
 import { Time } from '../parts/time.js';
 import { isSessionKey } from '../session.js';
-import { choose } from '../url-state.js';
+import { hrefWith } from '../url-state.js';
 import { type Key, stateOf } from './state.js';
 import type { Usage } from './usage.js';
 
@@ -42,9 +42,9 @@ export function KeyTable({ keys, usage, isUsageKnown }: KeyTableProps) {
 function Name({ of: { id, name, start } }: { of: Key }) {
   return (
     <>
-      <button type="button" class="link" data-shortcut="row" title="Details" onClick={() => choose({ key: id })}>
-        {name}
-      </button>
+      <Link shortcut="row" title="Details" href={hrefWith({ key: id })}>
+        <bdi>{name}</bdi>
+      </Link>
       {isSessionKey(start) && <span class="tag">you</span>}
     </>
   );

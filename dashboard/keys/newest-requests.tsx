@@ -1,20 +1,21 @@
 import type { RequestLogEntry } from '../../routes/request-log-fields.js';
 import { get, type Page } from '../api.js';
+import { Link } from '../parts/links.js';
 import { duration } from '../parts/numbers.js';
 import { Part } from '../parts/part.js';
 import { statusClass } from '../parts/status.js';
 import { Table } from '../parts/table.js';
 import { Time } from '../parts/time.js';
-import { usePolled } from '../polled.js';
-import { goTo } from '../url-state.js';
+import { useQuery } from '../query-cache.js';
+import { hrefOf } from '../url-state.js';
 
 const refreshMs = 15_000;
 const maxRows = 5;
 
 /** The newest requests with a key, or with the keys of an owner. */
 export function NewestRequests({ of }: { of: { apiKeyId: string } | { ownerId: string } }) {
-  const loaded = usePolled(
-    JSON.stringify(of),
+  const loaded = useQuery(
+    ['requests', 'newest', of],
     (signal) => get<Page<RequestLogEntry>>('/v1/request-logs', { ...of, limit: maxRows }, signal),
     refreshMs,
   );
@@ -33,9 +34,9 @@ export function NewestRequests({ of }: { of: { apiKeyId: string } | { ownerId: s
                 title: 'Path',
                 kind: 'wide',
                 cell: ({ id, method, path }) => (
-                  <button type="button" class="link" onClick={() => goTo('requests', { ...of, request: id })}>
+                  <Link href={hrefOf('requests', { ...of, request: id })}>
                     {method} {path}
-                  </button>
+                  </Link>
                 ),
               },
               {
@@ -47,7 +48,7 @@ export function NewestRequests({ of }: { of: { apiKeyId: string } | { ownerId: s
                   </>
                 ),
               },
-              { title: 'Took', kind: 'number minor', cell: ({ duration: ms }) => duration(ms) },
+              { title: 'Duration', kind: 'number minor', cell: ({ duration: ms }) => duration(ms) },
             ]}
           />
         )}

@@ -4,7 +4,7 @@ import { get, requestJson, type Wire } from '../api.js';
 import { Fact, Facts } from '../parts/facts.js';
 import { limitText } from '../parts/limits.js';
 import { Part } from '../parts/part.js';
-import { usePolled } from '../polled.js';
+import { useQuery } from '../query-cache.js';
 import { ActionForm } from './action-form.js';
 import { LimitFields, limitFieldNames, limitFieldsOf, quotaResetOf } from './limit-fields.js';
 import { QuotaFact } from './limits-panel.js';
@@ -15,7 +15,7 @@ const refreshMs = 15_000;
 export function OwnerLimits({ ownerId }: { ownerId: string }) {
   const path = `/v1/owners/${encodeURIComponent(ownerId)}/limits`;
   const [isChanging, setIsChanging] = useState(false);
-  const loaded = usePolled(ownerId, (signal) => get<Limits>(path, {}, signal), refreshMs);
+  const loaded = useQuery(['keys', 'owner-limits', ownerId], (signal) => get<Limits>(path, {}, signal), refreshMs);
 
   return (
     <section class="limits">

@@ -1,4 +1,5 @@
-import { goTo } from '../url-state.js';
+import { Link } from '../parts/links.js';
+import { hrefOf } from '../url-state.js';
 import { NewestRequests } from './newest-requests.js';
 import { OwnerLimits } from './owner-limits.js';
 import { UsagePanel } from './usage-panel.js';
@@ -9,9 +10,9 @@ export function Owner({ id }: { id: string }) {
     <section class="panel owner">
       <div class="toolbar">
         <h2>Owner {id}</h2>
-        <button type="button" class="quiet at-end" onClick={() => goTo('requests', { ownerId: id })}>
+        <Link class="button quiet at-end" href={hrefOf('requests', { ownerId: id })}>
           Show requests
-        </button>
+        </Link>
       </div>
       <OwnerLimits key={id} ownerId={id} />
       <UsagePanel of={{ ownerId: id }} />

@@ -1,6 +1,7 @@
 import type { ApiKey } from '../../routes/api-key-fields.js';
 import type { Wire } from '../api.js';
 import { fromNow } from '../parts/time.js';
+import { serverNow } from '../server-clock.js';
 
 export type Key = Wire<ApiKey>;
 
@@ -15,7 +16,7 @@ export interface State {
 }
 
 /** The state of a key. */
-export function stateOf({ active, expiresAt, replacedBy }: Key, now = Date.now()): State {
+export function stateOf({ active, expiresAt, replacedBy }: Key, now = serverNow()): State {
   const endsAt = expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt);
   if (endsAt <= now) return { isUsable: false, label: replacedBy ? 'Replaced' : 'Expired', look: 'off' };
   if (!active) return { isUsable: false, label: 'Disabled', look: 'off' };

@@ -5,7 +5,8 @@ import { Chart } from '../parts/chart.js';
 import { count } from '../parts/numbers.js';
 import { Part } from '../parts/part.js';
 import { Table } from '../parts/table.js';
-import { usePolled } from '../polled.js';
+import { useQuery } from '../query-cache.js';
+import { serverNow } from '../server-clock.js';
 
 const days = 30;
 const dayMs = 86_400_000;
@@ -15,10 +16,10 @@ const colours: Record<string, string> = { VALID: '--accent', RATE_LIMITED: '--wa
 
 /** The checks of a key or of the keys of an owner, in the last 30 days, by outcome. */
 export function UsagePanel({ of }: { of: { apiKeyId: string } | { ownerId: string } }) {
-  const loaded = usePolled(
-    JSON.stringify(of),
+  const loaded = useQuery(
+    ['usage', of],
     (signal) => {
-      const from = new Date(Date.now() - (days - 1) * dayMs).toISOString();
+      const from = new Date(serverNow() - (days - 1) * dayMs).toISOString();
       return get<Usage>('/v1/usage', { ...of, from, interval: dayMs / 1_000 }, signal);
     },
     refreshMs,
@@ -47,7 +48,17 @@ function UsageChart({ usage }: { usage: Wire<Usage> }) {
   );
   return (
     <>
-      <Chart title="Checks a day" moments={moments} lines={lines} format={count} minAxisMax={1} />
+      <Chart
+        title="Checks per day"
+        moments={moments}
+        interval={usage.interval}
+        from={Date.parse(usage.from) / 1_000}
+        to={Math.min(Date.parse(usage.to), serverNow()) / 1_000}
+        lines={lines}
+        isStacked
+        format={count}
+        minAxisMax={1}
+      />
       <Table
         caption="Checks by outcome"
         rows={outcomes}

@@ -1,5 +1,6 @@
 import type { KeyStats } from '../../routes/request-stats.js';
 import { get, type Wire } from '../api.js';
+import { serverNow } from '../server-clock.js';
 
 const hourMs = 3_600_000;
 const hours = 24;
@@ -15,7 +16,7 @@ export interface Usage {
 /** @returns the usage by key id; keys without requests are missing */
 export async function loadUsage(apiKeyIds: string[], signal: AbortSignal): Promise<ReadonlyMap<string, Usage>> {
   if (apiKeyIds.length === 0) return new Map();
-  const now = Date.now();
+  const now = serverNow();
   // The current hour is the 24th.
   const from = new Date(now - (hours - 1) * hourMs).toISOString();
   const query = { from, to: new Date(now).toISOString(), interval: hourMs / 1_000, apiKeyId: apiKeyIds };

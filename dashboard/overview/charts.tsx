@@ -1,37 +1,95 @@
 import { useMemo } from 'preact/hooks';
-import { Chart } from '../parts/chart.js';
-import { decimal, duration, percentLabel, share } from '../parts/numbers.js';
-import type { Series } from './series.js';
+import { Chart, type Line } from '../parts/chart.js';
+import { percentile, percentLabel, rateFormat, share } from '../parts/numbers.js';
+import { type Choice, hrefOf } from '../url-state.js';
+import { alignedTo, type Series, type StatusClass, statusClasses } from './series.js';
 
-const perSecond = (n: number) => `${decimal(n)}/s`;
 const percent = (n: number) => share(n, 1);
+const before = { colour: '--ink-soft', dash: [2, 2], isThin: true };
 
-export function Charts({ series }: { series: Series }) {
-  const { moments } = series;
-  const lines = useMemo(
-    () => ({
-      rate: [{ name: 'all', values: series.rate, colour: '--accent', fill: '--accent-soft' }],
-      errors: [{ name: '5xx', values: series.errorShare, colour: '--bad', fill: '--bad-soft' }],
-      latency: [
-        { name: 'p50', values: series.p50, colour: '--accent' },
-        { name: 'p95', values: series.p95, colour: '--accent', dash: [5, 3] },
-        { name: 'p99', values: series.p99, colour: '--line-strong', dash: [2, 3] },
-      ],
-    }),
-    [series],
-  );
+interface ChartsProps {
+  series: Series;
+  /** The series to compare with, and its name. */
+  earlier: { series: Series; name: string } | undefined;
+  /** The parameters of the log for the same requests. */
+  choice: Choice;
+}
+
+export function Charts({ series, earlier, choice }: ChartsProps) {
+  const { moments, interval, from, to } = series;
+  const hrefFor = (rest: Choice) => hrefOf('requests', { ...choice, ...rest });
+  const choiceKey = JSON.stringify(choice);
+  const lines = useMemo(() => linesOf(series, earlier, hrefFor), [series, earlier, choiceKey]);
+  const time = { moments, interval, from, to };
+  const ofInterval = (more: Choice) => (range: { from: string; to: string }) =>
+    hrefFor({ range: undefined, ...range, ...more });
   return (
     <div class="charts">
-      <Chart title="Requests a second" moments={moments} lines={lines.rate} format={perSecond} minAxisMax={1} />
+      <Chart
+        title="Requests"
+        {...time}
+        lines={lines.rate}
+        isStacked
+        format={rateFormat(Math.max(...series.rate))}
+        minAxisMax={0.001}
+        hrefOf={ofInterval({})}
+      />
       <Chart
         title="Error share"
-        moments={moments}
+        {...time}
         lines={lines.errors}
         format={percent}
         axisFormat={percentLabel}
         minAxisMax={0.01}
+        hrefOf={ofInterval({ statusCode: choice.statusCode ?? '>=400' })}
       />
-      <Chart title="Latency" moments={moments} lines={lines.latency} format={duration} minAxisMax={1} />
+      <Chart
+        title="Duration"
+        {...time}
+        moments={series.durations.moments}
+        interval={series.durations.interval}
+        lines={lines.duration}
+        isLogarithmic
+        format={percentile}
+        minAxisMax={1}
+        hrefOf={ofInterval({ sort: 'slowest' })}
+      />
     </div>
   );
+}
+
+function linesOf(series: Series, earlier: ChartsProps['earlier'], hrefFor: (rest: Choice) => string) {
+  const compared = (values: (series: Series) => (number | null)[], moments = series.moments): Line[] =>
+    earlier ? [{ ...before, name: earlier.name, values: alignedTo(moments, values(earlier.series)) }] : [];
+  const classes = Object.entries(statusClasses).map(
+    ([name, colour]): Line => ({
+      name,
+      colour,
+      values: series.rateByClass[name as StatusClass],
+      href: hrefFor({ statusCode: name }),
+    }),
+  );
+  return {
+    rate: [...classes, ...compared(({ rate }) => rate)],
+    errors: [
+      { name: '4xx', values: series.share4xx, colour: '--warn', href: hrefFor({ statusCode: '4xx' }) },
+      {
+        name: '5xx',
+        values: series.share5xx,
+        colour: '--bad',
+        fill: '--bad-soft',
+        href: hrefFor({ statusCode: '5xx' }),
+      },
+      ...compared(({ share5xx }) => share5xx).map((line) => ({ ...line, name: `5xx, ${line.name}` })),
+    ],
+    duration: [
+      { name: 'p50', values: series.durations.p50, colour: '--accent' },
+      { name: 'p95', values: series.durations.p95, colour: '--accent', dash: [5, 3] },
+      { name: 'p99', values: series.durations.p99, colour: '--line-strong', dash: [2, 3] },
+      ...compared(({ durations }) => durations.p95, series.durations.moments).map((line) => ({
+        ...line,
+        name: `p95, ${line.name}`,
+      })),
+    ],
+  };
 }

@@ -2,9 +2,14 @@ import type { Chip } from '../parts/chips.js';
 import { routeOf, routeTitle } from '../route.js';
 import type { UrlState } from '../url-state.js';
 
+/** Whether requests that read the management API are left out, such as those of this page. */
+export const isManagementHidden = ({ params }: Pick<UrlState, 'params'>) => params.management !== 'shown';
+
 /** The query for the filter in the URL. */
-export function filterOf({ params: { route, method, statusCode } }: UrlState) {
-  return { route: routeOf(route), method, statusCode };
+export function filterOf(state: UrlState) {
+  const { route, method, statusCode } = state.params;
+  const excludeManagement = isManagementHidden(state) || undefined;
+  return { route: routeOf(route), method, statusCode, excludeManagement };
 }
 
 export function chipsOf({ params: { route, method, statusCode } }: UrlState): Chip[] {

@@ -1,36 +1,84 @@
 import type { Stats } from '../../routes/request-stats.js';
-import type { Wire } from '../api.js';
+import type { Query, Wire } from '../api.js';
 import { nameOf, useKeyNames } from '../key-names.js';
-import { KeyLink } from '../parts/links.js';
+import { useGroups } from '../parts/groups.js';
+import { KeyLink, RequestsLink } from '../parts/links.js';
 import { count, share } from '../parts/numbers.js';
-import { Empty } from '../parts/part.js';
+import { Empty, Part } from '../parts/part.js';
 import { type Column, Table } from '../parts/table.js';
-import { type Choice, goTo } from '../url-state.js';
+import { momentOf } from '../parts/time.js';
+import { session } from '../session.js';
+import type { TimeRange } from '../time/range.js';
+import { type Choice, urlState } from '../url-state.js';
+import { isManagementHidden } from './filter.js';
 
-export type KeyFigures = NonNullable<Wire<Stats>['keys']>[number];
+interface KeyFigures {
+  apiKeyId: string;
+  count: number;
+  /** Unknown for requests that match a filter. */
+  errors?: number;
+}
 
 const maxRows = 8;
 
 interface KeyListProps {
-  /** Busiest first. */
-  keys: KeyFigures[];
+  /** Busiest first; null: the statistics of keys do not have the filter. */
+  keys: Wire<Stats>['keys'];
   /** The number of all requests. */
   total: number;
-  /** Shows the requests of a key in the log. */
-  choice: () => Choice;
+  range: TimeRange;
+  filter: Query;
+  /** The parameters of the log for the same requests. */
+  choice: Choice;
 }
 
-export function KeyList({ keys, total, choice }: KeyListProps) {
-  const show = (apiKeyId: string) => goTo('requests', { ...choice(), apiKeyId });
-  const names = useKeyNames(keys.slice(0, maxRows).map(({ apiKeyId }) => apiKeyId));
+/** The busiest keys. */
+export function KeyList({ keys, total, range, filter, choice }: KeyListProps) {
+  // This page has its own key; its requests are management requests.
+  const ownKey = isManagementHidden(urlState.value) ? session.value.keyId : '';
+  const shown = keys?.filter(({ apiKeyId }) => apiKeyId !== ownKey);
+  return (
+    <section class="panel keys-busy">
+      <h2 class="panel-head">Busiest keys</h2>
+      {shown ? (
+        <KeyTable keys={shown} total={total} choice={choice} />
+      ) : (
+        <FilteredKeys range={range} filter={filter} choice={choice} />
+      )}
+    </section>
+  );
+}
+
+/** The keys of the newest requests that match a filter: the statistics of keys have no route, method or status. */
+function FilteredKeys({ range, filter, choice }: Pick<KeyListProps, 'range' | 'filter' | 'choice'>) {
+  const loaded = useGroups('apiKeyId', range, { ...filter, hasKey: true });
+  return (
+    <Part of={loaded} name="keys">
+      {({ groups, readSince }) => (
+        <>
+          {readSince && <p class="soft">Of the newest 5,000 requests, since {momentOf(new Date(readSince))}.</p>}
+          <KeyTable
+            keys={groups.map(({ apiKeyId, count }) => ({ apiKeyId: apiKeyId ?? '', count }))}
+            total={groups.reduce((sum, { count }) => sum + count, 0)}
+            choice={choice}
+          />
+        </>
+      )}
+    </Part>
+  );
+}
+
+function KeyTable({ keys, total, choice }: { keys: KeyFigures[]; total: number; choice: Choice }) {
+  const rows = keys.slice(0, maxRows);
+  const names = useKeyNames(rows.map(({ apiKeyId }) => apiKeyId));
   const columns: Column<KeyFigures>[] = [
     {
       title: 'Key',
       kind: 'wide',
       cell: ({ apiKeyId }) => (
-        <button type="button" class="link" title="Show requests" onClick={() => show(apiKeyId)}>
-          {nameOf(names, apiKeyId)}
-        </button>
+        <RequestsLink filter={{ ...choice, apiKeyId }}>
+          <bdi>{nameOf(names, apiKeyId)}</bdi>
+        </RequestsLink>
       ),
     },
     { title: 'Requests', kind: 'number', cell: (key) => count(key.count) },
@@ -38,12 +86,11 @@ export function KeyList({ keys, total, choice }: KeyListProps) {
     {
       title: '5xx',
       kind: 'number',
-      cell: (key) => <span class={key.errors > 0 ? 'bad' : 'soft'}>{share(key.errors, key.count)}</span>,
+      cell: ({ errors, count }) =>
+        errors === undefined ? '' : <span class={errors > 0 ? 'bad' : 'soft'}>{share(errors, count)}</span>,
     },
     { title: 'Key page', kind: 'minor', cell: ({ apiKeyId }) => <KeyLink id={apiKeyId}>Details</KeyLink> },
   ];
-  if (keys.length === 0) return <Empty>No request had a key.</Empty>;
-  return (
-    <Table caption="Busiest keys" rows={keys.slice(0, maxRows)} keyOf={({ apiKeyId }) => apiKeyId} columns={columns} />
-  );
+  if (rows.length === 0) return <Empty>No request had a key.</Empty>;
+  return <Table caption="Busiest keys" rows={rows} keyOf={({ apiKeyId }) => apiKeyId} columns={columns} />;
 }

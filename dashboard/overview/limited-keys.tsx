@@ -5,7 +5,8 @@ import { KeyLink, OwnerLink } from '../parts/links.js';
 import { count } from '../parts/numbers.js';
 import { Part } from '../parts/part.js';
 import { type Column, Table } from '../parts/table.js';
-import { usePolled } from '../polled.js';
+import { useQuery } from '../query-cache.js';
+import { serverNow } from '../server-clock.js';
 
 type LimitedKey = Wire<Limited>['keys'][number];
 
@@ -15,9 +16,9 @@ const maxRows = 8;
 
 /** The keys that limits and quotas denied most often in the last day. */
 export function LimitedKeys() {
-  const loaded = usePolled(
-    '',
-    (signal) => get<Limited>('/v1/usage/limited', { from: new Date(Date.now() - dayMs).toISOString() }, signal),
+  const loaded = useQuery(
+    ['usage', 'limited'],
+    (signal) => get<Limited>('/v1/usage/limited', { from: new Date(serverNow() - dayMs).toISOString() }, signal),
     refreshMs,
   );
   const names = useKeyNames(loaded.data?.keys.slice(0, maxRows).map(({ apiKeyId }) => apiKeyId));

@@ -1,9 +1,10 @@
 import type { Stats } from '../../routes/request-stats.js';
 import type { Wire } from '../api.js';
-import { count, duration, share } from '../parts/numbers.js';
+import { Link } from '../parts/links.js';
+import { count, percentile, share } from '../parts/numbers.js';
 import { type Column, Table } from '../parts/table.js';
 import { routeParam, routeTitle } from '../route.js';
-import { choose } from '../url-state.js';
+import { hrefWith } from '../url-state.js';
 
 type Route = Wire<Stats>['routes'][number];
 
@@ -52,14 +53,9 @@ const name: Column<Route> = {
   title: 'Route',
   kind: 'wide',
   cell: ({ method, route }) => (
-    <button
-      type="button"
-      class="link"
-      title={`Only ${method} ${routeTitle(route)}`}
-      onClick={() => choose({ method, route: routeParam(route) })}
-    >
+    <Link title={`Only ${method} ${routeTitle(route)}`} href={hrefWith({ method, route: routeParam(route) })}>
       <span class="method">{method}</span> {routeTitle(route)}
-    </button>
+    </Link>
   ),
 };
 
@@ -69,6 +65,6 @@ const errors: Column<Route> = {
   cell: (route) => <span class={route.errors > 0 ? 'bad' : 'soft'}>{share(route.errors, route.count)}</span>,
 };
 
-const p50: Column<Route> = { title: 'p50', kind: 'number minor', cell: (route) => duration(route.p50) };
-const p95: Column<Route> = { title: 'p95', kind: 'number', cell: (route) => duration(route.p95) };
-const p99: Column<Route> = { title: 'p99', kind: 'number', cell: (route) => duration(route.p99) };
+const p50: Column<Route> = { title: 'p50', kind: 'number minor', cell: (route) => percentile(route.p50) };
+const p95: Column<Route> = { title: 'p95', kind: 'number', cell: (route) => percentile(route.p95) };
+const p99: Column<Route> = { title: 'p99', kind: 'number', cell: (route) => percentile(route.p99) };

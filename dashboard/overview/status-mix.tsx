@@ -1,8 +1,9 @@
 import type { Stats } from '../../routes/request-stats.js';
 import type { Wire } from '../api.js';
+import { Link } from '../parts/links.js';
 import { count, share } from '../parts/numbers.js';
 import { statusClass } from '../parts/status.js';
-import { choose } from '../url-state.js';
+import { hrefWith } from '../url-state.js';
 
 type Statuses = Wire<Stats>['statuses'];
 
@@ -22,16 +23,14 @@ export function StatusMix({ statuses, current }: { statuses: Statuses; current: 
           .toSorted((a, b) => b.count - a.count)
           .map(({ statusCode, count: n }) => (
             <li key={statusCode}>
-              <button
-                type="button"
-                class="link"
-                aria-pressed={current === String(statusCode)}
+              <Link
+                isCurrent={current === String(statusCode)}
                 title={`Only status ${statusCode}`}
-                onClick={() => choose({ statusCode: String(statusCode) })}
+                href={hrefWith({ statusCode: String(statusCode) })}
               >
                 <span class={`dot ${statusClass(statusCode)}`} />
                 {statusCode}
-              </button>
+              </Link>
               <span class="soft">{count(n)}</span>
               <span>{share(n, total)}</span>
             </li>

@@ -1,6 +1,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
+import { isUtc } from '../time/zone.js';
+import { choose, open } from '../url-state.js';
 import { axesOf, colour } from './chart-style.js';
+import { Link } from './links.js';
 import { momentOf } from './time.js';
 
 export interface Line {
@@ -12,35 +15,61 @@ export interface Line {
   /** The color of the area below the line, as a custom property. */
   fill?: string;
   dash?: number[];
+  /** A thin line for comparison, such as the period before. */
+  isThin?: boolean;
+  /** The requests behind the line. */
+  href?: string;
 }
 
 interface ChartProps {
   title: string;
-  /** Seconds since 1970, at equal intervals. */
+  /** The starts of the intervals, in seconds since 1970. */
   moments: number[];
+  /** The length of the intervals in seconds, and the ends of the range: the first and the last interval can be incomplete. */
+  interval: number;
+  from: number;
+  to: number;
   lines: Line[];
+  /** Draws the lines as bars on top of each other, the first line lowest. Thin lines stay lines. */
+  isStacked?: boolean;
+  /** A logarithmic axis, for values above 0. */
+  isLogarithmic?: boolean;
   format: (value: number) => string;
   /** The format of the axis, if different. */
   axisFormat?: (value: number) => string;
   /** The lowest maximum of the axis. */
   minAxisMax: number;
+  /** Pixels. */
+  height?: number;
+  /** The URL of the requests in a range, which a click on an interval opens. */
+  hrefOf?: (range: { from: string; to: string }) => string;
 }
 
-const height = 168;
+const defaultHeight = 168;
+const minDragPx = 8;
+/** How long a click waits, because it may become a double-click. */
+const doubleClickMs = 250;
 /** Connects the cursors of all charts. */
 const sync = uPlot.sync('time');
 
-/** A line chart over time, starting at zero. Its title shows the values at the cursor, or the newest ones. */
-export function Chart({ title, moments, lines, format, axisFormat = format, minAxisMax }: ChartProps) {
+const isoOf = (seconds: number) => new Date(seconds * 1000).toISOString();
+
+/**
+ * A chart over time. Its legend shows the values at the cursor, or the newest ones. Dragging zooms, a double-click goes back, and a
+ * click opens the requests of an interval.
+ */
+export function Chart(props: ChartProps) {
+  const { title, moments, lines, isStacked = false, height = defaultHeight, format } = props;
   const [hovered, setHovered] = useState<number | null>(null);
   const container = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
-  const structure = JSON.stringify(lines.map(({ name }) => name));
-  const data = [moments, ...lines.map(({ values }) => values)] as uPlot.AlignedData;
+  const latest = useRef(props);
+  latest.current = props;
+  const structure = JSON.stringify([lines.map(({ name, isThin }) => [name, isThin]), isUtc.value]);
 
   useEffect(() => {
     const element = container.current as HTMLDivElement;
-    const chart = new uPlot(optionsOf(element.clientWidth), data, element);
+    const chart = new uPlot(optionsFor(latest, element.clientWidth, setHovered), dataOf(latest.current), element);
     plot.current = chart;
     const widths = new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height }));
     widths.observe(element);
@@ -53,34 +82,7 @@ export function Chart({ title, moments, lines, format, axisFormat = format, minA
       chart.destroy();
     };
   }, [structure]);
-  useEffect(() => plot.current?.setData(data), [moments, lines]);
-
-  function optionsOf(width: number): uPlot.Options {
-    return {
-      width,
-      height,
-      padding: [8, 8, 0, 0],
-      legend: { show: false },
-      cursor: { sync: { key: sync.key }, drag: { x: false, y: false }, y: false, points: { size: 6 } },
-      scales: { y: { range: (_chart, _low, high) => [0, Math.max((high ?? 0) * 1.08, minAxisMax)] } },
-      axes: axesOf(axisFormat),
-      series: [
-        {},
-        ...lines.map(({ colour: name, fill, dash }) => ({
-          stroke: () => colour(name),
-          width: 1.5,
-          points: {
-            show: false,
-            size: 5,
-            filter: (chart: uPlot, index: number) => isolatedPointsOf(chart.data[index] ?? []),
-          },
-          ...(fill && { fill: () => colour(fill) }),
-          ...(dash && { dash }),
-        })),
-      ],
-      hooks: { setCursor: [({ cursor }) => setHovered(cursor.idx ?? null)] },
-    };
-  }
+  useEffect(() => plot.current?.setData(dataOf(latest.current)), [moments, lines]);
 
   const shown = hovered !== null && hovered < moments.length ? hovered : moments.length - 1;
   const moment = moments[shown];
@@ -88,24 +90,190 @@ export function Chart({ title, moments, lines, format, axisFormat = format, minA
     <figure class="chart panel">
       <figcaption>
         <h2>{title}</h2>
-        <span class="soft">{hovered === null || moment === undefined ? '' : momentOf(new Date(moment * 1000))}</span>
+        <span class="soft">
+          {moment !== undefined && momentOf(new Date(moment * 1000))}
+          {isIncomplete(props, shown) && ', incomplete'}
+        </span>
         <dl>
-          {lines.map(({ name, values, colour: swatch, dash }) => (
+          {lines.map(({ name, values, colour: swatch, dash, isThin, href }) => (
             <div key={name}>
               <dt>
                 <svg width="12" height="8" aria-hidden="true">
-                  <line x1="0" x2="12" y1="4" y2="4" class={swatch.slice(2)} stroke-dasharray={dash?.join(' ')} />
+                  <line
+                    x1="0"
+                    x2="12"
+                    y1="4"
+                    y2="4"
+                    class={swatch.slice(2)}
+                    stroke-width={isStacked && !isThin ? 8 : 2}
+                    stroke-dasharray={dash?.join(' ')}
+                  />
                 </svg>
-                {name}
+                {href ? <Link href={href}>{name}</Link> : name}
               </dt>
               <dd>{textOf(values[shown], format)}</dd>
             </div>
           ))}
         </dl>
       </figcaption>
-      <div ref={container} class="plot" role="img" aria-label={summaryOf({ title, lines, format })} />
+      <div ref={container} class="plot" style={{ height: `${height}px` }} role="img" aria-label={summaryOf(props)} />
     </figure>
   );
+}
+
+function optionsFor(
+  latest: { current: ChartProps },
+  width: number,
+  setHovered: (index: number | null) => void,
+): uPlot.Options {
+  const {
+    lines,
+    isStacked,
+    isLogarithmic,
+    minAxisMax,
+    height = defaultHeight,
+    format,
+    axisFormat = format,
+  } = latest.current;
+  const drawn = drawOrder(latest.current);
+  return {
+    width,
+    height,
+    padding: [8, 8, 0, 0],
+    legend: { show: false },
+    tzDate: (seconds) => (isUtc.value ? uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC') : new Date(seconds * 1000)),
+    cursor: {
+      sync: { key: sync.key },
+      drag: { x: true, y: false, setScale: false, dist: minDragPx },
+      y: false,
+      points: { size: 6, show: !isStacked },
+      bind: { dblclick: () => () => null },
+    },
+    scales: {
+      x: {
+        range: () => [latest.current.moments[0] ?? 0, (latest.current.moments.at(-1) ?? 0) + latest.current.interval],
+      },
+      y: isLogarithmic
+        ? { distr: 3, range: (_chart, low, high) => logRange(low, high) }
+        : { range: (_chart, _low, high) => [0, Math.max((high ?? 0) * 1.08, minAxisMax)] },
+    },
+    axes: axesOf(axisFormat, isLogarithmic),
+    series: [
+      {},
+      ...drawn.map((index) => {
+        const { colour: name, fill, dash, isThin } = lines[index] as Line;
+        const isBar = isStacked && !isThin;
+        return {
+          stroke: () => colour(name),
+          width: isBar ? 0 : isThin ? 1 : 1.5,
+          points: {
+            show: false,
+            size: 5,
+            filter: (chart: uPlot, series: number) => isolatedPointsOf(chart.data[series] ?? []),
+          },
+          ...(isBar && { paths: bars, fill: () => colour(name) }),
+          ...(fill && !isBar && { fill: () => colour(fill) }),
+          ...(dash && { dash }),
+        };
+      }),
+    ],
+    hooks: {
+      setCursor: [({ cursor }) => setHovered(cursor.idx ?? null)],
+      drawClear: [(chart) => shadeIncomplete(chart, latest.current)],
+      setSelect: [(chart) => zoom(chart, latest.current)],
+      ready: [(chart) => listenToClicks(chart, latest)],
+    },
+  };
+}
+
+const bars = uPlot.paths.bars?.({ size: [0.9, 40], align: 1 }) as uPlot.Series.PathBuilder;
+
+/** The indexes of the lines in the order of drawing: of stacked ones the highest first, so that lower ones cover it. */
+function drawOrder({ lines, isStacked }: ChartProps): number[] {
+  const indexes = lines.map((_, index) => index);
+  if (!isStacked) return indexes;
+  const isThin = (index: number) => lines[index]?.isThin === true;
+  return [...indexes.filter((index) => !isThin(index)).reverse(), ...indexes.filter(isThin)];
+}
+
+function dataOf(props: ChartProps): uPlot.AlignedData {
+  const { moments, lines, isStacked } = props;
+  const values = lines.map((line) => line.values);
+  if (isStacked) {
+    for (let index = 1; index < lines.length; index++) {
+      if (lines[index]?.isThin) continue;
+      values[index] = moments.map((_, i) => (values[index - 1]?.[i] ?? 0) + (lines[index]?.values[i] ?? 0));
+    }
+  }
+  return [moments, ...drawOrder(props).map((index) => values[index] ?? [])];
+}
+
+/** Whole powers of ten around the values. */
+function logRange(low: number | null, high: number | null): [number, number] {
+  const lowest = Math.max(low ?? 1, 0.01);
+  const highest = Math.max(high ?? 10, lowest);
+  const ends: [number, number] = [10 ** Math.floor(Math.log10(lowest)), 10 ** Math.ceil(Math.log10(highest * 1.01))];
+  return ends;
+}
+
+/** Whether an interval is cut by the ends of the range. */
+function isIncomplete({ moments, interval, from, to }: ChartProps, index: number): boolean {
+  const start = moments[index];
+  return start !== undefined && (start < from || start + interval > to + 1);
+}
+
+/** Marks the intervals that are cut by the ends of the range. */
+function shadeIncomplete(chart: uPlot, props: ChartProps) {
+  const { ctx, bbox } = chart;
+  ctx.save();
+  ctx.fillStyle = colour('--sunken');
+  for (const index of [0, props.moments.length - 1]) {
+    const start = props.moments[index];
+    if (start === undefined || !isIncomplete(props, index)) continue;
+    const left = Math.max(chart.valToPos(start, 'x', true), bbox.left);
+    const right = Math.min(chart.valToPos(start + props.interval, 'x', true), bbox.left + bbox.width);
+    ctx.fillRect(left, bbox.top, Math.max(right - left, 2), bbox.height);
+  }
+  ctx.restore();
+}
+
+/** Shows the range that was selected by dragging. */
+function zoom(chart: uPlot, { interval }: ChartProps) {
+  const { left, width } = chart.select;
+  if (width < minDragPx) return;
+  chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+  const [first, last] = [left, left + width].map((x) => chart.posToVal(x, 'x')) as [number, number];
+  const step = Math.min(interval, 60);
+  const from = Math.floor(first / step) * step;
+  choose({ range: undefined, from: isoOf(from), to: isoOf(Math.max(Math.ceil(last / step) * step, from + 60)) });
+  window.history.replaceState({ isZoom: true }, '');
+}
+
+/** A click opens the requests of the interval, a double-click undoes a zoom. */
+function listenToClicks(chart: uPlot, latest: { current: ChartProps }) {
+  let pressedAt = 0;
+  let timer: number | undefined;
+  chart.over.addEventListener('mousedown', ({ clientX }) => {
+    pressedAt = clientX;
+  });
+  chart.over.addEventListener('click', (event) => {
+    window.clearTimeout(timer);
+    const wasDragged = Math.abs(event.clientX - pressedAt) >= minDragPx;
+    // On a touch screen, a tap shows the values.
+    if (wasDragged || (event as PointerEvent).pointerType === 'touch') return;
+    const href = hrefOfInterval(latest.current, chart.cursor.idx);
+    timer = window.setTimeout(() => href && open(href), doubleClickMs);
+  });
+  chart.over.addEventListener('dblclick', () => {
+    window.clearTimeout(timer);
+    if ((window.history.state as { isZoom?: boolean } | null)?.isZoom) window.history.back();
+  });
+}
+
+function hrefOfInterval({ moments, interval, from, to, hrefOf }: ChartProps, index: number | null | undefined) {
+  const start = moments[index ?? -1];
+  if (!hrefOf || start === undefined) return undefined;
+  return hrefOf({ from: isoOf(Math.max(start, from)), to: isoOf(Math.min(start + interval, to)) });
 }
 
 function textOf(value: number | null | undefined, format: ChartProps['format']): string {

@@ -1,10 +1,10 @@
 import type { ComponentChildren } from 'preact';
 import { ApiError } from '../api.js';
-import type { Polled } from '../polled.js';
+import type { Loaded } from '../query-cache.js';
 import { momentOf } from './time.js';
 
 interface PartProps<T> {
-  of: Polled<T>;
+  of: Loaded<T>;
   /** The name of the data, as in “Loading keys…”. */
   name: string;
   /** Whether there is no data, and the text to show then. */

@@ -2,6 +2,8 @@ import type { ComponentChildren } from 'preact';
 
 export interface Column<Row> {
   title: string;
+  /** In place of the title. */
+  header?: ComponentChildren;
   cell: (row: Row) => ComponentChildren;
   /** `number`: aligned right; `wide`: fills the rest of the width, truncated; `minor`: hidden on phones. */
   kind?: 'number' | 'wide' | 'minor' | 'number minor';
@@ -23,9 +25,9 @@ export function Table<Row>({ caption, columns, rows, keyOf }: TableProps<Row>) {
       <table>
         <thead>
           <tr>
-            {columns.map(({ title, kind }) => (
+            {columns.map(({ title, header = title, kind }) => (
               <th key={title} scope="col" class={kind}>
-                {title}
+                {header}
               </th>
             ))}
           </tr>

@@ -1,11 +1,6 @@
-const clock = new Intl.DateTimeFormat(undefined, {
-  hour: '2-digit',
-  minute: '2-digit',
-  second: '2-digit',
-  hour12: false,
-});
-const date = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' });
-const dateWithYear = new Intl.DateTimeFormat(undefined, { year: 'numeric', month: 'short', day: 'numeric' });
+import { serverNow } from '../server-clock.js';
+import * as zone from '../time/zone.js';
+
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 
 const units: [Intl.RelativeTimeFormatUnit, number][] = [
@@ -15,7 +10,7 @@ const units: [Intl.RelativeTimeFormatUnit, number][] = [
   ['second', 1_000],
 ];
 
-/** A time in the user's time zone, with the exact time as a tooltip; `relative`: as in “2 hours ago”. */
+/** A time in the shown time zone, with the exact time as a tooltip; `relative`: as in “2 hours ago”. */
 export function Time({ at, relative: isRelative = false }: { at: string; relative?: boolean }) {
   const moment = new Date(at);
   return (
@@ -26,14 +21,9 @@ export function Time({ at, relative: isRelative = false }: { at: string; relativ
 }
 
 /** The time of day, with the date unless it is today. */
-export function momentOf(moment: Date): string {
-  const today = new Date();
-  if (moment.toDateString() === today.toDateString()) return clock.format(moment);
-  const day = moment.getFullYear() === today.getFullYear() ? date : dateWithYear;
-  return `${day.format(moment)}, ${clock.format(moment)}`;
-}
+export const momentOf = (moment: Date) => zone.momentOf(moment, new Date(serverNow()));
 
-export function fromNow(moment: Date, now = Date.now()): string {
+export function fromNow(moment: Date, now = serverNow()): string {
   const ms = moment.getTime() - now;
   const [unit, length] = units.find(([, length]) => Math.abs(ms) >= length) ?? ['second', 1_000];
   return relative.format(Math.trunc(ms / length), unit);

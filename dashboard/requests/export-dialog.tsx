@@ -3,7 +3,7 @@ import { download } from '../download.js';
 import { Dialog } from '../parts/dialog.js';
 import { bytes } from '../parts/numbers.js';
 import { Failed } from '../parts/part.js';
-import { type Filter, filterNames, queryOf } from './filter.js';
+import { type ListQuery, queryOf } from './filter.js';
 
 const formats = { ndjson: 'NDJSON, a JSON object a line', csv: 'CSV, for a spreadsheet' };
 type Format = keyof typeof formats;
@@ -12,13 +12,14 @@ type Format = keyof typeof formats;
 const largeExportBytes = 100 * 2 ** 20;
 
 /** Exports the requests that match the filter. */
-export function ExportDialog({ filter, onClose }: { filter: Filter; onClose: () => void }) {
+export function ExportDialog({ query, onClose }: { query: ListQuery; onClose: () => void }) {
   const [format, setFormat] = useState<Format>('ndjson');
   const [receivedBytes, setReceivedBytes] = useState<number | null>(null);
   const [outcome, setOutcome] = useState<Error | 'saved' | null>(null);
   const unmountController = useRef(new AbortController());
   useEffect(() => () => unmountController.current.abort(), []);
-  const isFiltered = filterNames.some((name) => filter[name]);
+  const { filter, range } = query;
+  const isFiltered = Object.keys(filter).length > 0 || range !== undefined;
 
   async function start() {
     setOutcome(null);
@@ -27,7 +28,7 @@ export function ExportDialog({ filter, onClose }: { filter: Filter; onClose: () 
       const { signal } = unmountController.current;
       await download(
         '/v1/request-logs/export',
-        { ...queryOf(filter), format },
+        { ...queryOf({ ...query, isSlowestFirst: false }), format },
         { name: `request-logs.${format}`, signal, onProgress: setReceivedBytes },
       );
       setOutcome('saved');
@@ -43,7 +44,7 @@ export function ExportDialog({ filter, onClose }: { filter: Filter; onClose: () 
     <Dialog title="Export requests" onClose={onClose}>
       <p>
         {isFiltered ? 'All requests that match the filters' : 'All requests in the log'}, oldest first.
-        {!filter.from && ' Without a time in “From”, there can be very many.'}
+        {!range && ' Without a range of time, there can be very many.'}
       </p>
       <fieldset class="formats" disabled={isRunning}>
         <legend>Format</legend>

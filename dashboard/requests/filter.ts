@@ -1,16 +1,21 @@
 import type { Query } from '../api.js';
 import { routeOf } from '../route.js';
+import { serverNow } from '../server-clock.js';
+import { queryOfRange, rangeIn, type TimeRange } from '../time/range.js';
+import type { Choice, UrlState } from '../url-state.js';
 
-/** The filters, by their names in the API. */
+/** The filters besides the time, by their names in the API. */
 export const filterNames = [
-  'from',
-  'to',
   'method',
   'path',
+  'pathPrefix',
+  'pathPart',
   'route',
   'statusCode',
   'minDuration',
+  'maxDuration',
   'apiKeyId',
+  'hasKey',
   'verifiedApiKeyId',
   'ownerId',
   'ip',
@@ -19,40 +24,52 @@ export const filterNames = [
 export type FilterName = (typeof filterNames)[number];
 export type Filter = Partial<Record<FilterName, string>>;
 
-export function filterOf(params: Readonly<Record<string, string>>): Filter {
-  return Object.fromEntries(filterNames.filter((name) => params[name]).map((name) => [name, params[name]]));
+/** What the list shows. */
+export interface ListQuery {
+  filter: Filter;
+  /** Undefined: any time. */
+  range: TimeRange | undefined;
+  isSlowestFirst: boolean;
+  excludeManagement: boolean;
 }
 
-/** The query of a list. */
-export function queryOf({ route, ...rest }: Filter): Query {
-  return { ...(rest.userAgent && searchRange(rest)), ...rest, route: routeOf(route) };
+/** Filters that read all rows of a range, so that they need one. */
+const scanning: FilterName[] = ['pathPrefix', 'pathPart', 'userAgent', 'maxDuration'];
+const defaultRange = '24h';
+
+export function listQueryIn(state: UrlState): ListQuery {
+  const { params } = state;
+  return {
+    filter: Object.fromEntries(filterNames.filter((name) => params[name]).map((name) => [name, params[name]])),
+    range: rangeIn(state),
+    isSlowestFirst: params.sort === 'slowest',
+    excludeManagement: params.management !== 'shown',
+  };
+}
+
+/** The parameters in the URL for a filter: those that read all rows get a range, unless one is chosen. */
+export function choiceOf(filter: Choice, state: UrlState): Choice {
+  const needsRange = filter.sort === 'slowest' || scanning.some((name) => filter[name]);
+  return { ...(needsRange && !rangeIn(state) && { range: defaultRange }), ...filter };
+}
+
+/** The query of the list. */
+export function queryOf({ filter, range, isSlowestFirst, excludeManagement }: ListQuery): Query {
+  const isScan = isSlowestFirst || scanning.some((name) => filter[name]);
+  return {
+    ...liveQuery({ filter, excludeManagement }),
+    ...((range || isScan) && queryOfRange(range ?? { preset: defaultRange }, serverNow())),
+    ...(isSlowestFirst && { sort: 'slowest' }),
+  };
 }
 
 /** The query of the stream, which has no range of time. */
-export function liveQuery({ from: _, to: __, route, ...rest }: Filter): Query {
-  return { ...rest, route: routeOf(route) };
-}
-
-/** The value of a `datetime-local` field, in the user's time zone. */
-export function localTime(iso: string | undefined): string {
-  if (!iso) return '';
-  const moment = new Date(iso);
-  if (Number.isNaN(moment.getTime())) return '';
-  return new Date(moment.getTime() - moment.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
-}
-
-const dayMs = 86_400_000;
-
-/** The API searches user agents in a range of time only: the last day, or from `since`, unless the filter has a range. */
-export function searchRange({ from, to }: Filter, since = new Date(Date.now() - dayMs)): { from?: string } {
-  return from || to ? {} : { from: since.toISOString() };
+export function liveQuery({ filter, excludeManagement }: Pick<ListQuery, 'filter' | 'excludeManagement'>): Query {
+  return { ...filter, route: routeOf(filter.route), excludeManagement: excludeManagement || undefined };
 }
 
 /** The filter for requests of the same user agent; undefined when the API cannot search for it. */
-export function sameAgent(userAgent: string | null, createdAt: string): Filter | undefined {
+export function sameAgent(userAgent: string | null): Choice | undefined {
   if (userAgent === null || userAgent.length < 3 || /\p{C}/u.test(userAgent)) return undefined;
-  const since = Math.min(Date.parse(createdAt), Date.now() - dayMs);
-  return { userAgent: userAgent.slice(0, 200), ...searchRange({}, new Date(since)) };
+  return { userAgent: userAgent.slice(0, 200) };
 }
-
-export const isoTime = (local: string) => (local === '' ? undefined : new Date(local).toISOString());

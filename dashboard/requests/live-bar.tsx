@@ -1,3 +1,4 @@
+import type { Connection } from '../connection.js';
 import { count } from '../parts/numbers.js';
 import type { RequestList } from './request-list.js';
 import type { TailState } from './tail.js';
@@ -6,30 +7,40 @@ const words: Record<TailState, string> = {
   off: 'Not live',
   connecting: 'Connecting…',
   live: 'Live',
-  away: 'Disconnected, trying again…',
+  away: 'Disconnected, reconnecting…',
 };
 
 interface LiveBarProps {
   list: RequestList;
   tail: TailState;
+  connection: Connection;
+  /** Whether the log could not be read. */
+  isFailing: boolean;
   pause: () => void;
   resume: () => void;
 }
 
 /** The state of live updates, and a button to pause them. */
-export function LiveBar({ list: { isPaused, held, missed }, tail, pause, resume }: LiveBarProps) {
+export function LiveBar({ list, tail, connection, isFailing, pause, resume }: LiveBarProps) {
+  const { isPaused, isHeld, held, missed } = list;
+  const [look, text] = stateOf(isPaused, tail, connection, isFailing);
   return (
     <div class="live-bar">
       <span
-        class={`live ${isPaused ? 'paused' : tail}`}
+        class={`live ${look}`}
         title="Requests of this replica live, and those of other replicas every ten seconds"
         role="status"
       >
-        {isPaused ? 'Paused' : words[tail]}
+        {text}
       </span>
       <button type="button" data-shortcut="pause" onClick={isPaused ? resume : pause}>
         {isPaused ? `Resume${held.length > 0 ? ` (${count(held.length)} new)` : ''}` : 'Pause'}
       </button>
+      {isHeld && !isPaused && held.length > 0 && (
+        <button type="button" class="quiet" onClick={resume}>
+          {count(held.length)} new, shown when you leave the list
+        </button>
+      )}
       {missed > 0 && (
         <span class="warn" title="There were too many requests to show; the log has them.">
           {count(missed)} missed
@@ -37,4 +48,17 @@ export function LiveBar({ list: { isPaused, held, missed }, tail, pause, resume 
       )}
     </div>
   );
+}
+
+function stateOf(
+  isPaused: boolean,
+  tail: TailState,
+  { state }: Connection,
+  isFailing: boolean,
+): [look: string, text: string] {
+  if (isPaused) return ['paused', 'Paused'];
+  if (state === 'database-down') return ['away', 'Not live: the database is down'];
+  if (state === 'unreachable') return ['away', words.away];
+  if (isFailing) return ['away', 'Not live: the log cannot be read'];
+  return [tail, words[tail]];
 }

@@ -3,15 +3,15 @@ import { get } from '../api.js';
 import { nameOf } from '../key-names.js';
 import { Copy } from '../parts/copy.js';
 import { Dialog } from '../parts/dialog.js';
-import { KeyLink, OwnerLink } from '../parts/links.js';
+import { KeyLink, Link, OwnerLink } from '../parts/links.js';
 import { duration } from '../parts/numbers.js';
 import { Part } from '../parts/part.js';
 import { statusClass } from '../parts/status.js';
 import { momentOf } from '../parts/time.js';
-import { usePolled } from '../polled.js';
+import { useQuery } from '../query-cache.js';
 import { routeParam, routeTitle } from '../route.js';
-import { choose } from '../url-state.js';
-import { sameAgent } from './filter.js';
+import { type Choice, choose, hrefWith, urlState } from '../url-state.js';
+import { choiceOf, sameAgent } from './filter.js';
 import type { Entry } from './request-list.js';
 
 interface DetailsProps {
@@ -25,7 +25,7 @@ interface DetailsProps {
 export function RequestDetails({ id, known, keyNames }: DetailsProps) {
   const load = async (signal: AbortSignal) =>
     known ?? get<Entry>(`/v1/request-logs/${encodeURIComponent(id)}`, {}, signal);
-  const loaded = usePolled(id, load, null);
+  const loaded = useQuery(['requests', 'request', id], load, null);
   return (
     <Dialog title="Request" placement="side" onClose={() => choose({ request: undefined })}>
       <Part of={loaded} name="the request">
@@ -53,7 +53,7 @@ export function RequestDetails({ id, known, keyNames }: DetailsProps) {
               {entry.statusCode}
               {entry.statusCode === 499 && <span class="soft"> the client disconnected before the response</span>}
             </Field>
-            <Field name="Took" only={{ minDuration: String(entry.duration) }} onlyText="At least as slow">
+            <Field name="Duration" only={{ minDuration: String(entry.duration) }} onlyText="At least as slow">
               {duration(entry.duration)}
             </Field>
             <Field name="Key" only={entry.apiKeyId ? { apiKeyId: entry.apiKeyId } : undefined}>
@@ -86,7 +86,7 @@ export function RequestDetails({ id, known, keyNames }: DetailsProps) {
             <Field name="Address" only={{ ip: entry.ip }}>
               {entry.ip}
             </Field>
-            <Field name="User agent" only={sameAgent(entry.userAgent, entry.createdAt)}>
+            <Field name="User agent" only={sameAgent(entry.userAgent)}>
               {entry.userAgent ?? <span class="soft">none</span>}
             </Field>
           </dl>
@@ -99,7 +99,7 @@ export function RequestDetails({ id, known, keyNames }: DetailsProps) {
 interface FieldProps {
   name: string;
   /** The filter for requests with the same value. */
-  only?: Record<string, string> | undefined;
+  only?: Choice | undefined;
   onlyText?: string;
   children: ComponentChildren;
 }
@@ -111,14 +111,13 @@ function Field({ name, only, onlyText = 'Only these', children }: FieldProps) {
       <dd>
         <span>{children}</span>
         {only && (
-          <button
-            type="button"
+          <Link
             class="small"
-            aria-label={`${onlyText}: ${name}`}
-            onClick={() => choose({ ...only, request: undefined })}
+            label={`${onlyText}: ${name}`}
+            href={hrefWith({ ...choiceOf(only, urlState.value), request: undefined })}
           >
             {onlyText}
-          </button>
+          </Link>
         )}
       </dd>
     </div>

@@ -11,7 +11,9 @@ export interface RequestList {
   isOutdated: boolean;
   hasOlder: boolean;
   isPaused: boolean;
-  /** Streamed while paused, or before the first page was loaded. */
+  /** Whether new requests are held back, so that rows do not move under the pointer. */
+  isHeld: boolean;
+  /** Streamed while paused or held, or before the first page was loaded. */
   held: Entry[];
   /** Events that were dropped because this page or the service was too slow. */
   missed: number;
@@ -22,13 +24,15 @@ export type ListEvent =
   | { type: 'newest'; rows: Entry[]; hasOlder: boolean }
   | { type: 'older'; rows: Entry[]; hasOlder: boolean }
   | { type: 'streamed'; rows: Entry[]; missed: number }
-  | { type: 'paused' | 'resumed' };
+  | { type: 'paused' | 'resumed' | 'held' | 'released' }
+  | { type: 'restored'; list: RequestList };
 
 export const emptyList: RequestList = {
   rows: undefined,
   isOutdated: false,
   hasOlder: false,
   isPaused: false,
+  isHeld: false,
   held: [],
   missed: 0,
 };
@@ -40,26 +44,32 @@ const maxHeld = 1_000;
 export function listAfter(list: RequestList, event: ListEvent): RequestList {
   switch (event.type) {
     case 'reset':
-      return { ...emptyList, rows: list.rows, isOutdated: true };
+      return { ...emptyList, rows: list.rows, isOutdated: true, isHeld: list.isHeld };
+    case 'restored':
+      return { ...event.list, isHeld: list.isHeld };
     case 'newest':
       return withNewest(list, event);
     case 'older':
       return { ...list, rows: merged(list.rows ?? [], event.rows), hasOlder: event.hasOlder };
     case 'streamed': {
       const missed = list.missed + event.missed;
-      if (!list.isPaused && !list.isOutdated) return withNewer({ ...list, missed }, event.rows);
+      if (!isStill(list) && !list.isOutdated) return withNewer({ ...list, missed }, event.rows);
       return withHeld({ ...list, missed }, event.rows);
     }
     case 'paused':
       return { ...list, isPaused: true };
     case 'resumed':
       return withNewer({ ...list, isPaused: false, held: [] }, list.held);
+    case 'held':
+      return { ...list, isHeld: true };
+    case 'released':
+      return list.isPaused ? { ...list, isHeld: false } : withNewer({ ...list, isHeld: false, held: [] }, list.held);
   }
 }
 
 function withNewest(list: RequestList, { rows, hasOlder }: Extract<ListEvent, { type: 'newest' }>): RequestList {
   const known = list.isOutdated ? undefined : list.rows;
-  if (list.isPaused && known) {
+  if (isStill(list) && known) {
     const shown = known[0]?.id ?? '';
     const unseen = rows.filter(({ id }) => id > shown);
     return withHeld(list, unseen);
@@ -68,8 +78,11 @@ function withNewest(list: RequestList, { rows, hasOlder }: Extract<ListEvent, { 
   // dropped, because there can be a gap before them.
   const oldest = rows.at(-1)?.id ?? '';
   const streamed = [...list.held, ...(known ?? [])].filter(({ id }) => id > oldest);
-  return withNewer({ ...list, rows, isOutdated: false, hasOlder, held: [] }, streamed);
+  // The page has what the stream missed.
+  return withNewer({ ...list, rows, isOutdated: false, hasOlder, held: [], missed: 0 }, streamed);
 }
+
+const isStill = ({ isPaused, isHeld }: RequestList) => isPaused || isHeld;
 
 function withHeld(list: RequestList, newer: Entry[]): RequestList {
   const held = merged(newer, list.held);

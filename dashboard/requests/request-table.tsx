@@ -1,16 +1,24 @@
 import { nameOf } from '../key-names.js';
-import { KeyLink } from '../parts/links.js';
+import { KeyLink, Link } from '../parts/links.js';
 import { duration } from '../parts/numbers.js';
 import { statusClass } from '../parts/status.js';
 import { type Column, Table } from '../parts/table.js';
 import { Time } from '../parts/time.js';
-import { choose } from '../url-state.js';
+import { hrefWith, urlState } from '../url-state.js';
+import { choiceOf } from './filter.js';
 import type { Entry } from './request-list.js';
 
 /** Durations that are highlighted. */
 const slowMs = 1_000;
 
-export function RequestTable({ rows, keyNames }: { rows: Entry[]; keyNames: ReadonlyMap<string, string> }) {
+interface RequestTableProps {
+  rows: Entry[];
+  keyNames: ReadonlyMap<string, string>;
+  isSlowestFirst: boolean;
+}
+
+export function RequestTable({ rows, keyNames, isSlowestFirst }: RequestTableProps) {
+  const duration: Column<Entry> = { ...took, header: <SortLink isSlowestFirst={isSlowestFirst} /> };
   const key: Column<Entry> = {
     title: 'Key',
     kind: 'minor',
@@ -19,46 +27,60 @@ export function RequestTable({ rows, keyNames }: { rows: Entry[]; keyNames: Read
         <span class="soft">none</span>
       ) : (
         <span class="key-name">
-          <KeyLink id={apiKeyId}>{nameOf(keyNames, apiKeyId)}</KeyLink>
+          <KeyLink id={apiKeyId}>
+            <bdi>{nameOf(keyNames, apiKeyId)}</bdi>
+          </KeyLink>
         </span>
       ),
   };
   return (
-    <Table caption="Requests, newest first" rows={rows} keyOf={({ id }) => id} columns={[...before, key, address]} />
+    <Table
+      caption={`Requests, ${isSlowestFirst ? 'slowest' : 'newest'} first`}
+      rows={rows}
+      keyOf={({ id }) => id}
+      columns={[time, request, status, duration, key, address]}
+    />
   );
 }
 
-const before: Column<Entry>[] = [
-  { title: 'Time', cell: ({ createdAt }) => <Time at={createdAt} /> },
-  {
-    title: 'Request',
-    kind: 'wide',
-    cell: ({ id, method, path }) => (
-      <button
-        type="button"
-        class="link opens-row"
-        data-shortcut="row"
-        title={path}
-        onClick={() => choose({ request: id })}
-      >
-        <span class="method">{method}</span> {path}
-      </button>
-    ),
-  },
-  {
-    title: 'Status',
-    cell: ({ statusCode }) => (
-      <>
-        <span class={`dot ${statusClass(statusCode)}`} />
-        {statusCode}
-      </>
-    ),
-  },
-  {
-    title: 'Took',
-    kind: 'number',
-    cell: ({ duration: ms }) => <span class={ms >= slowMs ? 'warn' : undefined}>{duration(ms)}</span>,
-  },
-];
+function SortLink({ isSlowestFirst }: { isSlowestFirst: boolean }) {
+  const sort = isSlowestFirst ? undefined : 'slowest';
+  return (
+    <Link
+      title={isSlowestFirst ? 'Newest first' : 'Slowest first'}
+      href={hrefWith(choiceOf({ ...urlState.value.params, sort }, urlState.value))}
+    >
+      Duration{isSlowestFirst && ' ↓'}
+    </Link>
+  );
+}
 
-const address: Column<Entry> = { title: 'From', kind: 'minor', cell: ({ ip }) => <span class="soft">{ip}</span> };
+const time: Column<Entry> = { title: 'Time', cell: ({ createdAt }) => <Time at={createdAt} /> };
+
+const request: Column<Entry> = {
+  title: 'Request',
+  kind: 'wide',
+  cell: ({ id, method, path }) => (
+    <Link class="link opens-row" shortcut="row" title={path} href={hrefWith({ request: id })}>
+      <span class="method">{method}</span> {path}
+    </Link>
+  ),
+};
+
+const status: Column<Entry> = {
+  title: 'Status',
+  cell: ({ statusCode }) => (
+    <>
+      <span class={`dot ${statusClass(statusCode)}`} />
+      {statusCode}
+    </>
+  ),
+};
+
+const took: Column<Entry> = {
+  title: 'Duration',
+  kind: 'number',
+  cell: ({ duration: ms }) => <span class={ms >= slowMs ? 'warn' : undefined}>{duration(ms)}</span>,
+};
+
+const address: Column<Entry> = { title: 'Address', kind: 'minor', cell: ({ ip }) => <span class="soft">{ip}</span> };

@@ -1,7 +1,7 @@
+import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, type Query, send } from '../api.js';
 import { deadlineAfter } from '../deadline.js';
-import { eventsOf } from '../sse.js';
 import type { Entry } from './request-list.js';
 
 /** `away`: disconnected, and retrying. */
@@ -18,6 +18,13 @@ const renderIntervalMs = 250;
 /** The service sends a comment every 15 s, so silence means that the connection is dead. */
 const silenceMs = 45_000;
 const retryAfterMs = [1_000, 2_000, 5_000, 10_000];
+
+/** The browser's EventSource cannot send the key. */
+function eventsOf(body: ReadableStream<Uint8Array>, onComment: () => void) {
+  // The types of the DOM and of Node.js differ in the buffers of their streams.
+  const decoder = new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>;
+  return body.pipeThrough(decoder).pipeThrough(new EventSourceParserStream({ onComment }));
+}
 
 const isInvalidQuery = (error: unknown) => error instanceof ApiError && error.problem.status === 400;
 
@@ -55,7 +62,10 @@ export function useTail(query: Query | null, listener: Listener): TailState {
         failures = 0;
         setState('live');
         latestListener.current.onLive();
-        for await (const { event, data } of eventsOf(body as ReadableStream<Uint8Array>, silence.restart)) {
+        const reader = eventsOf(body as ReadableStream<Uint8Array>, silence.restart).getReader();
+        for (let next = await reader.read(); !next.done; next = await reader.read()) {
+          silence.restart();
+          const { event, data } = next.value;
           if (event === 'request') waiting.push(JSON.parse(data));
           if (event === 'missed') missed += JSON.parse(data).count;
         }

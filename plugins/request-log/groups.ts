@@ -12,7 +12,7 @@ export const groupFields = {
 export type GroupKind = keyof typeof groupFields;
 
 /** Reading more requests takes too long at 20,000,000 rows. */
-export const maxGroupedRequests = 10_000;
+export const maxGroupedRequests = 5_000;
 export const maxGroups = 100;
 
 /** Requests with the same values of the fields of a kind of group. */

@@ -1,5 +1,5 @@
 import type { DatabaseHandle } from '../database/index.js';
-import { piecesOf, roundedRange, type StatsRange } from './stats-range.js';
+import { roundedRange, type StatsRange } from './stats-range.js';
 
 export interface KeyStatsQuery extends StatsRange {
   /** The ids of the keys; undefined: the busiest keys. */
@@ -9,12 +9,12 @@ export interface KeyStatsQuery extends StatsRange {
 /** The largest number of keys in one query. */
 export const maxKeys = 100;
 
-const countsOf = (schema: string) => `
+const countsOf = (schema: string, range: string) => `
   WITH counts AS MATERIALIZED (
-    SELECT "apiKeyId", $4::int * floor(extract(epoch FROM start) / $4::int) AS at, sum(count)::float8 AS count,
+    SELECT "apiKeyId", $1::int * floor(extract(epoch FROM start) / $1::int) AS at, sum(count)::float8 AS count,
       sum(errors)::float8 AS errors
-    FROM ${piecesOf(`${schema}.request_stats_by_key`)}
-    WHERE $5::text[] IS NULL OR "apiKeyId" = ANY($5)
+    FROM ${schema}.request_stats_by_key
+    WHERE ${range} AND ($2::text[] IS NULL OR "apiKeyId" = ANY($2))
     GROUP BY 1, 2
   ), busiest AS (
     SELECT "apiKeyId", sum(count) AS total FROM counts GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${maxKeys}
@@ -45,7 +45,7 @@ export async function keyStatsOf(
   query: KeyStatsQuery,
 ) {
   const { from, to, interval, series } = roundedRange(query);
-  const { rows } = await pool.query<Row>(countsOf(quotedSchema), [...series, interval, query.apiKeyIds ?? null]);
+  const { rows } = await pool.query<Row>(countsOf(quotedSchema, series), [interval, query.apiKeyIds ?? null]);
   const keys = new Map<string, KeyCounts>();
   for (const { apiKeyId, at, count, errors } of rows) {
     const key = keys.get(apiKeyId) ?? { apiKeyId, count: 0, errors: 0, series: [] };

@@ -1,5 +1,13 @@
-/** The paths of the API for keys, the log and its statistics, which the dashboard reads again and again. */
-export const managementPaths = ['/v1/api-keys', '/v1/owners', '/v1/request-logs', '/v1/usage'] as const;
+/** The paths of the dashboard, and of the APIs that it reads again and again. */
+export const managementPaths = [
+  '/dashboard',
+  '/health',
+  '/v1/api-keys',
+  '/v1/events',
+  '/v1/owners',
+  '/v1/request-logs',
+  '/v1/usage',
+] as const;
 
 /** Whether a request only reads the management API, as the dashboard does. */
 export function isManagementRead({ method, path }: { method: string; path: string }): boolean {

@@ -24,9 +24,10 @@ export const hourSeconds = 3_600;
 const daySeconds = 86_400;
 /** The periods of the statistics, longest first. */
 const periods = [daySeconds, hourSeconds, minuteSeconds];
+const maxMinutesRangeSeconds = 6 * hourSeconds;
 /** The longest range for which each period is used by default. */
 const maxRanges = [
-  { period: minuteSeconds, seconds: 6 * hourSeconds },
+  { period: minuteSeconds, seconds: maxMinutesRangeSeconds },
   { period: hourSeconds, seconds: 14 * daySeconds },
   { period: daySeconds, seconds: Number.POSITIVE_INFINITY },
 ];
@@ -44,35 +45,42 @@ const intervals = [
 const [targetIntervals, exactTargetIntervals] = [100, 150];
 
 /**
- * Joins statistics with the pieces of a range: the first three parameters of a query (`Pieces`).
- *
- * @param table the statistics, named `stats` in the query
- */
-export const piecesOf = (table: string) => `${table} AS stats
-  JOIN unnest($1::int[], $2::timestamp[], $3::timestamp[]) AS piece (length, first, last)
-    ON stats.period = piece.length AND stats.start >= piece.first AND stats.start < piece.last`;
-
-/** The parameters of `piecesOf`. */
-export type Pieces = [periods: number[], starts: string[], ends: string[]];
-
-/**
  * Rounds a range, and chooses the statistics to read.
  *
- * @returns the range, and the parameters of its queries: `series` for sums by interval, `total` for sums of the whole range
+ * @returns the range, and SQL conditions for the columns `period` and `start`: `series` for sums by interval, `durations` for sums
+ *   of histograms by `durationInterval`, `total` for sums of the whole range
  */
 export function roundedRange(range: StatsRange) {
   const interval = range.interval ?? intervalFor(range);
   const rounding = range.isExact ? finestPeriod(range) : interval;
   const from = new Date(Math.floor(range.from.getTime() / 1000 / rounding) * rounding * 1000);
   const to = new Date(Math.ceil(range.to.getTime() / 1000 / rounding) * rounding * 1000);
-  const longest = periods.find((period) => interval % period === 0) ?? minuteSeconds;
+  // Adding up the histograms of a day by minute takes a second.
+  const isLong = to.getTime() - from.getTime() > maxMinutesRangeSeconds * 1000;
+  const durationInterval = range.isExact && isLong ? Math.max(interval, hourSeconds) : interval;
+  const longest = longestPeriodIn(interval);
   return {
     from,
     to,
     interval,
-    series: parametersOf(cover(from, to, longest)),
-    total: parametersOf(cover(from, to, range.isExact ? daySeconds : longest)),
+    durationInterval,
+    series: conditionOf(cover(from, to, longest)),
+    durations: conditionOf(cover(from, to, longestPeriodIn(durationInterval))),
+    total: conditionOf(cover(from, to, range.isExact ? daySeconds : longest)),
   };
+}
+
+function longestPeriodIn(interval: number): number {
+  return periods.find((period) => interval % period === 0) ?? minuteSeconds;
+}
+
+/** The columns store UTC without a time zone. */
+function conditionOf(pieces: Piece[]): string {
+  const withoutZone = (time: Date) => `'${time.toISOString().slice(0, -1)}'::timestamp`;
+  const conditions = pieces.map(
+    ({ period, from, to }) => `(period = ${period} AND start >= ${withoutZone(from)} AND start < ${withoutZone(to)})`,
+  );
+  return `(${conditions.join(' OR ')})`;
 }
 
 /** Divides a range into pieces of the longest periods that fit. */
@@ -84,14 +92,6 @@ function cover(from: Date, to: Date, longest: number): Piece[] {
   const last = new Date(Math.floor(to.getTime() / 1000 / longest) * longest * 1000);
   if (first >= last) return cover(from, to, shorter);
   return [...cover(from, first, shorter), { period: longest, from: first, to: last }, ...cover(last, to, shorter)];
-}
-
-function parametersOf(pieces: Piece[]): Pieces {
-  return [
-    pieces.map(({ period }) => period),
-    pieces.map(({ from }) => withoutZone(from)),
-    pieces.map(({ to }) => withoutZone(to)),
-  ];
 }
 
 function finestPeriod({ from, minutesSince }: StatsRange): number {
@@ -109,9 +109,4 @@ function intervalFor(range: StatsRange): number {
   const fitting = intervals.filter((interval) => interval % period === 0);
   const target = isExact ? exactTargetIntervals : targetIntervals;
   return fitting.find((interval) => seconds / interval <= target) ?? (fitting.at(-1) as number);
-}
-
-/** The columns store UTC without a time zone. `pg` would send a Date in local time. */
-function withoutZone(time: Date): string {
-  return time.toISOString().slice(0, -1);
 }

@@ -1,7 +1,7 @@
 import type { DatabaseHandle } from '../database/index.js';
 import { type Histogram, quantileOf } from './histogram.js';
 import { managementPaths } from './management.js';
-import { type Pieces, piecesOf, roundedRange, type StatsRange } from './stats-range.js';
+import { roundedRange, type StatsRange } from './stats-range.js';
 import { statusRangeOf } from './status-range.js';
 
 export interface StatsQuery extends StatsRange {
@@ -13,57 +13,47 @@ export interface StatsQuery extends StatsRange {
   excludeManagement?: boolean | undefined;
 }
 
-export interface Figures {
-  count: number;
-  /** Responses with a status of 500 or more. */
-  errors: number;
-  /** Requests by class of status, such as `2xx`. Classes without requests are left out. */
-  statusClasses: Record<string, number>;
-  /** Milliseconds; null without requests. */
-  p50: number | null;
-  p95: number | null;
-  p99: number | null;
-}
-
 const busiestKeys = 100;
 
 /** Streams, whose duration depends on the client. */
-const openEnded = '/v1/request-logs/export,/v1/request-logs/stream,/v1/api-keys/export';
+const openEnded = ['/v1/request-logs/export', '/v1/request-logs/stream', '/v1/api-keys/export'];
 
-/** Rows that match the filter: the parameters from `$4`. */
-const filtered = (schema: string) => `${piecesOf(`${schema}.request_stats`)}
-    AND ($4::text IS NULL OR route = $4) AND ($5::text IS NULL OR method = $5)
-    AND "statusCode" BETWEEN $6::int AND $7::int
-    AND ($8::text[] IS NULL OR method <> 'GET' OR route NOT LIKE ALL ($8))`;
+/** Rows of a range that match the filter: the parameters of a query. */
+const filtered = (schema: string, range: string) => `
+  SELECT * FROM ${schema}.request_stats
+  WHERE ${range} AND ($1::text IS NULL OR route = $1) AND ($2::text IS NULL OR method = $2)
+    AND "statusCode" BETWEEN $3::int AND $4::int
+    AND ($5::text[] IS NULL OR method <> 'GET' OR route NOT LIKE ALL ($5))`;
 
-/**
- * Sums each bin of the histograms by group. Streams are left out of durations, unless the query is about them.
- *
- * @param group columns, or an expression with a name
- */
-const binsOf = (schema: string, group: string, groupNames = group) => `
-  SELECT ${group}, "statusCode" / 100 AS class, bin & 127 AS bucket, sum(bin >> 7)::float8 AS count,
-    sum(bin >> 7) FILTER (WHERE $4::text IS NOT NULL OR route <> ALL ('{${openEnded}}'))::float8 AS timed
-  FROM ${filtered(schema)}, unnest(histogram) AS bin
-  GROUP BY ${groupNames}, class, bucket`;
+/** The number of the interval, since 1970. */
+const at = (interval: number) => `floor(date_part('epoch', start) / ${interval})`;
 
-const seriesOf = (schema: string) => binsOf(schema, 'extract(epoch FROM start)::int / $9::int AS at', 'at');
+const countsOf = (schema: string, range: string, interval: number) => `
+  SELECT ${at(interval)} AS at, "statusCode" / 100 AS class, sum(count)::float8 AS count
+  FROM (${filtered(schema, range)}) AS stats GROUP BY 1, 2 ORDER BY 1`;
 
-const statusesOf = (schema: string) => `
-  SELECT "statusCode", sum(count)::float8 AS count FROM ${filtered(schema)} GROUP BY 1 ORDER BY 1`;
+/** Sums each bin of the histograms by interval. Streams are left out, unless the query is about them. */
+const binsByTimeOf = (schema: string, range: string, interval: number) => `
+  SELECT ${at(interval)} AS at, bin & 127 AS bucket, sum(bin >> 7)::float8 AS count
+  FROM (${filtered(schema, range)}) AS stats, unnest(histogram) AS bin
+  WHERE $1::text IS NOT NULL OR route <> ALL ('{${openEnded}}') GROUP BY 1, 2`;
 
-const keysOf = (schema: string) => `
+const binsByRouteOf = (schema: string, range: string) => `
+  SELECT method, route, bin & 127 AS bucket, sum(bin >> 7)::float8 AS count
+  FROM (${filtered(schema, range)}) AS stats, unnest(histogram) AS bin GROUP BY 1, 2, 3`;
+
+const routesOf = (schema: string, range: string) => `
+  SELECT method, route, "statusCode", sum(count)::float8 AS count
+  FROM (${filtered(schema, range)}) AS stats GROUP BY 1, 2, 3`;
+
+const keysOf = (schema: string, range: string) => `
   SELECT "apiKeyId", sum(count)::float8 AS count, sum(errors)::float8 AS errors
-  FROM ${piecesOf(`${schema}.request_stats_by_key`)}
+  FROM ${schema}.request_stats_by_key WHERE ${range}
   GROUP BY 1 ORDER BY count DESC, 1 LIMIT ${busiestKeys}`;
 
 interface Bin {
-  /** The first digit of the status. */
-  class: number;
   bucket: string;
   count: number;
-  /** The bins with durations; null without any. */
-  timed: number | null;
 }
 
 /** Reads the statistics. The time does not depend on the number of logged requests. */
@@ -72,33 +62,60 @@ export async function statsOf(
   query: StatsQuery,
 ) {
   const { route, method, statusCode, excludeManagement } = query;
-  const { from, to, interval, series, total } = roundedRange(query);
+  const { from, to, interval, durationInterval, ...ranges } = roundedRange(query);
   const { lowest, highest } = statusRangeOf(statusCode ?? '>=100');
   const excluded = excludeManagement ? managementPaths.map((start) => `${start}%`) : null;
-  const filter = [route ?? null, method ?? null, lowest, highest, excluded];
   const isFiltered = [route, method, statusCode].some((value) => value !== undefined);
-  const read = <Row extends object>(text: string, pieces: Pieces, ...rest: unknown[]) =>
-    pool.query<Row>(text, [...pieces, ...rest]);
-  const [byTime, byRoute, statuses, keys] = await Promise.all([
-    read<Bin & { at: number }>(seriesOf(quotedSchema), series, ...filter, interval),
-    read<Bin & { method: string; route: string }>(binsOf(quotedSchema, 'method, route'), total, ...filter),
-    read<{ statusCode: number; count: number }>(statusesOf(quotedSchema), total, ...filter),
-    isFiltered ? undefined : read<{ apiKeyId: string; count: number; errors: number }>(keysOf(quotedSchema), total),
+  const read = async <Row extends object>(text: string) =>
+    (await pool.query<Row>(text, [route ?? null, method ?? null, lowest, highest, excluded])).rows;
+  const [counts, durationBins, routeCounts, routeBins, keys] = await Promise.all([
+    read<{ at: number; class: number; count: number }>(countsOf(quotedSchema, ranges.series, interval)),
+    read<Bin & { at: number }>(binsByTimeOf(quotedSchema, ranges.durations, durationInterval)),
+    read<{ method: string; route: string; statusCode: number; count: number }>(routesOf(quotedSchema, ranges.total)),
+    read<Bin & { method: string; route: string }>(binsByRouteOf(quotedSchema, ranges.total)),
+    isFiltered
+      ? null
+      : pool
+          .query<{ apiKeyId: string; count: number; errors: number }>(keysOf(quotedSchema, ranges.total))
+          .then(({ rows }) => rows),
   ]);
 
+  const startOf = (at: number, interval: number) => new Date(at * interval * 1000);
+  const percentilesByTime = new Map(
+    [...groupsOf(durationBins, ({ at }) => at)].map(([at, bins]) => [at, percentilesOf(bins)]),
+  );
+  const percentilesByRoute = new Map(
+    [...groupsOf(routeBins, nameOfRoute)].map(([name, bins]) => [name, percentilesOf(bins)]),
+  );
+  const timedBins = routeBins.filter(({ route: name }) => route !== undefined || !openEnded.includes(name));
   return {
     from,
     to,
     interval,
-    total: figuresOf(byRoute.rows, timedOf),
-    series: [...groupsOf(byTime.rows, ({ at }) => at)]
-      .sort(([a], [b]) => a - b)
-      .map(([at, bins]) => ({ start: new Date(at * interval * 1000), ...figuresOf(bins, timedOf) })),
-    routes: [...groupsOf(byRoute.rows, ({ method, route }) => `${method} ${route}`).values()]
-      .map((bins) => ({ method: bins[0]?.method ?? '', route: bins[0]?.route ?? '', ...figuresOf(bins, countOf) }))
+    total: { ...countsByClass(routeCounts), ...percentilesOf(timedBins) },
+    series: [...groupsOf(counts, ({ at }) => at)].map(([at, counts]) => ({
+      start: startOf(at, interval),
+      ...countsByClass(counts),
+      ...(durationInterval === interval ? (percentilesByTime.get(at) ?? noPercentiles) : noPercentiles),
+    })),
+    durations: {
+      interval: durationInterval,
+      series: [...percentilesByTime]
+        .sort(([a], [b]) => a - b)
+        .map(([at, percentiles]) => ({ start: startOf(at, durationInterval), ...percentiles })),
+    },
+    routes: [...groupsOf(routeCounts, nameOfRoute)]
+      .map(([name, counts]) => ({
+        method: counts[0]?.method ?? '',
+        route: counts[0]?.route ?? '',
+        ...countsByClass(counts),
+        ...(percentilesByRoute.get(name) ?? noPercentiles),
+      }))
       .sort((a, b) => b.count - a.count),
-    statuses: statuses.rows,
-    keys: keys?.rows ?? null,
+    statuses: [...groupsOf(routeCounts, ({ statusCode }) => statusCode)]
+      .map(([statusCode, counts]) => ({ statusCode, count: sumOf(counts) }))
+      .sort((a, b) => a.statusCode - b.statusCode),
+    keys,
   };
 }
 
@@ -113,27 +130,29 @@ function groupsOf<Row, Key>(bins: Row[], keyOf: (bin: Row) => Key): Map<Key, Row
   return groups;
 }
 
-const countOf = ({ count }: Bin) => count;
-const timedOf = ({ timed }: Bin) => timed ?? 0;
+const sumOf = (counts: { count: number }[]) => counts.reduce((sum, { count }) => sum + count, 0);
 
-/** @param weightOf how many durations each bin has */
-function figuresOf(bins: Bin[], weightOf: (bin: Bin) => number): Figures {
+/** @param counts by status, or by class of status */
+function countsByClass(counts: ({ count: number } & ({ statusCode: number } | { class: number }))[]) {
+  const statusClasses: Record<string, number> = {};
+  const classOf = (row: (typeof counts)[number]) => ('class' in row ? row.class : Math.floor(row.statusCode / 100));
+  for (const row of counts.toSorted((a, b) => classOf(a) - classOf(b))) {
+    const name = `${classOf(row)}xx`;
+    statusClasses[name] = (statusClasses[name] ?? 0) + row.count;
+  }
+  return { count: sumOf(counts), errors: statusClasses['5xx'] ?? 0, statusClasses };
+}
+
+const nameOfRoute = ({ method, route }: { method: string; route: string }) => `${method} ${route}`;
+const noPercentiles = { p50: null, p95: null, p99: null };
+
+function percentilesOf(bins: Bin[]) {
   const histogram = new Map<number, number>();
   for (const bin of bins) {
     const bucket = Number(bin.bucket);
-    histogram.set(bucket, (histogram.get(bucket) ?? 0) + weightOf(bin));
+    histogram.set(bucket, (histogram.get(bucket) ?? 0) + bin.count);
   }
-  const statusClasses: Record<string, number> = {};
-  for (const { class: digit, count } of bins.toSorted((a, b) => a.class - b.class))
-    statusClasses[`${digit}xx`] = (statusClasses[`${digit}xx`] ?? 0) + count;
-  return {
-    count: bins.reduce((total, { count }) => total + count, 0),
-    errors: statusClasses['5xx'] ?? 0,
-    statusClasses,
-    p50: rounded(histogram, 0.5),
-    p95: rounded(histogram, 0.95),
-    p99: rounded(histogram, 0.99),
-  };
+  return { p50: rounded(histogram, 0.5), p95: rounded(histogram, 0.95), p99: rounded(histogram, 0.99) };
 }
 
 /** Rounds to three digits, which is more precise than the buckets. */

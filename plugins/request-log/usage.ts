@@ -1,5 +1,5 @@
 import type { DatabaseHandle } from '../database/index.js';
-import { piecesOf, roundedRange, type StatsRange } from './stats-range.js';
+import { roundedRange, type StatsRange } from './stats-range.js';
 
 /** Checks of a key or of all keys of an owner: those that are given must match. */
 export interface UsageQuery extends StatsRange {
@@ -19,37 +19,40 @@ export const maxOwners = 100;
 /** The largest number of limited keys in one response. */
 export const maxLimitedKeys = 100;
 
-const seriesOf = (schema: string) => `
-  SELECT $4::int * floor(extract(epoch FROM start) / $4::int) AS at, outcome, sum(count)::float8 AS count
-  FROM ${piecesOf(`${schema}.key_usage`)}
-  WHERE ($5::text IS NULL OR "apiKeyId" = $5) AND ($6::text IS NULL OR "ownerId" = $6)
+const seriesOf = (schema: string, range: string) => `
+  SELECT $1::int * floor(extract(epoch FROM start) / $1::int) AS at, outcome, sum(count)::float8 AS count
+  FROM ${schema}.key_usage
+  WHERE ${range} AND ($2::text IS NULL OR "apiKeyId" = $2) AND ($3::text IS NULL OR "ownerId" = $3)
   GROUP BY 1, 2 ORDER BY 1, 2`;
 
-const ownersOf = (schema: string) => `
+const ownersOf = (schema: string, range: string) => `
   WITH counts AS MATERIALIZED (
-    SELECT "ownerId", outcome, sum(count)::float8 AS count FROM ${piecesOf(`${schema}.key_usage`)}
-    WHERE "ownerId" <> ''
+    SELECT "ownerId", outcome, sum(count)::float8 AS count FROM ${schema}.key_usage
+    WHERE ${range} AND "ownerId" <> ''
     GROUP BY 1, 2
   ), busiest AS (
     SELECT "ownerId", sum(count) AS total FROM counts GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${maxOwners}
   )
   SELECT "ownerId", outcome, counts.count FROM counts JOIN busiest USING ("ownerId") ORDER BY total DESC, 1, 2`;
 
-const limitedOf = (schema: string) => `
+const limitedOf = (schema: string, range: string) => `
   SELECT "apiKeyId", max("ownerId") AS "ownerId",
     coalesce(sum(count) FILTER (WHERE outcome = 'RATE_LIMITED'), 0)::float8 AS "rateLimited",
     coalesce(sum(count) FILTER (WHERE outcome = 'QUOTA_EXCEEDED'), 0)::float8 AS "quotaExceeded"
-  FROM ${piecesOf(`${schema}.key_usage`)}
-  WHERE outcome IN ('RATE_LIMITED', 'QUOTA_EXCEEDED')
+  FROM ${schema}.key_usage
+  WHERE ${range} AND outcome IN ('RATE_LIMITED', 'QUOTA_EXCEEDED')
   GROUP BY 1 ORDER BY sum(count) DESC, 1 LIMIT ${maxLimitedKeys}`;
 
 type Reader = Pick<DatabaseHandle, 'pool' | 'quotedSchema'>;
 
 /** Checks over time, in total and by interval. Intervals without checks are left out. */
 export async function usageOf({ pool, quotedSchema }: Reader, { apiKeyId, ownerId, ...range }: UsageQuery) {
-  const { from, to, interval, series: pieces } = roundedRange(range);
-  const values = [...pieces, interval, apiKeyId ?? null, ownerId ?? null];
-  const { rows } = await pool.query<{ at: string; outcome: string; count: number }>(seriesOf(quotedSchema), values);
+  const { from, to, interval, series: condition } = roundedRange(range);
+  const values = [interval, apiKeyId ?? null, ownerId ?? null];
+  const { rows } = await pool.query<{ at: string; outcome: string; count: number }>(
+    seriesOf(quotedSchema, condition),
+    values,
+  );
   const total = emptyUsage();
   const series = new Map<string, Usage>();
   for (const { at, outcome, count } of rows) {
@@ -65,8 +68,7 @@ export async function usageOf({ pool, quotedSchema }: Reader, { apiKeyId, ownerI
 export async function limitedKeysOf({ pool, quotedSchema }: Reader, range: StatsRange) {
   const { from, to, total } = roundedRange(range);
   const { rows } = await pool.query<{ apiKeyId: string; ownerId: string; rateLimited: number; quotaExceeded: number }>(
-    limitedOf(quotedSchema),
-    total,
+    limitedOf(quotedSchema, total),
   );
   return { from, to, keys: rows.map(({ ownerId, ...key }) => ({ ...key, ownerId: ownerId || null })) };
 }
@@ -74,7 +76,7 @@ export async function limitedKeysOf({ pool, quotedSchema }: Reader, range: Stats
 /** The owners with the most checks, busiest first. */
 export async function busiestOwnersOf({ pool, quotedSchema }: Reader, range: StatsRange) {
   const { from, to, total } = roundedRange(range);
-  const { rows } = await pool.query<{ ownerId: string; outcome: string; count: number }>(ownersOf(quotedSchema), total);
+  const { rows } = await pool.query<{ ownerId: string; outcome: string; count: number }>(ownersOf(quotedSchema, total));
   const owners = new Map<string, Usage>();
   for (const { ownerId, outcome, count } of rows) {
     const usage = owners.get(ownerId) ?? emptyUsage();

@@ -30,18 +30,23 @@ t.test('health', { skip: needsBrowser || needsCluster }, async (t) => {
       const views = page.getByRole('navigation', { name: 'Views' });
       for (const view of ['Overview', 'Requests', 'Keys']) {
         await views.getByText(view).click();
+        await page.getByText(/^Database down since \d\d:\d\d:\d\d$/).waitFor();
         await page.getByRole('alert').getByText('503 Service Unavailable.').first().waitFor();
         await page.getByRole('button', { name: 'Try again' }).first().waitFor();
       }
       await checkAccessibility(t, page, 'keys without a database');
 
       await views.getByText('Requests').click();
-      await page.getByRole('alert').getByText('503 Service Unavailable.').waitFor();
+      await page.getByRole('alert').getByText('503 Service Unavailable.').first().waitFor();
+      await page.getByText('Not live: the database is down').waitFor();
       await database.start();
       await page.locator('.opens-row').first().waitFor({ timeout: 30_000 });
-      await page.getByRole('alert').waitFor({ state: 'detached' });
+      await page.getByRole('alert').first().waitFor({ state: 'detached' });
+      await page.getByText('Live', { exact: true }).waitFor();
+      t.equal(await page.getByText(/missed/).count(), 0, 'nothing was missed');
+      await page.getByText(/^Database down/).waitFor({ state: 'detached' });
       await views.getByText('Keys').click();
-      await page.getByRole('button', { name: 'bootstrap', exact: true }).waitFor();
+      await page.getByRole('link', { name: 'bootstrap', exact: true }).waitFor();
       await views.getByText('Health').click();
       await state.getByText('Healthy.').waitFor();
       t.equal(await figure('Dropped').textContent(), '0');
@@ -49,7 +54,7 @@ t.test('health', { skip: needsBrowser || needsCluster }, async (t) => {
   );
 
   t.test('figures of one range never stand under the label of another, and old figures have their time', async (t) => {
-    const page = await openDashboard(t, dashboard, '?view=overview', { expected: /status of 503/ });
+    const page = await openDashboard(t, dashboard, '?view=overview&management=shown', { expected: /status of 503/ });
     const range = (name: string) => page.getByRole('button', { name, exact: true });
     const figures = page.locator('.figures');
     await figures.getByText('in the last hour').first().waitFor();
@@ -85,11 +90,14 @@ t.test('health', { skip: needsBrowser || needsCluster }, async (t) => {
     await page.locator('.health-state').getByText('Healthy.').waitFor();
     await page.context().setOffline(true);
     await page.getByText('This computer is offline.').waitFor();
+    await page.getByText('Disconnected, reconnecting…').waitFor();
     await page
       .getByRole('alert')
       .getByText(/The data of \d\d:\d\d:\d\d is shown\./)
       .waitFor();
-    t.ok(await page.locator('.health-state').isVisible());
+    await page.locator('.health-state').getByText('The state is unknown.').waitFor();
+    t.equal(await page.getByText('Healthy.').count(), 0);
+    await checkAccessibility(t, page, 'health without an answer');
     await page.context().setOffline(false);
     await page.getByRole('alert').waitFor({ state: 'detached' });
   });

@@ -21,9 +21,10 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
     return response.status;
   }
   const button = (page: Page, name: string | RegExp) => page.getByRole('button', { name, exact: true });
+  const link = (page: Page, name: string | RegExp) => page.getByRole('link', { name, exact: true });
   const dialog = (page: Page, name: string | RegExp) => page.getByRole('dialog', { name, exact: true });
   async function openKey(page: Page, name: string) {
-    await button(page, name).click();
+    await link(page, name).click();
     await dialog(page, name).getByRole('heading', { name: 'Events' }).waitFor();
   }
 
@@ -32,12 +33,12 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
     async (t) => {
       const context = { permissions: ['clipboard-read', 'clipboard-write'] };
       const page = await openDashboard(t, dashboard, '?view=keys', { context });
-      await button(page, 'New key').click();
+      await button(page, 'Create key…').click();
       await page.getByLabel('Name').fill('ci');
       await page.getByLabel('Scopes').fill('read, write');
       await page.getByLabel('Expires').selectOption('In 30 days');
       await page.getByLabel('Limits').fill('120/1m');
-      await button(page, 'Create the key').click();
+      await button(page, 'Create key').click();
       const shown = page.getByLabel('Key', { exact: true });
       const key = await shown.inputValue();
       t.equal(await statusWith(key), 200);
@@ -73,9 +74,9 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
   t.test('a new key stays visible until its storage is confirmed, even if the session ends', async (t) => {
     const own = await createKey({ name: 'brief', scopes: ['admin'] });
     const page = await openDashboard(t, { url, key: own.key }, '?view=keys', { expected: /status of 401/ });
-    await button(page, 'New key').click();
+    await button(page, 'Create key…').click();
     await page.getByLabel('Name').fill('kept');
-    await button(page, 'Create the key').click();
+    await button(page, 'Create key').click();
     const shown = page.getByLabel('Key', { exact: true });
     await shown.waitFor();
     const disabled = await fetch(`${url}/v1/api-keys/${own.id}`, {
@@ -96,7 +97,7 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
 
   t.test('validation errors of the service appear at their fields', async (t) => {
     const page = await openDashboard(t, dashboard, '?view=keys', { expected: /status of 400/ });
-    await button(page, 'New key').click();
+    await button(page, 'Create key…').click();
     await page.getByLabel('Scopes').fill('Not A Scope!');
     await page.getByLabel('Expires').selectOption('On a date…');
     const errorOf = async (label: string) => {
@@ -104,7 +105,7 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
       const ids = (await field.getAttribute('aria-describedby')) ?? '';
       return page.locator(`[id="${ids.split(' ')[0]}"]`).textContent();
     };
-    await button(page, 'Create the key').click();
+    await button(page, 'Create key').click();
     await page.locator('[aria-invalid="true"]').first().waitFor();
     t.match(await errorOf('Name'), /form below/);
     t.equal(await page.evaluate(() => document.activeElement?.getAttribute('name')), 'name');
@@ -112,7 +113,7 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
     await page.getByLabel('Name').fill('late');
     await page.getByLabel('Scopes').fill('');
     await page.getByLabel('Date and time').fill('2020-01-01T00:00');
-    await button(page, 'Create the key').click();
+    await button(page, 'Create key').click();
     await page.getByText('Must be in the future').waitFor();
     t.match(await errorOf('Date and time'), /future/);
     t.equal(await errorOf('Name'), '');
@@ -122,7 +123,7 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
       ['Quota', '5/week'],
     ] as const) {
       await page.getByLabel(label).fill(value);
-      await button(page, 'Create the key').click();
+      await button(page, 'Create key').click();
       await page.locator('[aria-invalid="true"]').waitFor();
       t.match(await errorOf(label), /^Must be /);
       await page.getByLabel(label).fill('');
@@ -150,7 +151,7 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
     await dialog(page, 'limited').getByText('4 of 9 used').waitFor();
     await dialog(page, 'limited').getByText('0 of 10 used').waitFor();
 
-    await dialog(page, 'limited').getByRole('button', { name: 'a customer', exact: true }).click();
+    await dialog(page, 'limited').getByRole('link', { name: 'a customer', exact: true }).click();
     await button(page, 'Change limits…').click();
     await dialog(page, 'Limits of a customer').getByLabel('Quota').fill('1000/day');
     await button(page, 'Save').click();
@@ -160,7 +161,7 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
     t.match(await response.json(), { rateLimits: [], quota: { limit: 1_000, period: 'day', used: 0 } });
 
     await page.goto(`${url}/dashboard`);
-    await page.locator('.keys-limited').getByRole('button', { name: 'limited', exact: true }).click();
+    await page.locator('.keys-limited').getByRole('link', { name: 'limited', exact: true }).click();
     await dialog(page, 'limited').waitFor();
   });
 
@@ -194,7 +195,7 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
       .getByText(/^Replaced, ends in (1 hour|59 minutes)$/)
       .waitFor();
     t.equal(await button(page, 'Rotate…').count(), 0);
-    await button(page, /^the key …/).click();
+    await link(page, /^the key …/).click();
     await dialog(page, 'rotated').locator('dd').getByText('Active').waitFor();
   });
 
@@ -220,7 +221,7 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
     await page.getByLabel(/type its name/).fill('to be gone');
     await confirm.click();
     await dialog(page, 'to be gone').waitFor({ state: 'detached' });
-    await button(page, 'to be gone').waitFor({ state: 'detached' });
+    await link(page, 'to be gone').waitFor({ state: 'detached' });
     t.equal(await statusWith(key), 401);
     const events = await fetch(`${url}/v1/api-keys/${id}/events`, { headers });
     t.match(await events.json(), { data: [{ action: 'deleted', actor: 'api-key' }] });
@@ -265,14 +266,14 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
     await details.getByText('"plan":"pro"').waitFor();
     await details.getByRole('row', { name: /VALID 4/ }).waitFor();
     await checkEverySizeAndTheme(t, page, 'the usage of a key');
-    await details.getByRole('button', { name: 'customer-4711' }).click();
+    await details.getByRole('link', { name: 'customer-4711' }).click();
     await page.getByRole('heading', { name: 'Owner customer-4711' }).waitFor();
     await page.getByRole('row', { name: /VALID 4/ }).waitFor();
     await rows.filter({ hasText: 'Mobile app' }).waitFor();
     t.equal(await rows.count(), 1);
     await page.getByText(/“Mobile app”, by the key/).waitFor();
     await checkEverySizeAndTheme(t, page, 'the page of an owner');
-    await page.getByRole('button', { name: 'Show requests' }).click();
+    await page.getByRole('link', { name: 'Show requests' }).click();
     await page.waitForURL(/ownerId=customer-4711/);
     await page.getByText('/v1/api-keys/verify').first().waitFor();
   });
@@ -291,7 +292,7 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
     await form.getByLabel('Addresses').fill('127.0.0.1/8 ::1');
     await button(page, 'Save').click();
     await form.waitFor({ state: 'detached' });
-    await dialog(page, 'changed').getByRole('button', { name: 'after', exact: true }).waitFor();
+    await dialog(page, 'changed').getByRole('link', { name: 'after', exact: true }).waitFor();
     const response = await fetch(`${url}/v1/api-keys/${id}`, { headers });
     t.match(await response.json(), {
       ...{ name: 'changed', scopes: ['a'], ownerId: 'after', metadata: { plan: 'pro' }, expiresAt: null },
@@ -334,7 +335,7 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
       .first()
       .waitFor();
     await checkEverySizeAndTheme(t, page, 'the list');
-    await button(page, 'New key').click();
+    await button(page, 'Create key…').click();
     await checkEverySizeAndTheme(t, page, 'the form');
     await page.keyboard.press('Escape');
     await openKey(page, 'ci');
@@ -347,14 +348,14 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
   t.test('keys are listed 50 to a page, and a reload stays on the same page', async (t) => {
     for (let i = 0; i < 51; i++) await createKey({ name: `many ${i}` });
     const page = await openDashboard(t, dashboard, '?view=keys');
-    await button(page, 'many 50').waitFor();
+    await link(page, 'many 50').waitFor();
     t.equal(await page.getByRole('row').count(), 51);
     await button(page, 'Older keys').click();
-    await button(page, 'bootstrap').waitFor();
+    await link(page, 'bootstrap').waitFor();
     await page.reload();
-    await button(page, 'bootstrap').waitFor();
+    await link(page, 'bootstrap').waitFor();
     await button(page, 'Newest keys').click();
-    await button(page, 'many 50').waitFor();
+    await link(page, 'many 50').waitFor();
   });
 
   t.test('every key that is shown has its name, also beyond the newest 500', async (t) => {

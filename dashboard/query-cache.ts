@@ -1,0 +1,103 @@
+import { QueryClient, type QueryKey, QueryObserver } from '@tanstack/query-core';
+import { useEffect, useReducer, useRef, useState } from 'preact/hooks';
+import { ApiError, OfflineError } from './api.js';
+import { deadlineAfter } from './deadline.js';
+import { serverNow } from './server-clock.js';
+import { urlState } from './url-state.js';
+
+const deadlineMs = 30_000;
+/** The pause before a retry. */
+const retryMs = 5_000;
+/** How long data is kept that no part shows. */
+const keptMs = 5 * 60_000;
+
+/** The data of all parts, by the question that it answers. */
+export const queryCache = new QueryClient({
+  defaultOptions: {
+    queries: {
+      gcTime: keptMs,
+      // Refetching after an error repeats the request.
+      retry: false,
+      networkMode: 'always',
+      refetchOnReconnect: true,
+      refetchOnWindowFocus: 'always',
+    },
+  },
+});
+queryCache.mount();
+
+/** The last data of a question, and the state of loading. */
+export interface Loaded<T> {
+  /** Stays while newer data is loaded, and when that fails. Never the data of another question. */
+  data: T | undefined;
+  /** When `data` was loaded, by the server's clock. */
+  loadedAt: Date | undefined;
+  /** The error of the last load. */
+  error: Error | undefined;
+  /** Loads now. */
+  refresh(): void;
+}
+
+/**
+ * Loads data repeatedly, except while the tab is hidden. Loads at once when the tab becomes visible or the network is back.
+ *
+ * @param key the question that the data answers; parts with the same question share the data
+ * @param intervalMs the pause between loads; `null`: loads once, and again after an error
+ * @param canPause whether the user can pause the updates
+ * @param staleMs how old data may be that another part has loaded
+ */
+export function useQuery<T>(
+  key: QueryKey,
+  load: (signal: AbortSignal) => Promise<T>,
+  intervalMs: number | null,
+  { canPause = true, staleMs = 0 } = {},
+): Loaded<T> {
+  const isPaused = canPause && urlState.value.params.paused !== undefined;
+  const options = queryCache.defaultQueryOptions<T, Error, T, T, QueryKey>({
+    queryKey: key,
+    staleTime: staleMs,
+    queryFn: ({ signal }) => withDeadline(load, signal),
+    refetchInterval: ({ state: { error } }) => {
+      if (isPaused) return false;
+      if (error === null) return intervalMs ?? false;
+      return canSucceed(error) && Math.min(intervalMs ?? retryMs, retryMs);
+    },
+  });
+  const [observer] = useState(() => new QueryObserver<T, Error, T, T, QueryKey>(queryCache, options));
+  const [, render] = useReducer((count: number) => count + 1, 0);
+  useEffect(() => observer.subscribe(render), [observer]);
+  useEffect(() => observer.setOptions(options));
+
+  const { data, dataUpdatedAt, error } = observer.getOptimisticResult(options);
+  const lastError = useRef<{ name: string; error: Error | null }>({ name: '', error: null });
+  const name = JSON.stringify(key);
+  // While a failed query without data is repeated, its error stays.
+  if (error !== null || data !== undefined || lastError.current.name !== name) lastError.current = { name, error };
+  return {
+    data,
+    loadedAt: data === undefined ? undefined : new Date(dataUpdatedAt + serverNow() - Date.now()),
+    error: lastError.current.error ?? undefined,
+    refresh: () => void observer.refetch(),
+  };
+}
+
+/** Loads all shown data again whose key begins like this. */
+export const invalidate = (...key: string[]) => queryCache.invalidateQueries({ queryKey: key });
+
+async function withDeadline<T>(load: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+  const deadline = deadlineAfter(deadlineMs, signal);
+  try {
+    return await load(deadline.signal);
+  } catch (error) {
+    throw deadline.signal.aborted && !signal.aborted ? new OfflineError() : error;
+  } finally {
+    deadline.clear();
+  }
+}
+
+/** Whether the same request can succeed later. */
+function canSucceed(error: Error): boolean {
+  if (!(error instanceof ApiError)) return true;
+  const { status } = error.problem;
+  return status >= 500 || status === 408 || status === 429;
+}
