@@ -35,7 +35,7 @@ export class ApiError extends Error {
   override readonly name = 'ApiError';
 
   constructor(readonly problem: Pick<Problem, 'status' | 'title' | 'detail' | 'code' | 'errors' | 'requestId'>) {
-    super(problem.detail);
+    super(problem.detail.replace(/must match pattern ".*"/, 'has the wrong form'));
   }
 }
 

@@ -81,8 +81,17 @@ export function useQuery<T>(
   };
 }
 
-/** Loads all shown data again whose key begins like this. */
-export const invalidate = (...key: string[]) => queryCache.invalidateQueries({ queryKey: key });
+/**
+ * Loads all shown data again whose key begins like this.
+ *
+ * @param except the id of something that was deleted: data about it is not loaded again
+ */
+export function invalidate(start: string, { except }: { except?: string } = {}) {
+  return queryCache.invalidateQueries({
+    queryKey: [start],
+    predicate: ({ queryKey }) => except === undefined || !JSON.stringify(queryKey).includes(except),
+  });
+}
 
 async function withDeadline<T>(load: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
   const deadline = deadlineAfter(deadlineMs, signal);

@@ -12,8 +12,8 @@ const noticeableMs = 30_000;
 const bounds = signal<Bounds>({ lowest: 0, highest: 0 });
 let isKnown = false;
 
-/** How far the server's clock is ahead of this computer's, in milliseconds. */
-const offsetMs = computed(() => Math.round((bounds.value.lowest + bounds.value.highest) / 2));
+/** How far the server's clock is ahead of this computer's, in milliseconds: as little as the bounds allow. */
+const offsetMs = computed(() => Math.min(Math.max(0, bounds.value.lowest), bounds.value.highest));
 
 /** The difference in milliseconds when it is noticeable; 0 otherwise. */
 export const clockDifferenceMs = computed(() => (Math.abs(offsetMs.value) > noticeableMs ? offsetMs.value : 0));

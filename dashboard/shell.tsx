@@ -50,7 +50,7 @@ export function Shell({ keyName }: { keyName: string }) {
         <ConnectionState />
         <span class="who">
           <span class="who-name" title={`Signed in with the key “${keyName}”`}>
-            {keyName}
+            <bdi>{keyName}</bdi>
           </span>
           <button type="button" class="quiet" onClick={() => signOut()}>
             Sign out

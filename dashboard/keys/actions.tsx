@@ -100,7 +100,7 @@ export function Delete({ of, onClose, onDone }: ActionProps & { onDone: () => vo
       title={`Delete “${of.name}”?`}
       verb={['Delete', 'Deleting…']}
       look="danger"
-      isReady={typed === of.name}
+      isReady={typeable(typed) === typeable(of.name)}
       act={remove}
       onClose={onClose}
     >
@@ -126,6 +126,14 @@ export function Delete({ of, onClose, onDone }: ActionProps & { onDone: () => vo
       )}
     </ActionForm>
   );
+}
+
+/** The characters of a name that a person sees and can type. */
+function typeable(name: string): string {
+  return name
+    .replace(/\p{Cf}/gu, '')
+    .replace(/\s+/gu, ' ')
+    .trim();
 }
 
 function OwnKeyWarning({ of }: { of: Key }) {

@@ -11,12 +11,11 @@ import { invalidate, useQuery } from '../query-cache.js';
 import { isSessionKey } from '../session.js';
 import { choose, hrefOf } from '../url-state.js';
 import { Delete, Rotate, Switch } from './actions.js';
+import { Activity } from './activity.js';
 import { EditKey } from './edit-key.js';
 import { Events } from './events.js';
 import { LimitsPanel } from './limits-panel.js';
-import { NewestRequests } from './newest-requests.js';
 import { type Key, stateOf } from './state.js';
-import { UsagePanel } from './usage-panel.js';
 
 interface DetailsProps {
   id: string;
@@ -53,8 +52,7 @@ export function Details({ id, onSecret }: DetailsProps) {
         )}
       </Part>
       <LimitsPanel keyId={id} />
-      <UsagePanel of={{ apiKeyId: id }} />
-      <NewestRequests of={{ apiKeyId: id }} />
+      <Activity of={{ apiKeyId: id }} />
       <Events keyId={id} />
       {key && action === 'edit' && <EditKey of={key} onClose={end} onDone={done} />}
       {key && action === 'rotate' && (
@@ -73,8 +71,8 @@ export function Details({ id, onSecret }: DetailsProps) {
           of={key}
           onClose={end}
           onDone={() => {
-            done();
             close();
+            void invalidate('keys', { except: id });
           }}
         />
       )}

@@ -8,9 +8,11 @@ const dayMs = 86_400_000;
 /** Selections of keys, by their names in the URL. */
 const selections = {
   '': 'All keys',
+  active: 'Active',
   ending: 'Expire within 7 days',
   unused: 'Not used for 90 days',
   disabled: 'Disabled',
+  expired: 'Expired',
 } as const;
 
 /** The query of the list of keys. */
@@ -21,7 +23,9 @@ export function keyQuery({ q, ownerId, keys }: Readonly<Record<string, string>>)
     ownerId,
     ...(keys === 'ending' && { expiresAfter: at(0), expiresBefore: at(7), active: true }),
     ...(keys === 'unused' && { lastUsedBefore: at(-90) }),
+    ...(keys === 'active' && { active: true }),
     ...(keys === 'disabled' && { active: false }),
+    ...(keys === 'expired' && { expiresBefore: at(0) }),
   };
 }
 

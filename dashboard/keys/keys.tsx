@@ -62,6 +62,7 @@ export function KeysView() {
             {({ data, nextCursor }) => (
               <>
                 <KeyTable keys={data} usage={usage.data ?? new Map()} isUsageKnown={usage.data !== undefined} />
+                {nextCursor && params.sort && <p class="soft">Sorted within this page.</p>}
                 {nextCursor && (
                   <p class="more">
                     <button type="button" onClick={() => choose({ cursor: nextCursor })}>

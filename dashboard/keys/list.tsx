@@ -4,7 +4,7 @@ import { Sparkline } from '../parts/sparkline.js';
 import { type Column, Table } from '../parts/table.js';
 import { Time } from '../parts/time.js';
 import { isSessionKey } from '../session.js';
-import { hrefWith } from '../url-state.js';
+import { hrefWith, urlState } from '../url-state.js';
 import { type Key, stateOf } from './state.js';
 import type { Usage } from './usage.js';
 
@@ -16,10 +16,47 @@ interface KeyTableProps {
 
 const unused: Usage = { total: 0, errors: 0, hourly: new Array(24).fill(0) };
 
+/** The columns that the shown keys can be sorted by, and their values; undefined sorts last. */
+const sorts: Record<string, (key: Key, usage: ReadonlyMap<string, Usage>) => string | undefined> = {
+  name: ({ name }) => name.toLowerCase(),
+  expires: ({ expiresAt }) => expiresAt ?? undefined,
+  used: ({ lastUsed }) => (lastUsed === null ? undefined : descending(Date.parse(lastUsed))),
+  requests: ({ id }, usage) => descending(usage.get(id)?.total ?? 0),
+};
+
+/** A text that sorts larger numbers first. */
+const descending = (n: number) => String(Number.MAX_SAFE_INTEGER - n).padStart(16, '0');
+
+/** Sorts keys, or puts replaced keys below the keys that replaced them. */
+function arranged(keys: Key[], usage: ReadonlyMap<string, Usage>): Key[] {
+  const sortedBy = sorts[urlState.value.params.sort ?? ''];
+  if (sortedBy) return keys.toSorted((a, b) => ((sortedBy(a, usage) ?? '~') < (sortedBy(b, usage) ?? '~') ? -1 : 1));
+  const byId = new Map(keys.map((key) => [key.id, key]));
+  const withReplaced = (key: Key): Key[] => {
+    const replaced = key.replaces ? byId.get(key.replaces) : undefined;
+    return replaced ? [key, ...withReplaced(replaced)] : [key];
+  };
+  return keys.filter(({ replacedBy }) => !replacedBy || !byId.has(replacedBy)).flatMap(withReplaced);
+}
+
+function SortLink({ by, children }: { by: string; children: string }) {
+  const isSorted = urlState.value.params.sort === by;
+  return (
+    <Link
+      href={hrefWith({ sort: isSorted ? undefined : by })}
+      title={isSorted ? 'Newest first' : 'Sort the shown keys'}
+      isCurrent={isSorted}
+    >
+      {children}
+      {isSorted && ' ↓'}
+    </Link>
+  );
+}
+
 /** @param usage by the ids of keys with requests; `isUsageKnown`: whether the other keys had none */
 export function KeyTable({ keys, usage, isUsageKnown }: KeyTableProps) {
   const columns: Column<Key>[] = [
-    { title: 'Name', kind: 'wide', cell: (key) => <Name of={key} /> },
+    { title: 'Name', header: <SortLink by="name">Name</SortLink>, kind: 'wide', cell: (key) => <Name of={key} /> },
     { title: 'Begins with', kind: 'minor', cell: ({ start }) => <code>{start}</code> },
     {
       title: 'Owner',
@@ -28,20 +65,32 @@ export function KeyTable({ keys, usage, isUsageKnown }: KeyTableProps) {
     },
     { title: 'Scopes', kind: 'minor', cell: ({ scopes }) => <Scopes scopes={scopes} /> },
     { title: 'State', cell: (key) => <State of={key} /> },
-    { title: 'Last used', kind: 'minor', cell: ({ lastUsed }) => <When at={lastUsed} /> },
-    { title: 'Expires', kind: 'minor', cell: ({ expiresAt }) => <When at={expiresAt} /> },
+    {
+      title: 'Last used',
+      header: <SortLink by="used">Last used</SortLink>,
+      kind: 'minor',
+      cell: ({ lastUsed }) => <When at={lastUsed} />,
+    },
+    {
+      title: 'Expires',
+      header: <SortLink by="expires">Expires</SortLink>,
+      kind: 'minor',
+      cell: ({ expiresAt }) => <When at={expiresAt} />,
+    },
     {
       title: 'Requests in the last day',
+      header: <SortLink by="requests">Requests in the last day</SortLink>,
       kind: 'number',
       cell: ({ id, name }) => <LastDay name={name} usage={usage.get(id) ?? (isUsageKnown ? unused : undefined)} />,
     },
   ];
-  return <Table caption="Keys" rows={keys} keyOf={({ id }) => id} columns={columns} />;
+  return <Table caption="Keys" rows={arranged(keys, usage)} keyOf={({ id }) => id} columns={columns} asCards />;
 }
 
-function Name({ of: { id, name, start } }: { of: Key }) {
+function Name({ of: { id, name, start, replacedBy } }: { of: Key }) {
   return (
     <>
+      {replacedBy && <span class="soft">↳ </span>}
       <Link shortcut="row" title="Details" href={hrefWith({ key: id })}>
         <bdi>{name}</bdi>
       </Link>

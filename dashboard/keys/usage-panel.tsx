@@ -7,34 +7,36 @@ import { Part } from '../parts/part.js';
 import { Table } from '../parts/table.js';
 import { useQuery } from '../query-cache.js';
 import { serverNow } from '../server-clock.js';
-
-const days = 30;
-const dayMs = 86_400_000;
-const refreshMs = 60_000;
+import { endsOf, queryOfRange, refreshMsOf, type TimeRange } from '../time/range.js';
 
 const colours: Record<string, string> = { VALID: '--accent', RATE_LIMITED: '--warn', QUOTA_EXCEEDED: '--warn' };
 
-/** The checks of a key or of the keys of an owner, in the last 30 days, by outcome. */
-export function UsagePanel({ of }: { of: { apiKeyId: string } | { ownerId: string } }) {
+interface UsagePanelProps {
+  of: { apiKeyId: string } | { ownerId: string };
+  range: TimeRange;
+}
+
+/** The checks of a key or of the keys of an owner, by outcome. */
+export function UsagePanel({ of, range }: UsagePanelProps) {
   const loaded = useQuery(
-    ['usage', of],
-    (signal) => {
-      const from = new Date(serverNow() - (days - 1) * dayMs).toISOString();
-      return get<Usage>('/v1/usage', { ...of, from, interval: dayMs / 1_000 }, signal);
+    ['usage', of, range],
+    async (signal) => {
+      const now = serverNow();
+      const query = { ...of, ...queryOfRange(range, now), exact: true };
+      return { usage: await get<Usage>('/v1/usage', query, signal), to: endsOf(range, now).to };
     },
-    refreshMs,
+    refreshMsOf(range),
   );
   return (
     <section class="usage">
-      <h3>Checks in the last {days} days</h3>
-      <Part of={loaded} name="the usage" isEmpty={({ total }) => total.count === 0} empty="None.">
-        {(usage) => <UsageChart usage={usage} />}
+      <Part of={loaded} name="the checks" isEmpty={({ usage: { total } }) => total.count === 0} empty="No checks.">
+        {({ usage, to }) => <UsageChart usage={usage} to={to} />}
       </Part>
     </section>
   );
 }
 
-function UsageChart({ usage }: { usage: Wire<Usage> }) {
+function UsageChart({ usage, to }: { usage: Wire<Usage>; to: number }) {
   const outcomes = Object.entries(usage.total.outcomes)
     .map(([outcome, total]) => ({ outcome, total }))
     .sort((a, b) => b.total - a.total);
@@ -49,11 +51,11 @@ function UsageChart({ usage }: { usage: Wire<Usage> }) {
   return (
     <>
       <Chart
-        title="Checks per day"
+        title="Checks"
         moments={moments}
         interval={usage.interval}
         from={Date.parse(usage.from) / 1_000}
-        to={Math.min(Date.parse(usage.to), serverNow()) / 1_000}
+        to={to / 1_000}
         lines={lines}
         isStacked
         format={count}
@@ -75,7 +77,9 @@ function UsageChart({ usage }: { usage: Wire<Usage> }) {
 function linesOf({ from, to, interval, series }: Wire<Usage>, outcomes: string[]) {
   const byStart = new Map(series.map(({ start, outcomes }) => [Date.parse(start), outcomes]));
   const starts: number[] = [];
-  for (let start = Date.parse(from); start < Date.parse(to); start += interval * 1_000) starts.push(start);
+  const stepMs = interval * 1_000;
+  for (let start = Math.floor(Date.parse(from) / stepMs) * stepMs; start < Date.parse(to); start += stepMs)
+    starts.push(start);
   return {
     moments: starts.map((start) => start / 1_000),
     lines: outcomes.map((outcome) => ({

@@ -13,7 +13,7 @@ export function Chips({ chips }: { chips: Chip[] }) {
     <ul class="chips" aria-label="Filters">
       {chips.map(({ names, text }) => (
         <li key={text} class="chip">
-          {text}
+          <bdi>{text}</bdi>
           <button
             type="button"
             aria-label={`Remove the filter ${text}`}

@@ -47,7 +47,9 @@ export function Dialog({ title, onClose, canClose = () => true, placement = 'cen
       }}
     >
       <header>
-        <h2 id={titleId}>{title}</h2>
+        <h2 id={titleId} dir="auto">
+          {title}
+        </h2>
         <button type="button" class="quiet" aria-label="Close" onClick={close}>
           ✕
         </button>

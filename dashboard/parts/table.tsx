@@ -15,13 +15,15 @@ interface TableProps<Row> {
   columns: Column<Row>[];
   rows: Row[];
   keyOf: (row: Row) => string;
+  /** Whether rows become cards where the columns do not fit. */
+  asCards?: boolean;
 }
 
 /** A table that scrolls horizontally when it is too wide. */
-export function Table<Row>({ caption, columns, rows, keyOf }: TableProps<Row>) {
+export function Table<Row>({ caption, columns, rows, keyOf, asCards = false }: TableProps<Row>) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <section class="table" aria-label={caption} tabIndex={0}>
+    <section class={asCards ? 'table cards' : 'table'} aria-label={caption} tabIndex={0}>
       <table>
         <thead>
           <tr>
@@ -36,7 +38,7 @@ export function Table<Row>({ caption, columns, rows, keyOf }: TableProps<Row>) {
           {rows.map((row) => (
             <tr key={keyOf(row)}>
               {columns.map(({ title, kind, cell }) => (
-                <td key={title} class={kind}>
+                <td key={title} class={kind} data-title={asCards ? title : undefined}>
                   {cell(row)}
                 </td>
               ))}

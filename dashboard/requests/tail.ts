@@ -13,8 +13,8 @@ interface Listener {
   onRequests: (rows: Entry[], missed: number) => void;
 }
 
-/** The interval of rendering: fast enough to look live, slow enough for a thousand requests a second. */
-const renderIntervalMs = 250;
+/** The interval of rendering: fast enough to look live. At hundreds of requests a second each rendering takes a frame or two. */
+const renderIntervalMs = 400;
 /** The service sends a comment every 15 s, so silence means that the connection is dead. */
 const silenceMs = 45_000;
 const retryAfterMs = [1_000, 2_000, 5_000, 10_000];

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import t from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
-import { checkEverySizeAndTheme, needsBrowser, openDashboard, startDashboard } from './browser.js';
+import { checkEverySizeAndTheme, checkFits, needsBrowser, openDashboard, startDashboard } from './browser.js';
 
 t.test('keys', { skip: needsBrowser }, async (t) => {
   const dashboard = await startDashboard();
@@ -356,6 +356,79 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
     await link(page, 'bootstrap').waitFor();
     await button(page, 'Newest keys').click();
     await link(page, 'many 50').waitFor();
+  });
+
+  t.test(
+    'no column of the keys is cut on any screen, and long and invisible names can be read and confirmed',
+    async (t) => {
+      const name = `${'long'.repeat(23)}\u200b\u200dname`;
+      await createKey({ name });
+      const page = await openDashboard(t, dashboard, '?view=keys');
+      const row = page.locator('.cards a.link', { hasText: 'longlong' });
+      await row.waitFor();
+      for (const width of [1440, 1024, 768, 375, 320]) {
+        await page.setViewportSize({ width, height: 800 });
+        const cut = await page.evaluate(() => {
+          const table = document.querySelector('.table.cards') as HTMLElement;
+          return [table, ...table.querySelectorAll<HTMLElement>('td')]
+            .filter((element) => element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 0)
+            .map(({ className, innerText }) => `${className}: ${innerText.slice(0, 40)}`);
+        });
+        const allowed = width === 1440 ? cut.filter((text) => !text.startsWith('wide')) : cut;
+        t.strictSame(allowed, [], `nothing is cut at ${width} px`);
+        await checkFits(t, page, `keys at ${width} px`);
+      }
+      await row.click();
+      await button(page, 'Delete…').click();
+      await page
+        .getByRole('dialog', { name: /^Delete/ })
+        .getByRole('textbox')
+        .fill(`${'long'.repeat(23)}name`);
+      await checkFits(t, page, 'the confirmation');
+      await button(page, 'Delete').click();
+      await row.waitFor({ state: 'detached' });
+    },
+  );
+
+  t.test('replaced keys are below the key that replaced them, and the shown keys can be sorted', async (t) => {
+    const old = await createKey({ name: 'b turning' });
+    await createKey({ name: 'a between' });
+    await fetch(`${url}/v1/api-keys/${old.id}/rotate`, { method: 'POST', headers, body: '{}' });
+    const page = await openDashboard(t, dashboard, '?view=keys&q=turning');
+    await page.getByText('↳').waitFor();
+    const names = async () => (await page.locator('.cards td.wide').allInnerTexts()).map((text) => text.trim());
+    t.strictSame(await names(), ['b turning', '↳ b turning']);
+    await page.goto(`${dashboard.url}/dashboard?view=keys`);
+    await link(page, 'a between').waitFor();
+    await link(page, 'Name').click();
+    await page.waitForURL(/sort=name/);
+    const sorted = await names();
+    t.strictSame(
+      sorted.map((name) => name.replace('↳ ', '').toLowerCase()),
+      sorted.map((name) => name.replace('↳ ', '').toLowerCase()).toSorted(),
+    );
+    await page.getByRole('combobox', { name: 'Keys' }).selectOption('Active');
+    await page.waitForURL(/keys=active/);
+    await page.locator('.cards .state', { hasText: 'Disabled' }).waitFor({ state: 'detached' });
+  });
+
+  t.test('the page of a key and of an owner has checks, errors and routes of the chosen range', async (t) => {
+    const { id, key } = await createKey({ name: 'observed', ownerId: 'watcher' });
+    for (const path of ['/v1/me', '/v1/me', '/v1/api-keys'])
+      await (await fetch(`${dashboard.url}${path}`, { headers: { 'x-api-key': key } })).body?.cancel();
+    const page = await openDashboard(t, dashboard, `?view=keys&key=${id}&range=15m`);
+    const details = dialog(page, 'observed');
+    await details.getByRole('figure').getByText('VALID').waitFor();
+    await details.getByRole('region', { name: 'Routes' }).getByText('GET /v1/me').waitFor();
+    await details.getByRole('region', { name: 'Errors' }).getByText('GET /v1/api-keys').waitFor();
+    await checkEverySizeAndTheme(t, page, 'the page of a key');
+    await details.getByRole('region', { name: 'Errors' }).getByRole('link', { name: /^403/ }).click();
+    await page.waitForURL(/view=requests&range=15m&apiKeyId=.*&method=GET&route=%2Fv1%2Fapi-keys&statusCode=403/);
+    await page.getByLabel('Management requests').check();
+    await link(page, 'GET /v1/api-keys').waitFor();
+    await page.goto(`${dashboard.url}/dashboard?view=keys&ownerId=watcher&range=15m`);
+    await page.locator('.owner').getByRole('region', { name: 'Routes' }).getByText('GET /v1/me').waitFor();
+    await checkEverySizeAndTheme(t, page, 'the page of an owner');
   });
 
   t.test('every key that is shown has its name, also beyond the newest 500', async (t) => {
