@@ -35,8 +35,13 @@ export class ApiError extends Error {
   override readonly name = 'ApiError';
 
   constructor(readonly problem: Pick<Problem, 'status' | 'title' | 'detail' | 'code' | 'errors' | 'requestId'>) {
-    super(problem.detail.replace(/must match pattern ".*"/, 'has the wrong form'));
+    super(withoutPatterns(problem.detail));
   }
+}
+
+/** The message of the service, without its regular expressions. */
+function withoutPatterns(detail: string): string {
+  return detail.replace(/(must be integer, or )?must match pattern ".*?"/g, 'has the wrong form');
 }
 
 /** No response arrived: the service or the network is down. */

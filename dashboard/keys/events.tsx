@@ -64,7 +64,10 @@ function EventList({ path, query = {}, showsKeys = false }: EventListProps) {
                   <p class="soft">
                     {showsKeys && event.apiKeyId && (
                       <>
-                        <KeyLink id={event.apiKeyId}>“{keyNameOf(event.apiKeyId, event, names)}”</KeyLink>,{' '}
+                        <KeyLink id={event.apiKeyId}>
+                          “<bdi>{keyNameOf(event.apiKeyId, event, names)}</bdi>”
+                        </KeyLink>
+                        ,{' '}
                       </>
                     )}
                     by <Actor of={event} names={names} />
@@ -111,7 +114,10 @@ function Actor({ of: { actor, actorKeyId }, names }: { of: Event; names: Readonl
   if (actor === 'api-key' && actorKeyId)
     return (
       <>
-        the key <KeyLink id={actorKeyId}>“{nameOf(names, actorKeyId)}”</KeyLink>
+        the key{' '}
+        <KeyLink id={actorKeyId}>
+          “<bdi>{nameOf(names, actorKeyId)}</bdi>”
+        </KeyLink>
       </>
     );
   return <>{{ cli: 'the command line', service: 'the service', sql: 'SQL in the database' }[actor] ?? actor}</>;

@@ -132,10 +132,19 @@ export function logFieldsOf({ method, routeOptions }: FastifyRequest) {
 }
 
 function validationProblem(error: FastifyError, status: number): ProblemFields {
-  const errors = (error.validation ?? []).map(({ instancePath, keyword, params, message = 'is invalid' }) => ({
+  const found = (error.validation ?? []).map(({ instancePath, keyword, params, message = 'is invalid' }) => ({
     path: `/${error.validationContext}${instancePath}${fieldOf(keyword, params)}`,
+    keyword,
     message,
   }));
+  // A field with alternatives has an error for each of them, and one that sums them up.
+  const withAlternatives = new Set(found.filter(({ keyword }) => keyword === 'anyOf').map(({ path }) => path));
+  const messagesOf = (path: string) =>
+    found.filter((one) => one.path === path && one.keyword !== 'anyOf').map(({ message }) => message);
+  const errors = [
+    ...found.filter(({ path }) => !withAlternatives.has(path)).map(({ path, message }) => ({ path, message })),
+    ...[...withAlternatives].map((path) => ({ path, message: messagesOf(path).join(', or ') })),
+  ];
   const detail = errors.map(({ path, message }) => `${path} ${message}`).join('; ');
   return { status, code: 'VALIDATION_FAILED', detail, errors };
 }

@@ -39,6 +39,7 @@ t.test('health', { skip: needsBrowser || needsCluster }, async (t) => {
       await views.getByText('Requests').click();
       await page.getByRole('alert').getByText('503 Service Unavailable.').first().waitFor();
       await page.getByText('Not live: the database is down').waitFor();
+      await checkAccessibility(t, page, 'requests without a database');
       await database.start();
       await page.locator('.opens-row').first().waitFor({ timeout: 30_000 });
       await page.getByRole('alert').first().waitFor({ state: 'detached' });

@@ -234,6 +234,12 @@ t.test('an invalid filter is rejected with the name of the parameter', async (t)
   }
 });
 
+t.test('a field with alternatives has one error, which names all of them', async (t) => {
+  const { body } = await request('GET', '/v1/request-logs?statusCode=6xx');
+  t.match(body.errors, [{ path: '/querystring/statusCode', message: /^must be integer, or must match pattern / }]);
+  t.equal(body.errors.length, 1);
+});
+
 t.test('only an admin key can read the log', async (t) => {
   t.equal((await clientOf(app, {})('GET', '/v1/request-logs')).status, 401);
   t.equal((await clientOf(app, await keyHeaders(app, 'read'))('GET', '/v1/request-logs')).status, 403);
