@@ -7,19 +7,19 @@ import { Part } from '../parts/part.js';
 import { type Column, Table } from '../parts/table.js';
 import { useQuery } from '../query-cache.js';
 import { serverNow } from '../server-clock.js';
+import { queryOfRange, refreshMsOf, type TimeRange } from '../time/range.js';
 
 type LimitedKey = Wire<Limited>['keys'][number];
 
-const dayMs = 86_400_000;
 const refreshMs = 60_000;
 const maxRows = 8;
 
-/** The keys that limits and quotas denied most often in the last day. */
-export function LimitedKeys() {
+/** The keys that limits and quotas denied most often in a range. */
+export function LimitedKeys({ range }: { range: TimeRange }) {
   const loaded = useQuery(
-    ['usage', 'limited'],
-    (signal) => get<Limited>('/v1/usage/limited', { from: new Date(serverNow() - dayMs).toISOString() }, signal),
-    refreshMs,
+    ['usage', 'limited', range],
+    (signal) => get<Limited>('/v1/usage/limited', { ...queryOfRange(range, serverNow()), exact: true }, signal),
+    refreshMsOf(range) && refreshMs,
   );
   const names = useKeyNames(loaded.data?.keys.slice(0, maxRows).map(({ apiKeyId }) => apiKeyId));
   const columns: Column<LimitedKey>[] = [
@@ -34,11 +34,11 @@ export function LimitedKeys() {
   ];
   return (
     <section class="panel keys-limited">
-      <h2 class="panel-head">Limited in the last day</h2>
+      <h2 class="panel-head">Over a limit or quota</h2>
       <Part of={loaded} name="limited keys" isEmpty={({ keys }) => keys.length === 0} empty="No key was over a limit.">
         {({ keys }) => (
           <Table
-            caption="Limited in the last day"
+            caption="Over a limit or quota"
             rows={keys.slice(0, maxRows)}
             keyOf={({ apiKeyId }) => apiKeyId}
             columns={columns}

@@ -85,7 +85,7 @@ export function OverviewView() {
             <RouteLists routes={stats.routes} />
             <StatusMix statuses={stats.statuses} current={filter.statusCode} />
             <KeyList keys={stats.keys} total={stats.total.count} range={range} filter={filter} choice={choice} />
-            <LimitedKeys />
+            <LimitedKeys range={range} />
             <GroupPanel by="ip" title="Top addresses" range={range} filter={filter} choice={choice} />
             <GroupPanel by="userAgent" title="Top user agents" range={range} filter={filter} choice={choice} />
           </div>

@@ -69,8 +69,16 @@ export function Chart(props: ChartProps) {
 
   useEffect(() => {
     const element = container.current as HTMLDivElement;
-    const chart = new uPlot(optionsFor(latest, element.clientWidth, setHovered), dataOf(latest.current), element);
+    let isTouched = false;
+    // After a tap, the browser reports that the pointer has left.
+    const hover = (index: number | null) => {
+      if (index !== null || !isTouched) setHovered(index);
+    };
+    const chart = new uPlot(optionsFor(latest, element.clientWidth, hover), dataOf(latest.current), element);
     plot.current = chart;
+    chart.over.addEventListener('pointerdown', ({ pointerType }) => {
+      isTouched = pointerType === 'touch';
+    });
     const widths = new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height }));
     widths.observe(element);
     const theme = window.matchMedia('(prefers-color-scheme: dark)');

@@ -320,6 +320,12 @@ t.test('the overview and the requests', { skip: needsBrowser }, async (t) => {
     await plot.dblclick();
     await page.waitForURL(/range=1h/);
     await page.getByText('in the last hour').first().waitFor();
+    const place = async () => (await page.locator('.plot').first().boundingBox())?.y;
+    const before = await place();
+    for (const share of [0.1, 0.4, 0.9]) {
+      await plot.hover({ position: { x: box.width * share, y: 40 } });
+      t.equal(await place(), before, 'the chart does not move under the pointer');
+    }
     await plot.click({ position: { x: box.width - 2, y: 20 } });
     await page.waitForURL(/view=requests&.*from=.*&to=/);
     await page.goBack();
@@ -329,6 +335,18 @@ t.test('the overview and the requests', { skip: needsBrowser }, async (t) => {
       .getByRole('link', { name: /\/lost\// })
       .first()
       .waitFor();
+  });
+
+  t.test('a tap on a chart shows the values of an interval', async (t) => {
+    const context = { hasTouch: true };
+    const page = await openDashboard(t, dashboard, '?view=overview&range=1h', { size: 'phone', context });
+    const plot = page.locator('.plot .u-over').first();
+    await plot.waitFor();
+    const time = page.locator('figcaption .soft').first();
+    const newest = await time.textContent();
+    await plot.tap({ position: { x: 30, y: 40 } });
+    await page.waitForFunction((text) => document.querySelector('figcaption .soft')?.textContent !== text, newest);
+    t.equal(new URL(page.url()).searchParams.get('view'), 'overview');
   });
 
   t.test('one range of time is kept across views, can be typed, and is copied with fixed times', async (t) => {
