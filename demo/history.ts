@@ -77,5 +77,6 @@ function recordOf(client: Client, time: number, isOutage: (time: number) => bool
     outcome: 'VALID',
     verification: null,
     charges: [],
+    traceId: null,
   };
 }

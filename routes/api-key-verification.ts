@@ -7,6 +7,7 @@ import { keySecurity } from '../plugins/openapi.js';
 import { badField } from '../plugins/problem-details/bad-field.js';
 import { problems } from '../plugins/problem-details/schema.js';
 import { pathOf, type VerifiedClient } from '../plugins/request-log/record.js';
+import { traceIdIn } from '../plugins/trace-context.js';
 import { KeyMetadata, KeyOwnerId } from './api-key-fields.js';
 import { Id, lineOfText, nullable, oneOf, Timestamp } from './fields.js';
 import {
@@ -36,6 +37,12 @@ const VerificationRequest = Type.Object(
         pattern: `^/${lineOfText.slice(1)}`,
         maxLength: 1_024,
         description: 'The path of its request; the query string is removed',
+      }),
+    ),
+    traceparent: Type.Optional(
+      Type.String({
+        maxLength: 512,
+        description: 'The `traceparent` of its request: the row has this trace in place of that of the verification',
       }),
     ),
     tags: Type.Optional(
@@ -120,7 +127,8 @@ export const apiKeyVerificationRoutes: FastifyPluginAsyncTypebox = async (app) =
     async (request, reply) => {
       // The caller has disconnected, and the row of this request has been written: a check now would not be counted.
       if (request.raw.socket.destroyed) return reply.hijack();
-      const { key: presented, scope, cost, ...described } = request.body;
+      const { key: presented, scope, cost, traceparent, ...described } = request.body;
+      const traceId = traceparent === undefined ? null : traceIdIn(traceparent);
       const client = clientOf(described);
       const { code, key, states } = await trackCheck(request, verifyAndRecord());
       if (key === null) return { valid: false, code };
@@ -146,6 +154,7 @@ export const apiKeyVerificationRoutes: FastifyPluginAsyncTypebox = async (app) =
         app.requestLog.overrideLogged(request, {
           verification: { apiKeyId: key?.id ?? null, ownerId: key?.ownerId ?? null, outcome: code, client },
           charges,
+          ...(traceId && { traceId }),
         });
         return verification;
       }

@@ -24,6 +24,7 @@ const example = {
   ownerId: 'customer-4711',
   verifiedApiKeyId: null,
   verification: null,
+  traceId: '0af7651916cd43dd8448eb211c80319c',
 };
 
 /** A row of the request log, in a response. */
@@ -51,6 +52,7 @@ export const RequestLogEntry = Type.Object(
       additionalProperties: true,
       description: 'What the caller of a verification knew of its client: `ip`, `method`, `path`, `tags`',
     }),
+    traceId: nullable(Type.String(), { description: 'The trace of the `traceparent` of the request, if it was valid' }),
   },
   { description: 'The request', examples: [example] },
 );
@@ -160,6 +162,13 @@ export const requestLogFilter = {
       examples: ['okhttp'],
     }),
   ),
+  traceId: Type.Optional(
+    Type.String({
+      pattern: '^[0-9a-f]{32}$',
+      description: 'The trace of the request',
+      examples: ['0af7651916cd43dd8448eb211c80319c'],
+    }),
+  ),
   excludeManagement: Type.Optional(ExcludeManagement),
 };
 const Filter = Type.Object(requestLogFilter);
@@ -183,7 +192,7 @@ export type RequestLogExport = Static<typeof RequestLogExport>;
  */
 export function conditionsOf(filter: RequestLogFilter, before?: string) {
   const { from, to, method, path, pathPrefix, pathPart, route, statusCode, minDuration, maxDuration } = filter;
-  const { apiKeyId, hasKey, verifiedApiKeyId, ownerId, ip, userAgent, excludeManagement } = filter;
+  const { apiKeyId, hasKey, verifiedApiKeyId, ownerId, ip, userAgent, traceId, excludeManagement } = filter;
   const end = [before, to && firstIdAt(new Date(to))].filter((id) => id !== undefined).sort()[0];
   const paths = [
     ...(path ? [{ path }] : []),
@@ -208,6 +217,7 @@ export function conditionsOf(filter: RequestLogFilter, before?: string) {
     }),
     ...(verifiedApiKeyId && { verifiedApiKeyId }),
     ...(ownerId && { ownerId }),
+    ...(traceId && { traceId }),
     ...(ip && { ip: canonicalAddress(ip) ?? ip }),
     ...(userAgent && { userAgent: { contains: escapedPattern(userAgent), mode: 'insensitive' as const } }),
   };
@@ -221,7 +231,7 @@ function statusConditionOf(filter: number | string) {
 /** Creates the condition of a filter for records, which have no range of time: they are new. */
 export function acceptorOf(filter: Omit<RequestLogFilter, 'from' | 'to'>): (record: RequestRecord) => boolean {
   const { method, path, pathPrefix, pathPart, route, minDuration, maxDuration } = filter;
-  const { apiKeyId, hasKey, verifiedApiKeyId, ownerId, excludeManagement } = filter;
+  const { apiKeyId, hasKey, verifiedApiKeyId, ownerId, traceId, excludeManagement } = filter;
   const statuses = filter.statusCode === undefined ? undefined : statusRangeOf(filter.statusCode);
   const ip = filter.ip && (canonicalAddress(filter.ip) ?? filter.ip);
   const userAgent = filter.userAgent?.toLowerCase();
@@ -238,6 +248,7 @@ export function acceptorOf(filter: Omit<RequestLogFilter, 'from' | 'to'>): (reco
     (hasKey === undefined || (record.apiKeyId !== null) === hasKey) &&
     (verifiedApiKeyId === undefined || record.verification?.apiKeyId === verifiedApiKeyId) &&
     (ownerId === undefined || checkedKeyOf(record).ownerId === ownerId) &&
+    (traceId === undefined || record.traceId === traceId) &&
     (ip === undefined || record.ip === ip) &&
     (userAgent === undefined || (record.userAgent ?? '').toLowerCase().includes(userAgent)) &&
     !(excludeManagement && isManagementRead(record));

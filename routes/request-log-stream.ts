@@ -100,8 +100,8 @@ function eventOf(event: string, data: object, id?: string) {
 
 /** The entry of a record, as its row will have it. */
 function entryOf(record: RequestRecord) {
-  const { id, method, path, route, statusCode, durationMs, ip, userAgent, apiKeyId } = record;
+  const { id, method, path, route, statusCode, durationMs, ip, userAgent, apiKeyId, traceId } = record;
   const [createdAt, duration] = [new Date(timeInId(id)), Math.round(durationMs)];
   const checked = checkedKeyOf(record);
-  return { id, method, path, statusCode, duration, ip, userAgent, apiKeyId, createdAt, route, ...checked };
+  return { id, method, path, statusCode, duration, ip, userAgent, apiKeyId, createdAt, route, traceId, ...checked };
 }

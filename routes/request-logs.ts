@@ -1,11 +1,11 @@
 import createError from '@fastify/error';
-import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox';
+import { type FastifyPluginAsyncTypebox, type Static, Type } from '@fastify/type-provider-typebox';
 import { logsRead } from '../plugins/api-keys/index.js';
 import { keySecurity } from '../plugins/openapi.js';
 import type { Prisma } from '../plugins/prisma/generated/client.js';
 import { badField } from '../plugins/problem-details/bad-field.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { defaulted, IdParams, Page, pageOf } from './fields.js';
+import { defaulted, IdParams, nullable, Page, pageOf } from './fields.js';
 import { conditionsOf, RequestLogEntries, RequestLogEntry, requestLogFilter } from './request-log-fields.js';
 
 const Filter = Type.Object(
@@ -29,7 +29,30 @@ const indexedDurationMs = 500;
 
 const NoSuchEntry = createError('REQUEST_LOG_NOT_FOUND', 'no logged request has this id', 404);
 
-export const requestLogRoutes: FastifyPluginAsyncTypebox = async (app) => {
+export interface RequestLogRoutesOptions {
+  /** The URL of a trace, with `{traceId}`. */
+  traceUrl: string | undefined;
+}
+
+const RequestWithTrace = Type.Composite(
+  [
+    RequestLogEntry,
+    Type.Object({
+      traceUrl: nullable(Type.String(), {
+        description: 'The trace at `TRACE_URL`; null without a trace or that variable',
+      }),
+    }),
+  ],
+  {
+    description: 'The request',
+    examples: [
+      { ...RequestLogEntry.examples[0], traceUrl: 'https://tempo.example/trace/0af7651916cd43dd8448eb211c80319c' },
+    ],
+  },
+);
+export type RequestWithTrace = Static<typeof RequestWithTrace>;
+
+export const requestLogRoutes: FastifyPluginAsyncTypebox<RequestLogRoutesOptions> = async (app, { traceUrl }) => {
   app.addHook('onRequest', app.requireApiKey(logsRead));
   const schema = { tags: ['request log'], security: keySecurity };
   const errorResponses = problems(400, 401, 403, 429, 500, 503);
@@ -73,13 +96,14 @@ export const requestLogRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'getRequestLog',
         summary: 'Get a logged request',
         params: IdParams,
-        response: { 200: RequestLogEntry, ...errorResponses, ...problems(404, 414) },
+        response: { 200: RequestWithTrace, ...errorResponses, ...problems(404, 414) },
       },
     },
     async (request) => {
       const row = await app.prisma.requestLog.findUnique({ where: { id: request.params.id } });
       if (row === null) throw new NoSuchEntry();
-      return row;
+      const { traceId } = row;
+      return { ...row, traceUrl: (traceId && traceUrl?.replaceAll('{traceId}', traceId)) ?? null };
     },
   );
 

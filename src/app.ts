@@ -20,6 +20,7 @@ import requestLog from '../plugins/request-log/index.js';
 import routing from '../plugins/routing.js';
 import securityHeaders from '../plugins/security-headers/index.js';
 import strictBodies from '../plugins/strict-bodies.js';
+import traceContext from '../plugins/trace-context.js';
 import { apiKeyEventRoutes } from '../routes/api-key-events.js';
 import { apiKeyExportRoutes } from '../routes/api-key-export.js';
 import { apiKeyImportRoutes } from '../routes/api-key-import.js';
@@ -54,6 +55,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   await app.register(strictBodies);
   await app.register(clientAddress, { trustProxy: config.trustProxy });
   await app.register(requestId, { isTrusted });
+  await app.register(traceContext);
   await app.register(securityHeaders, {});
   await app.register(drain, config.drain);
 
@@ -92,7 +94,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   await app.register(ownerLimitRoutes);
   await app.register(usageRoutes);
   await app.register(forwardAuthRoutes, { isTrusted });
-  await app.register(requestLogRoutes);
+  await app.register(requestLogRoutes, { traceUrl: config.traceUrl });
   await app.register(requestLogExportRoutes);
   await app.register(requestGroupRoutes);
   await app.register(requestStatsRoutes);

@@ -4,6 +4,7 @@ import { rejectConnection } from '../plugins/problem-details/client-error.js';
 import { writeProblem } from '../plugins/problem-details/index.js';
 import { newRequestId } from '../plugins/request-id.js';
 import { PreparedResponse } from '../plugins/security-headers/prepared-response.js';
+import { traceFieldsOf } from '../plugins/trace-context.js';
 import type { Config } from './config/index.js';
 import { ServiceLogController } from './log-controller.js';
 import { buildValidator } from './validator.js';
@@ -20,6 +21,10 @@ export function fastifyOptions({ logLevel, trustProxy, corsOrigins, http }: Conf
     logger: { level: logLevel },
     logController: new ServiceLogController(),
     genReqId: newRequestId,
+    childLoggerFactory(logger, bindings, options, raw) {
+      const traceFields = traceFieldsOf(raw, String(bindings.requestId));
+      return logger.child(traceFields ? { ...bindings, ...traceFields } : bindings, options);
+    },
     requestIdHeader: false,
     trustProxy,
     // During shutdown, requests on open connections are served, and their responses close the connections.

@@ -77,5 +77,6 @@ function record() {
     outcome: 'VALID',
     verification: null,
     charges: [],
+    traceId: null,
   };
 }

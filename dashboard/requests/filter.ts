@@ -20,6 +20,7 @@ export const filterNames = [
   'ownerId',
   'ip',
   'userAgent',
+  'traceId',
 ] as const;
 export type FilterName = (typeof filterNames)[number];
 export type Filter = Partial<Record<FilterName, string>>;

@@ -95,6 +95,8 @@ function chipText(name: FilterName, value: string, keyNames: ReadonlyMap<string,
       return `owner ${value}`;
     case 'userAgent':
       return `user agent …${value}…`;
+    case 'traceId':
+      return `trace ${value}`;
     default:
       return value;
   }
@@ -116,6 +118,7 @@ const fields = {
   ownerId: ['Owner', 'customer-4711'],
   ip: ['Address', '203.0.113.7'],
   userAgent: ['User agent contains', 'at least 3 characters'],
+  traceId: ['Trace', '32 hexadecimal digits'],
 } as const satisfies Record<FilterName, readonly [title: string, hint: string]>;
 
 function AddFilter({ onClose }: { onClose: () => void }) {

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import type { RequestWithTrace } from '../../routes/request-logs.js';
 import { get } from '../api.js';
 import { nameOf } from '../key-names.js';
 import { Copy } from '../parts/copy.js';
@@ -83,6 +84,11 @@ export function RequestDetails({ id, known, keyNames }: DetailsProps) {
                 <code>{JSON.stringify(entry.verification)}</code>
               </Field>
             )}
+            {entry.traceId !== null && (
+              <Field name="Trace" only={{ traceId: entry.traceId }}>
+                <Trace of={entry} />
+              </Field>
+            )}
             <Field name="Address" only={{ ip: entry.ip }}>
               {entry.ip}
             </Field>
@@ -93,6 +99,28 @@ export function RequestDetails({ id, known, keyNames }: DetailsProps) {
         )}
       </Part>
     </Dialog>
+  );
+}
+
+/** The id of the trace, with a link to it where TRACE_URL is set. */
+function Trace({ of: { id, traceId } }: { of: Entry }) {
+  const { data } = useQuery(
+    ['requests', 'trace', id],
+    (signal) => get<RequestWithTrace>(`/v1/request-logs/${encodeURIComponent(id)}`, {}, signal),
+    null,
+  );
+  const text = traceId ?? '';
+  return (
+    <>
+      {data?.traceUrl ? (
+        <a href={data.traceUrl} target="_blank" rel="noopener noreferrer">
+          <code>{text}</code>
+        </a>
+      ) : (
+        <code>{text}</code>
+      )}{' '}
+      <Copy text={text} label="Copy the trace" />
+    </>
   );
 }
 

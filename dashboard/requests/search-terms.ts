@@ -16,6 +16,7 @@ export const termNames: Record<string, FilterName> = {
   owner: 'ownerId',
   ip: 'ip',
   agent: 'userAgent',
+  trace: 'traceId',
 };
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -36,6 +37,7 @@ const values: Record<FilterName, { pattern: RegExp; rule: string }> = {
   ownerId: { pattern: /^.{1,200}$/, rule: 'an owner, of at most 200 characters' },
   ip: { pattern: /^[0-9A-Fa-f:.]{2,45}$/, rule: 'an address such as 203.0.113.7' },
   userAgent: { pattern: /^.{3,200}$/, rule: 'a part of the user agent, of 3 characters or more' },
+  traceId: { pattern: /^[0-9a-f]{32}$/, rule: 'a trace, of 32 hexadecimal digits' },
 };
 
 /** @throws Error with the rule that `text` breaks */
@@ -90,6 +92,7 @@ function filterIn(term: string): Choice {
     return { statusCode: filterValueOf('statusCode', term) };
   if (/^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)$/i.test(term)) return { method: term.toUpperCase() };
   if (uuid.test(term)) return { request: term };
+  if (values.traceId.pattern.test(term)) return { traceId: term };
   if (/^\d+\.\d+\.\d+\.\d+$/.test(term) || (term.includes(':') && values.ip.pattern.test(term))) return { ip: term };
   if (/^\d+$/.test(term)) throw new Error(`“${term}” is not a status. A duration is written as >${term}ms.`);
   return { pathPart: filterValueOf('pathPart', term) };

@@ -4,6 +4,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { isUnavailable } from '../database/unavailable.js';
 import { addRequestId, incomingRequestIdOf } from '../request-id.js';
+import { traceIdOf } from '../trace-context.js';
 import { dataProblemOf } from './data-errors.js';
 import { Problem, problemMediaType } from './schema.js';
 
@@ -92,7 +93,10 @@ function problemFor(
   // A route can throw null.
   const error = thrown ?? new Error(`${thrown} was thrown`);
   const { problemFields, headers } = problemFieldsOf(error, request);
-  return { problem: problemOf(problemFields, request.id, incomingRequestIdOf(request)), headers };
+  return {
+    problem: problemOf(problemFields, request.id, incomingRequestIdOf(request), traceIdOf(request)),
+    headers,
+  };
 }
 
 function problemFieldsOf(
@@ -165,12 +169,14 @@ export function problemOf(
   { status, code, detail, errors }: ProblemFields,
   requestId: string,
   incomingRequestId?: string,
+  traceId?: string | null,
 ): Problem {
   return {
     type: 'about:blank',
     title: STATUS_CODES[status] ?? 'Error',
     ...{ status, detail, code, requestId },
     ...(incomingRequestId && { incomingRequestId }),
+    ...(traceId && { traceId }),
     ...(errors && { errors }),
   };
 }

@@ -15,6 +15,7 @@ export const Problem = Type.Object(
     incomingRequestId: Type.Optional(
       Type.String({ description: 'The x-request-id that a trusted proxy sent with the request' }),
     ),
+    traceId: Type.Optional(Type.String({ description: 'The trace of the `traceparent` of the request' })),
     errors: Type.Optional(
       Type.Array(
         Type.Object({ path: Type.String({ description: 'The field, such as /body/name' }), message: Type.String() }),

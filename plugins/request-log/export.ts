@@ -16,6 +16,7 @@ const columns = [
   'ownerId',
   'verifiedApiKeyId',
   'verification',
+  'traceId',
 ] as const;
 
 /** A separator of cells, followed by the first character of a formula. */

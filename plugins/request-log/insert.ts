@@ -32,18 +32,18 @@ const insert = (schema: string, onConflict: string, onlyStored: string) => `
   WITH batch AS MATERIALIZED (
     SELECT *, arrived / 60000 AS minute
     FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::text[], $7::text[], $8::text[], $9::bigint[],
-      $10::text[], $11::int[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[])
+      $10::text[], $11::int[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[])
       AS batch (id, method, path, status, duration, ip, agent, key_id, arrived, route, bucket, owner, outcome, verified_id,
-        verified_owner, verification)
+        verified_owner, verification, trace_id)
   ), charges AS MATERIALIZED (
     SELECT id, kind, target, timestamp 'epoch' + start * interval '1 millisecond' AS start, units
-    FROM unnest($17::text[], $18::text[], $19::text[], $20::bigint[], $21::bigint[])
+    FROM unnest($18::text[], $19::text[], $20::text[], $21::bigint[], $22::bigint[])
       AS charges (id, kind, target, start, units)
   ), stored AS (
     INSERT INTO ${schema}.request_logs (id, method, path, "statusCode", duration, ip, "userAgent", "apiKeyId", "createdAt", route,
-      outcome, "ownerId", "verifiedApiKeyId", verification)
+      outcome, "ownerId", "verifiedApiKeyId", verification, "traceId")
     SELECT id, method, path, status, duration, ip, agent, key_id, timestamp 'epoch' + arrived * interval '1 millisecond', route,
-      outcome, CASE WHEN verification IS NULL THEN owner ELSE verified_owner END, verified_id, verification::jsonb
+      outcome, CASE WHEN verification IS NULL THEN owner ELSE verified_owner END, verified_id, verification::jsonb, trace_id
     FROM batch ${onConflict}
     RETURNING id
   ), minutes AS MATERIALIZED (
@@ -146,6 +146,7 @@ export function insertOf(
   const verifiedIds = new SparseColumn();
   const verifiedOwners = new SparseColumn();
   const verifications = new SparseColumn();
+  const traces = new SparseColumn();
   const charges = new ChargeColumns();
   for (let row = 0; row < records.length; row++) {
     const record = records[row] as RequestRecord;
@@ -163,6 +164,7 @@ export function insertOf(
     const { ownerId, verification } = record;
     for (const charge of record.charges) charges.push(record.id, charge);
     if (ownerId !== null) owners.set(row, ownerId);
+    if (record.traceId !== null) traces.set(row, record.traceId);
     outcomes.push(verification?.outcome ?? record.outcome);
     if (!verification) continue;
     if (verification.apiKeyId !== null) verifiedIds.set(row, verification.apiKeyId);
@@ -183,7 +185,7 @@ export function insertOf(
       arrayLiteral(arrivals),
       routes.toLiteral(),
       arrayLiteral(buckets),
-      ...[owners, outcomes, verifiedIds, verifiedOwners, verifications].map((column) => column.toLiteral()),
+      ...[owners, outcomes, verifiedIds, verifiedOwners, verifications, traces].map((column) => column.toLiteral()),
       ...charges.toLiterals(),
     ],
   };

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { KeyCheck } from '../api-keys/key-check.js';
 import type { QuotaCharge } from '../limits/quota-counter.js';
+import { traceIdOf } from '../trace-context.js';
 
 /** One logged request. */
 export interface RequestRecord {
@@ -25,6 +26,8 @@ export interface RequestRecord {
   verification: RecordedVerification | null;
   /** What the checks of both keys have used of quotas. */
   charges: readonly QuotaCharge[];
+  /** The id of the caller's trace. */
+  traceId: string | null;
 }
 
 /** The check of a key that is not the request's own. */
@@ -65,6 +68,8 @@ export interface LoggedFields {
   /** One of a few values: each route has separate statistics. */
   route?: string;
   verification?: RecordedVerification;
+  /** The id of the trace. */
+  traceId?: string;
   /** What a verification has used of quotas, in addition to the check of the request's own key. */
   charges?: readonly QuotaCharge[];
 }
@@ -107,6 +112,7 @@ export function recordOf(
     outcome: keyCheck?.outcome ?? null,
     verification: overrides?.verification ?? null,
     charges: chargesOf(keyCheck?.charges, overrides?.charges),
+    traceId: overrides?.traceId ?? traceIdOf(request),
   };
 }
 

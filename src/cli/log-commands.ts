@@ -10,7 +10,7 @@ const usage = `Usage: ${commandNames.logs} COMMAND
          [--path-part PART] [--route ROUTE] [--status-code NUMBER|5xx|">=400"]
          [--min-duration MS] [--max-duration MS] [--api-key-id ID] [--has-key true|false]
          [--verified-api-key-id ID] [--owner OWNER] [--ip ADDRESS] [--user-agent PART]
-         [--exclude-management true]
+         [--trace-id ID] [--exclude-management true]
                          write all requests that match, oldest first; --to is exclusive
 
 Uses the database at DATABASE_URL; without it, the embedded database: stop the service first.
@@ -53,6 +53,7 @@ const queryOptions = {
   ownerId: { option: 'owner', accepts: '1 to 200 printable characters' },
   ip: { option: 'ip', accepts: 'an address such as 203.0.113.7' },
   userAgent: { option: 'user-agent', accepts: 'a part of a user agent, of 3 to 200 characters' },
+  traceId: { option: 'trace-id', accepts: '32 hexadecimal digits' },
   excludeManagement: { option: 'exclude-management', accepts: 'true or false' },
 } as const satisfies Record<keyof RequestLogExport, { option: string; accepts: string }>;
 
@@ -103,6 +104,7 @@ function parse(args: string[]) {
       owner: { type: 'string' },
       ip: { type: 'string' },
       'user-agent': { type: 'string' },
+      'trace-id': { type: 'string' },
       'exclude-management': { type: 'string' },
       output: { type: 'string', short: 'o' },
       force: { type: 'boolean', default: false },

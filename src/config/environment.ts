@@ -43,6 +43,7 @@ export const Environment = Type.Object({
   REDIS_URL: Type.Optional(
     Type.String({ pattern: '^rediss?://.', description: 'a URL such as redis://localhost:6379' }),
   ),
+  TRACE_URL: Type.Optional(Type.String()),
   SHUTDOWN_DELAY_MS: Type.Integer({ minimum: 0, maximum: dayMs, default: 0 }),
 });
 

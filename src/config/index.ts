@@ -11,6 +11,7 @@ import {
   checkedKey,
   checkedUrl,
   defaultLimits,
+  traceUrlTemplate,
   trustedProxies,
 } from './values.js';
 
@@ -91,6 +92,7 @@ export function loadConfig(variables: NodeJS.ProcessEnv, { dotenv = false } = {}
       headerBytes: 32_768,
       bodyBytes: 1_048_576,
     },
+    traceUrl: traceUrlTemplate(env.TRACE_URL),
     dashboard: { pageDir: join(packageRoot, 'dist/dashboard') },
     loadShedding: { maxEventLoopDelayMs: 250 },
     trustProxy: trustedProxies(env.TRUST_PROXY),

@@ -96,6 +96,16 @@ export function defaultLimits(text: string | undefined, perMinute: number | unde
   return sortedByWindow([perMinuteLimit(perMinute), ...limits]);
 }
 
+/** The URL of a trace in the tracing system of the team, with a placeholder for its id. */
+export function traceUrlTemplate(value: string | undefined): string | undefined {
+  const example = value?.replaceAll('{traceId}', '0');
+  if (value === undefined || (example !== value && /^https?:\/\/\S+$/.test(value) && URL.canParse(example ?? '')))
+    return value;
+  throw new ConfigError(
+    `TRACE_URL must be an http or https URL with {traceId}, such as "https://tempo.example/trace/{traceId}"; not ${JSON.stringify(value)}`,
+  );
+}
+
 /** Origins are compared as text, so they must have the format that browsers send: scheme, host and port. */
 export function allowedOrigins(value: string | undefined): string[] {
   const origins = value?.split(',').map((origin) => origin.trim()) ?? [];

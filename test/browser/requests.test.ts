@@ -14,7 +14,7 @@ import {
 const soon = { timeout: 3_000 };
 
 t.test('the overview and the requests', { skip: needsBrowser }, async (t) => {
-  const dashboard = await startDashboard();
+  const dashboard = await startDashboard({ TRACE_URL: 'https://tempo.example/trace/{traceId}' });
   const { url, key } = dashboard;
   const headers = { authorization: `Bearer ${key}` };
   const request = async (path: string, init: RequestInit = {}) => {
@@ -142,6 +142,19 @@ t.test('the overview and the requests', { skip: needsBrowser }, async (t) => {
     await page.getByRole('link', { name: 'Only these: Address' }).click();
     await page.waitForURL(/ip=127\.0\.0\.1/);
     await count(1);
+  });
+
+  t.test('the trace of a request is shown with a link, and found by its id', async (t) => {
+    const traceId = crypto.randomUUID().replaceAll('-', '');
+    await request('/traced', { headers: { traceparent: `00-${traceId}-b7ad6b7169203331-01` } });
+    const page = await openDashboard(t, dashboard, '?view=requests');
+    await page.getByLabel('Search requests').fill(traceId);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(new RegExp(`traceId=${traceId}`));
+    await page.getByRole('link', { name: 'GET /traced' }).click();
+    const link = page.getByRole('dialog').getByRole('link', { name: traceId });
+    await link.waitFor();
+    t.equal(await link.getAttribute('href'), `https://tempo.example/trace/${traceId}`);
   });
 
   t.test('the slowest requests of a range are listed first', async (t) => {

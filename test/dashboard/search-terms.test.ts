@@ -19,6 +19,7 @@ t.test('a search is understood term by term', async (t) => {
     'key:none orders': { hasKey: 'false', pathPart: 'orders' },
     [`key:${id}`]: { apiKeyId: id },
     [id]: { request: id },
+    '0af7651916cd43dd8448eb211c80319c': { traceId: '0af7651916cd43dd8448eb211c80319c' },
     '203.0.113.7': { ip: '203.0.113.7' },
     '2001:db8::1': { ip: '2001:db8::1' },
     'owner:customer-1 agent:"Mozilla 5"': { ownerId: 'customer-1', userAgent: 'Mozilla 5' },

@@ -50,7 +50,7 @@ t.test('csv quotes special characters and contains no formula', async (t) => {
   t.equal(response.headers['content-type'], 'text/csv; charset=utf-8');
   t.equal(
     response.body.replace(/\d{4}-[^,]*Z/, 'TIME'),
-    `id,createdAt,method,path,statusCode,duration,ip,userAgent,apiKeyId,route,outcome,ownerId,verifiedApiKeyId,verification\n${rows[7]?.id},TIME,GET,/row/7,200,7,127.0.0.1,"'=1+1,""\n\\é",,/row/:n,,,,\n`,
+    `id,createdAt,method,path,statusCode,duration,ip,userAgent,apiKeyId,route,outcome,ownerId,verifiedApiKeyId,verification,traceId\n${rows[7]?.id},TIME,GET,/row/7,200,7,127.0.0.1,"'=1+1,""\n\\é",,/row/:n,,,,,\n`,
   );
 });
 

@@ -56,7 +56,7 @@ t.test('a request is streamed after its response, with the fields of its row', a
   close();
   await app.requestLog.flush();
   const row = await app.inject({ url: `/v1/request-logs/${id}`, headers: admin });
-  t.strictSame(event?.data, row.json());
+  t.strictSame({ ...event?.data, traceUrl: null }, row.json());
 });
 
 t.test('a stream can be filtered', async (t) => {

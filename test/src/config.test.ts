@@ -46,6 +46,9 @@ t.test('an invalid value is rejected with the name of the variable', async (t) =
     ['RATE_LIMIT_PER_MINUTE', '0'],
     ['REDIS_URL', 'localhost'],
     ['SHUTDOWN_DELAY_MS', '-1'],
+    ['TRACE_URL', 'https://tempo.example/trace'],
+    ['TRACE_URL', 'tempo/{traceId}'],
+    ['TRACE_URL', 'javascript:{traceId}'],
   ] as const) {
     t.throws(
       () => loadConfig({ [name]: value }),

@@ -61,6 +61,7 @@ export function decode(body: Buffer): RequestRecord | undefined {
     outcome: textOf(outcome),
     verification: verificationOf(parsed.verification),
     charges: Array.isArray(parsed.charges) ? parsed.charges.filter(isCharge) : [],
+    traceId: textOf(parsed.traceId),
   };
 }
 

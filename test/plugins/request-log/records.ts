@@ -17,6 +17,7 @@ export function record(fields: Partial<RequestRecord> = {}): RequestRecord {
     outcome: null,
     verification: null,
     charges: [],
+    traceId: null,
     ...fields,
   };
 }
