@@ -10,7 +10,9 @@ declare module 'fastify' {
 }
 
 /** `version-trace-parent-flags`. Version ff is invalid, and so are ids of zeros; later versions can have more fields. */
-const format = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$/;
+const format = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)/;
+const length = 55;
+const maxLength = 512;
 
 /**
  * @param traceparent the header; repeated headers are joined, and invalid
@@ -18,9 +20,8 @@ const format = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{1
  * @see https://www.w3.org/TR/trace-context/#traceparent-header
  */
 export function traceIdIn(traceparent: string): string | null {
-  if (traceparent.length < 55 || traceparent.length > 512) return null;
-  const [, version, traceId = null, rest] = format.exec(traceparent) ?? [];
-  return version === '00' && rest !== undefined ? null : traceId;
+  if (traceparent.length > maxLength || !format.test(traceparent)) return null;
+  return traceparent.length > length && traceparent.startsWith('00') ? null : traceparent.slice(3, 35);
 }
 
 /** The id of the caller's trace; null without one. */
@@ -29,13 +30,15 @@ export function traceIdOf({ headers: { traceparent } }: Pick<IncomingMessage, 'h
 }
 
 /**
- * The fields of log lines of a request in a trace. The span of this service has the random digits of the request's id.
+ * The fields of log lines of a request: its id, and its trace if it has one. The span of this service has the random digits of the request's id.
  *
  * @param requestId a UUIDv7
  */
-export function traceFieldsOf(request: Pick<IncomingMessage, 'headers'>, requestId: string) {
+export function logBindingsOf(request: Pick<IncomingMessage, 'headers'>, requestId: string) {
   const traceId = traceIdOf(request);
-  return traceId === null ? undefined : { trace_id: traceId, span_id: requestId.slice(19).replace('-', '') };
+  if (traceId === null) return { requestId };
+  // Not with a spread, which would cost more than all the rest.
+  return { requestId, trace_id: traceId, span_id: requestId.slice(19, 23) + requestId.slice(24) };
 }
 
 /** Keeps the trace of a request. */

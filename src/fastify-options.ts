@@ -4,7 +4,7 @@ import { rejectConnection } from '../plugins/problem-details/client-error.js';
 import { writeProblem } from '../plugins/problem-details/index.js';
 import { newRequestId } from '../plugins/request-id.js';
 import { PreparedResponse } from '../plugins/security-headers/prepared-response.js';
-import { traceFieldsOf } from '../plugins/trace-context.js';
+import { logBindingsOf } from '../plugins/trace-context.js';
 import type { Config } from './config/index.js';
 import { ServiceLogController } from './log-controller.js';
 import { buildValidator } from './validator.js';
@@ -21,10 +21,8 @@ export function fastifyOptions({ logLevel, trustProxy, corsOrigins, http }: Conf
     logger: { level: logLevel },
     logController: new ServiceLogController(),
     genReqId: newRequestId,
-    childLoggerFactory(logger, bindings, options, raw) {
-      const traceFields = traceFieldsOf(raw, String(bindings.requestId));
-      return logger.child(traceFields ? { ...bindings, ...traceFields } : bindings, options);
-    },
+    childLoggerFactory: (logger, { requestId }, options, raw) =>
+      logger.child(logBindingsOf(raw, String(requestId)), options),
     requestIdHeader: false,
     trustProxy,
     // During shutdown, requests on open connections are served, and their responses close the connections.
