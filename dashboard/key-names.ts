@@ -8,7 +8,7 @@ const maxLookups = 100;
 const refreshMs = 60_000;
 
 /** The cached name of a key that is not among the newest; null when the key was deleted. */
-const keyOfName = (id: string) => ['key-names', 'of', id];
+const keyOfName = (id: string) => ['keys', 'name', id];
 const cachedName = (id: string) => queryCache.getQueryData<string | null>(keyOfName(id));
 
 /**
@@ -18,16 +18,17 @@ const cachedName = (id: string) => queryCache.getQueryData<string | null>(keyOfN
  */
 export function useKeyNames(ids: readonly (string | null)[] = []): ReadonlyMap<string, string> {
   const newest = useQuery(
-    ['key-names', 'newest'],
+    ['keys', 'names'],
     async (signal) => namesOf(await get<Page<ApiKey>>('/v1/api-keys', { limit: newestCount }, signal)),
     refreshMs,
     { staleMs: refreshMs / 2 },
   );
   const names = new Map(newest.data);
   const others = ids.filter((id): id is string => id !== null && !names.has(id));
-  const missing = newest.data ? others.filter((id) => cachedName(id) === undefined) : [];
+  const isUnknown = (id: string) => queryCache.getQueryState(keyOfName(id))?.isInvalidated ?? true;
+  const missing = newest.data ? others.filter(isUnknown) : [];
   const asked = [...new Set(missing)].sort().slice(0, maxLookups);
-  useQuery(['key-names', 'lookup', asked], (signal) => lookUp(asked, signal), null);
+  useQuery(['keys', 'lookup', asked], (signal) => lookUp(asked, signal), null);
 
   for (const id of others) {
     const name = cachedName(id);

@@ -1,14 +1,21 @@
-import { choose, urlState } from './url-state.js';
+import { choose, type UrlState, urlState } from './url-state.js';
 
-/** Shows or hides requests that read the management API, such as those of this page, in all views. */
+/** Whether requests that read the management API are left out, such as those of this page. */
+export const isManagementHidden = ({ params }: Pick<UrlState, 'params'>) => params.management !== 'shown';
+
+/** Shows or hides requests that read the management API, in all views. */
 export function ManagementSwitch() {
-  const isShown = urlState.value.params.management === 'shown';
+  const isHidden = isManagementHidden(urlState.value);
   return (
     <label
       class="switch"
       title="This page, and reads of what it shows: keys, usage, events, the log and its statistics"
     >
-      <input type="checkbox" checked={isShown} onChange={() => choose({ management: isShown ? undefined : 'shown' })} />{' '}
+      <input
+        type="checkbox"
+        checked={!isHidden}
+        onChange={() => choose({ management: isHidden ? 'shown' : undefined })}
+      />{' '}
       Management requests
     </label>
   );

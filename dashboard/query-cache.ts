@@ -19,8 +19,6 @@ export const queryCache = new QueryClient({
       // Refetching after an error repeats the request.
       retry: false,
       networkMode: 'always',
-      refetchOnReconnect: true,
-      refetchOnWindowFocus: 'always',
     },
   },
 });
@@ -50,12 +48,14 @@ export function useQuery<T>(
   key: QueryKey,
   load: (signal: AbortSignal) => Promise<T>,
   intervalMs: number | null,
-  { canPause = true, staleMs = 0 } = {},
+  { canPause = false, staleMs = 0 } = {},
 ): Loaded<T> {
   const isPaused = canPause && urlState.value.params.paused !== undefined;
   const options = queryCache.defaultQueryOptions<T, Error, T, T, QueryKey>({
     queryKey: key,
     staleTime: staleMs,
+    refetchOnWindowFocus: isPaused ? false : 'always',
+    refetchOnReconnect: !isPaused,
     queryFn: ({ signal }) => withDeadline(load, signal),
     refetchInterval: ({ state: { error } }) => {
       if (isPaused) return false;

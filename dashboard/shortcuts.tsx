@@ -8,12 +8,12 @@ const viewLetters: Record<string, View> = { o: 'overview', r: 'requests', k: 'ke
 const secondLetterMs = 1_500;
 
 const descriptions: [keys: string, effect: string][] = [
-  ['/', 'Go to the search or the first filter'],
+  ['/', 'Go to the search'],
   ['g o', 'Overview'],
   ['g r', 'Requests'],
   ['g k', 'Keys'],
   ['g h', 'Health'],
-  ['p', 'Pause or resume the live requests'],
+  ['p', 'Pause or resume the updates'],
   ['j', 'Next row'],
   ['k', 'Previous row'],
   ['?', 'These shortcuts'],

@@ -12,6 +12,8 @@ export interface UrlState {
 
 export type Choice = Record<string, string | undefined>;
 
+/** Browsers limit how often a page changes its history. */
+const saveScrollAfterMs = 300;
 /** Parameters that all views have in common. */
 const sharedNames = ['range', 'from', 'to', 'tz', 'management', 'paused'];
 
@@ -26,6 +28,22 @@ window.addEventListener('popstate', ({ state }: PopStateEvent) => {
   window.setTimeout(() => window.scrollTo(0, (state as { scrollY?: number } | null)?.scrollY ?? 0));
 });
 
+let scrollTimer: number | undefined;
+window.addEventListener(
+  'scroll',
+  () => {
+    window.clearTimeout(scrollTimer);
+    scrollTimer = window.setTimeout(saveScroll, saveScrollAfterMs);
+  },
+  { passive: true },
+);
+
+/** For when the user comes back or goes forward to this entry of the history. */
+function saveScroll() {
+  window.clearTimeout(scrollTimer);
+  window.history.replaceState({ ...(window.history.state as object), scrollY: window.scrollY }, '');
+}
+
 /** Goes to a view with these parameters, and those that all views have in common. */
 export function goTo(view: View, choice: Choice = {}) {
   open(hrefOf(view, choice));
@@ -35,7 +53,7 @@ export function goTo(view: View, choice: Choice = {}) {
 export function open(href: string) {
   if (href === `?${new URLSearchParams(window.location.search)}`) return;
   const { view } = urlState.peek();
-  window.history.replaceState({ ...(window.history.state as object), scrollY: window.scrollY }, '');
+  saveScroll();
   window.history.pushState(null, '', href);
   urlState.value = read();
   if (urlState.peek().view !== view) window.scrollTo(0, 0);

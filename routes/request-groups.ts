@@ -86,15 +86,13 @@ export const requestGroupRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async (request) => {
-      const { by, to, statusCode = by === 'error' ? '>=400' : undefined, ...filter } = request.query;
+      const { by, to, ...filter } = request.query;
       const end = to === undefined ? clock.now() : Date.parse(to);
       const { from = new Date(end - dayMs).toISOString() } = filter;
       if (Date.parse(from) >= end) throw badField('/querystring/from', 'must be before /querystring/to');
-      return groupsOf(
-        app.prisma,
-        by,
-        conditionsOf({ ...filter, from, ...(to && { to }), ...(statusCode !== undefined && { statusCode }) }),
-      );
+      const conditions = conditionsOf({ ...filter, from, ...(to && { to }) });
+      const failed = { AND: [conditions.AND ?? [], { statusCode: { gte: 400 } }].flat() };
+      return groupsOf(app.prisma, by, { ...conditions, ...(by === 'error' && failed) });
     },
   );
 };

@@ -3,7 +3,7 @@ import { ownerIdPattern } from '../plugins/api-keys/key-fields.js';
 import { canonicalAddress } from '../plugins/client-address.js';
 import type { Prisma } from '../plugins/prisma/generated/client.js';
 import { type ExportFormat, exportFormats } from '../plugins/request-log/export.js';
-import { isManagementRead, managementPaths } from '../plugins/request-log/management.js';
+import { isManagementRead, managementRoutes } from '../plugins/request-log/management.js';
 import { checkedKeyOf, type RequestRecord } from '../plugins/request-log/record.js';
 import { statusRangeOf } from '../plugins/request-log/status-range.js';
 import { firstIdAt } from '../plugins/time-ordered-id.js';
@@ -77,7 +77,7 @@ export const StatusFilter = Type.Unsafe<number | string>({
 
 export const ExcludeManagement = Type.Boolean({
   description:
-    'Leaves out `GET` requests for the dashboard, and for what it shows: keys, usage, events, the log, its statistics and `/health`',
+    'Leaves out `GET` requests for the dashboard, and for what it shows: keys, owners, usage, events, the log, its statistics and `/health`',
 });
 
 /** The filters of the request log. A request must match all of them. */
@@ -199,7 +199,7 @@ export function conditionsOf(filter: RequestLogFilter, before?: string) {
     ...(pathPrefix ? [{ path: { startsWith: escapedPattern(pathPrefix) } }] : []),
     ...(pathPart ? [{ path: { contains: escapedPattern(pathPart) } }] : []),
     ...(excludeManagement
-      ? [{ NOT: { method: 'GET', OR: managementPaths.map((start) => ({ path: { startsWith: start } })) } }]
+      ? [{ OR: [{ method: { not: 'GET' } }, { route: null }, { NOT: { OR: managementConditions } }] }]
       : []),
   ];
   const keys = [
@@ -222,6 +222,11 @@ export function conditionsOf(filter: RequestLogFilter, before?: string) {
     ...(userAgent && { userAgent: { contains: escapedPattern(userAgent), mode: 'insensitive' as const } }),
   };
 }
+
+const managementConditions = managementRoutes.flatMap((start) => [
+  { route: start },
+  { route: { startsWith: `${start}/` } },
+]);
 
 function statusConditionOf(filter: number | string) {
   const { lowest, highest } = statusRangeOf(filter);

@@ -100,7 +100,7 @@ export function Delete({ of, onClose, onDone }: ActionProps & { onDone: () => vo
       title={`Delete “${of.name}”?`}
       verb={['Delete', 'Deleting…']}
       look="danger"
-      isReady={typeable(typed) === typeable(of.name)}
+      isReady={typeable(typed) === typeable(of.name) && (typeable(typed) !== '' || typed === of.name)}
       act={remove}
       onClose={onClose}
     >
@@ -131,6 +131,7 @@ export function Delete({ of, onClose, onDone }: ActionProps & { onDone: () => vo
 /** The characters of a name that a person sees and can type. */
 function typeable(name: string): string {
   return name
+    .normalize('NFC')
     .replace(/\p{Cf}/gu, '')
     .replace(/\s+/gu, ' ')
     .trim();

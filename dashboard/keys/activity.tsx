@@ -8,7 +8,8 @@ import { UsagePanel } from './usage-panel.js';
 /** What a key, or the keys of an owner, did in a range of time: checks, errors, routes, and the newest requests. */
 export function Activity({ of }: { of: { apiKeyId: string } | { ownerId: string } }) {
   const range = rangeIn(urlState.value) ?? { preset: '30d' };
-  const choice = { ...of, ...('preset' in range && { range: range.preset }) };
+  // Everything that the key did counts here.
+  const choice = { ...of, ...('preset' in range && { range: range.preset }), management: 'shown' };
   return (
     <section class="activity" aria-label="Activity">
       <TimeControl range={range} />

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { Field } from '../parts/field.js';
 import { serverNow } from '../server-clock.js';
+import { nameOfZone, timeOfText } from '../time/zone.js';
 import { textOf } from './key-fields.js';
 
 const dayMs = 86_400_000;
@@ -34,7 +35,7 @@ export function ExpiryField({ error = '', canKeep = false }: ExpiryFieldProps) {
         )}
       </Field>
       {lifetime === 'date' && (
-        <Field label="Date and time" error={error}>
+        <Field label="Date and time" hint={`In ${nameOfZone(new Date(serverNow()))}`} error={error}>
           {(attributes) => <input {...attributes} name="date" type="datetime-local" />}
         </Field>
       )}
@@ -47,6 +48,7 @@ export function expiryOf(form: FormData): string | null | undefined {
   const [lifetime, date] = [textOf(form, 'lifetime'), textOf(form, 'date')];
   if (lifetime === 'keep') return undefined;
   if (lifetime === '') return null;
-  const moment = lifetime === 'date' ? new Date(date) : new Date(serverNow() + Number(lifetime) * dayMs);
-  return Number.isNaN(moment.getTime()) ? date : moment.toISOString();
+  const moment =
+    lifetime === 'date' ? timeOfText(date, new Date(serverNow())) : new Date(serverNow() + Number(lifetime) * dayMs);
+  return moment?.toISOString() ?? date;
 }

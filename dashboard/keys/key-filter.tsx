@@ -8,7 +8,7 @@ const dayMs = 86_400_000;
 /** Selections of keys, by their names in the URL. */
 const selections = {
   '': 'All keys',
-  active: 'Active',
+  active: 'Enabled',
   ending: 'Expire within 7 days',
   unused: 'Not used for 90 days',
   disabled: 'Disabled',

@@ -48,7 +48,7 @@ function SortLink({ by, children }: { by: string; children: string }) {
       isCurrent={isSorted}
     >
       {children}
-      {isSorted && ' ↓'}
+      {isSorted && ' •'}
     </Link>
   );
 }

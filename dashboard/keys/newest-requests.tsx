@@ -18,6 +18,7 @@ export function NewestRequests({ of }: { of: { apiKeyId: string } | { ownerId: s
     ['requests', 'newest', of],
     (signal) => get<Page<RequestLogEntry>>('/v1/request-logs', { ...of, limit: maxRows }, signal),
     refreshMs,
+    { canPause: true },
   );
   return (
     <section>

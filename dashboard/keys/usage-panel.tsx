@@ -26,6 +26,7 @@ export function UsagePanel({ of, range }: UsagePanelProps) {
       return { usage: await get<Usage>('/v1/usage', query, signal), to: endsOf(range, now).to };
     },
     refreshMsOf(range),
+    { canPause: true },
   );
   return (
     <section class="usage">

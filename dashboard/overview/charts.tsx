@@ -1,7 +1,7 @@
 import { useMemo } from 'preact/hooks';
 import { Chart, type Line } from '../parts/chart.js';
 import { percentile, percentLabel, rateFormat, share } from '../parts/numbers.js';
-import { type Choice, hrefOf } from '../url-state.js';
+import { type Choice, hrefOf, urlState } from '../url-state.js';
 import { alignedTo, type Series, type StatusClass, statusClasses } from './series.js';
 
 const percent = (n: number) => share(n, 1);
@@ -10,7 +10,7 @@ const before = { colour: '--ink-soft', dash: [2, 2], isThin: true };
 interface ChartsProps {
   series: Series;
   /** The series to compare with, and its name. */
-  earlier: { series: Series; name: string } | undefined;
+  earlier: { series: Series; name: string; shiftSeconds: number } | undefined;
   /** The parameters of the log for the same requests. */
   choice: Choice;
 }
@@ -18,8 +18,7 @@ interface ChartsProps {
 export function Charts({ series, earlier, choice }: ChartsProps) {
   const { moments, interval, from, to } = series;
   const hrefFor = (rest: Choice) => hrefOf('requests', { ...choice, ...rest });
-  const choiceKey = JSON.stringify(choice);
-  const lines = useMemo(() => linesOf(series, earlier, hrefFor), [series, earlier, choiceKey]);
+  const lines = useMemo(() => linesOf(series, earlier, hrefFor), [series, earlier, urlState.value]);
   const time = { moments, interval, from, to };
   const ofInterval = (more: Choice) => (range: { from: string; to: string }) =>
     hrefFor({ range: undefined, ...range, ...more });
@@ -59,8 +58,15 @@ export function Charts({ series, earlier, choice }: ChartsProps) {
 }
 
 function linesOf(series: Series, earlier: ChartsProps['earlier'], hrefFor: (rest: Choice) => string) {
-  const compared = (values: (series: Series) => (number | null)[], moments = series.moments): Line[] =>
-    earlier ? [{ ...before, name: earlier.name, values: alignedTo(moments, values(earlier.series)) }] : [];
+  const compared = (
+    moments: number[],
+    name: string,
+    of: (series: Series) => { moments: number[]; interval: number; values: (number | null)[] },
+  ): Line[] => {
+    if (!earlier) return [];
+    const values = alignedTo(moments, of(earlier.series), earlier.shiftSeconds);
+    return [{ ...before, name: name + earlier.name, values }];
+  };
   const classes = Object.entries(statusClasses).map(
     ([name, colour]): Line => ({
       name,
@@ -70,7 +76,7 @@ function linesOf(series: Series, earlier: ChartsProps['earlier'], hrefFor: (rest
     }),
   );
   return {
-    rate: [...classes, ...compared(({ rate }) => rate)],
+    rate: [...classes, ...compared(series.moments, '', ({ rate, ...time }) => ({ ...time, values: rate }))],
     errors: [
       { name: '4xx', values: series.share4xx, colour: '--warn', href: hrefFor({ statusCode: '4xx' }) },
       {
@@ -80,16 +86,13 @@ function linesOf(series: Series, earlier: ChartsProps['earlier'], hrefFor: (rest
         fill: '--bad-soft',
         href: hrefFor({ statusCode: '5xx' }),
       },
-      ...compared(({ share5xx }) => share5xx).map((line) => ({ ...line, name: `5xx, ${line.name}` })),
+      ...compared(series.moments, '5xx, ', ({ share5xx, ...time }) => ({ ...time, values: share5xx })),
     ],
     duration: [
       { name: 'p50', values: series.durations.p50, colour: '--accent' },
       { name: 'p95', values: series.durations.p95, colour: '--accent', dash: [5, 3] },
       { name: 'p99', values: series.durations.p99, colour: '--line-strong', dash: [2, 3] },
-      ...compared(({ durations }) => durations.p95, series.durations.moments).map((line) => ({
-        ...line,
-        name: `p95, ${line.name}`,
-      })),
+      ...compared(series.durations.moments, 'p95, ', ({ durations }) => ({ ...durations, values: durations.p95 })),
     ],
   };
 }

@@ -1,9 +1,7 @@
+import { isManagementHidden } from '../management-switch.js';
 import type { Chip } from '../parts/chips.js';
 import { routeOf, routeTitle } from '../route.js';
 import type { UrlState } from '../url-state.js';
-
-/** Whether requests that read the management API are left out, such as those of this page. */
-export const isManagementHidden = ({ params }: Pick<UrlState, 'params'>) => params.management !== 'shown';
 
 /** The query for the filter in the URL. */
 export function filterOf(state: UrlState) {

@@ -1,16 +1,15 @@
 import type { Stats } from '../../routes/request-stats.js';
 import type { Query, Wire } from '../api.js';
 import { nameOf, useKeyNames } from '../key-names.js';
-import { useGroups } from '../parts/groups.js';
+import { isManagementHidden } from '../management-switch.js';
+import { ReadSince, useGroups } from '../parts/groups.js';
 import { KeyLink, RequestsLink } from '../parts/links.js';
 import { count, share } from '../parts/numbers.js';
 import { Empty, Part } from '../parts/part.js';
 import { type Column, Table } from '../parts/table.js';
-import { momentOf } from '../parts/time.js';
 import { session } from '../session.js';
 import type { TimeRange } from '../time/range.js';
 import { type Choice, urlState } from '../url-state.js';
-import { isManagementHidden } from './filter.js';
 
 interface KeyFigures {
   apiKeyId: string;
@@ -34,14 +33,20 @@ interface KeyListProps {
 
 /** The busiest keys. */
 export function KeyList({ keys, total, range, filter, choice }: KeyListProps) {
-  // This page has its own key; its requests are management requests.
-  const ownKey = isManagementHidden(urlState.value) ? session.value.keyId : '';
-  const shown = keys?.filter(({ apiKeyId }) => apiKeyId !== ownKey);
+  const isHidden = isManagementHidden(urlState.value);
+  const shown = keys?.filter(({ apiKeyId }) => !isHidden || apiKeyId !== session.value.keyId);
   return (
     <section class="panel keys-busy">
       <h2 class="panel-head">Busiest keys</h2>
       {shown ? (
-        <KeyTable keys={shown} total={total} choice={choice} />
+        <>
+          {isHidden && <p class="soft">Without the key of this session. Management requests of other keys count.</p>}
+          <KeyTable
+            keys={shown}
+            total={isHidden ? shown.reduce((sum, { count }) => sum + count, 0) : total}
+            choice={choice}
+          />
+        </>
       ) : (
         <FilteredKeys range={range} filter={filter} choice={choice} />
       )}
@@ -56,7 +61,7 @@ function FilteredKeys({ range, filter, choice }: Pick<KeyListProps, 'range' | 'f
     <Part of={loaded} name="keys">
       {({ groups, readSince }) => (
         <>
-          {readSince && <p class="soft">Of the newest 5,000 requests, since {momentOf(new Date(readSince))}.</p>}
+          <ReadSince at={readSince} />
           <KeyTable
             keys={groups.map(({ apiKeyId, count }) => ({ apiKeyId: apiKeyId ?? '', count }))}
             total={groups.reduce((sum, { count }) => sum + count, 0)}

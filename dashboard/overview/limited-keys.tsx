@@ -20,6 +20,7 @@ export function LimitedKeys({ range }: { range: TimeRange }) {
     ['usage', 'limited', range],
     (signal) => get<Limited>('/v1/usage/limited', { ...queryOfRange(range, serverNow()), exact: true }, signal),
     refreshMsOf(range) && refreshMs,
+    { canPause: true },
   );
   const names = useKeyNames(loaded.data?.keys.slice(0, maxRows).map(({ apiKeyId }) => apiKeyId));
   const columns: Column<LimitedKey>[] = [

@@ -1,5 +1,5 @@
 import type { Stats } from '../../routes/request-stats.js';
-import { get } from '../api.js';
+import { get, type Query, type Wire } from '../api.js';
 import { ManagementSwitch } from '../management-switch.js';
 import { Chips } from '../parts/chips.js';
 import { GroupPanel } from '../parts/groups.js';
@@ -8,7 +8,7 @@ import { Part } from '../parts/part.js';
 import { momentOf } from '../parts/time.js';
 import { useQuery } from '../query-cache.js';
 import { serverNow } from '../server-clock.js';
-import { endsOf, presets, queryOfRange, rangeBefore, rangeIn, refreshMsOf, type TimeRange } from '../time/range.js';
+import { comparedShiftMs, endsOf, presets, queryOfRange, rangeIn, refreshMsOf, type TimeRange } from '../time/range.js';
 import { TimeControl } from '../time/time-control.js';
 import { type Choice, choose, urlState } from '../url-state.js';
 import { Charts } from './charts.js';
@@ -23,7 +23,7 @@ import { StatusMix } from './status-mix.js';
 /** The comparisons by their names in the URL; the first one is the default. */
 const comparisons = { before: 'the period before', day: 'the day before', none: 'nothing' } as const;
 type Comparison = keyof typeof comparisons;
-const comparisonRefreshMs = 5 * 60_000;
+const minuteMs = 60_000;
 
 /** The overview: requests, errors and durations of a range, optionally filtered by route, method and status. */
 export function OverviewView() {
@@ -32,24 +32,34 @@ export function OverviewView() {
   const { route, method, statusCode, compare } = state.params;
   const comparison = compare !== undefined && compare in comparisons ? (compare as Comparison) : 'before';
   const filter = filterOf(state);
-  const loaded = useQuery(['stats', range, filter], load, refreshMsOf(range));
-  const earlier = useQuery(['stats', 'earlier', comparison, range, filter], loadEarlier, comparisonRefreshMs);
+  const loaded = useQuery(['stats', range, filter, comparison], load, refreshMsOf(range), { canPause: true });
   /** The parameters of the log for the same requests. */
   const choice: Choice = { ...('preset' in range && { range: range.preset }), route, method, statusCode };
 
   async function load(signal: AbortSignal) {
     const requestedAt = serverNow();
-    const query = { ...queryOfRange(range, requestedAt), ...filter, exact: true };
-    const stats = await get<Stats>('/v1/request-logs/stats', query, signal);
-    return { stats, series: seriesOf(stats, endsOf(range, requestedAt).to), requestedAt };
+    const [stats, earlier] = await Promise.all([
+      read(queryOfRange(range, requestedAt), signal),
+      // Optional.
+      comparison === 'none' ? undefined : loadEarlier(comparison, requestedAt, signal).catch(() => undefined),
+    ]);
+    return { stats, series: seriesOf(stats, requestedAt), earlier, requestedAt };
   }
 
-  async function loadEarlier(signal: AbortSignal) {
-    if (comparison === 'none') return null;
-    const { from, to } = rangeBefore(range, comparison, serverNow());
-    const times = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
-    const stats = await get<Stats>('/v1/request-logs/stats', { ...times, ...filter, exact: true }, signal);
-    return { total: stats.total, series: seriesOf(stats, to), name: comparison === 'day' ? 'day before' : 'before' };
+  async function loadEarlier(comparison: 'before' | 'day', now: number, signal: AbortSignal) {
+    const ends = endsOf(range, now);
+    const shiftMs = comparedShiftMs(ends, comparison);
+    // The end is rounded to minutes: a part of a minute would count as a whole one.
+    const [from, to] = [ends.from - shiftMs, Math.round((ends.to - shiftMs) / minuteMs) * minuteMs].map((time) =>
+      new Date(time).toISOString(),
+    );
+    const stats = await read({ from, to }, signal);
+    const name = comparison === 'day' ? 'day before' : 'before';
+    return { total: stats.total, series: seriesOf(stats, now), name, shiftSeconds: shiftMs / 1_000 };
+  }
+
+  function read(times: Query, signal: AbortSignal) {
+    return get<Stats>('/v1/request-logs/stats', { ...times, ...filter, exact: true }, signal);
   }
 
   return (
@@ -71,31 +81,40 @@ export function OverviewView() {
         <span class="updated soft">{loaded.data && `As of ${momentOf(new Date(loaded.data.requestedAt))}`}</span>
         <RequestsLink filter={choice}>Show these requests</RequestsLink>
       </div>
-      <Part
-        of={loaded}
-        name="statistics"
-        isEmpty={({ stats }) => stats.total.count === 0}
-        empty={`No requests ${wordsOf(range)}${chipsOf(state).length > 0 ? ' match the filter' : ''}.`}
-      >
-        {({ stats, series }) => (
-          <div class="overview-grid">
-            <Figures stats={stats} series={series} earlier={earlier.data ?? undefined} words={wordsOf(range)} />
-            <Charts series={series} earlier={earlier.data ?? undefined} choice={choice} />
-            <GroupPanel by="error" title="Errors" range={range} filter={filter} choice={choice} />
-            <RouteLists routes={stats.routes} />
-            <StatusMix statuses={stats.statuses} current={filter.statusCode} />
-            <KeyList keys={stats.keys} total={stats.total.count} range={range} filter={filter} choice={choice} />
-            <LimitedKeys range={range} />
-            <GroupPanel by="ip" title="Top addresses" range={range} filter={filter} choice={choice} />
-            <GroupPanel by="userAgent" title="Top user agents" range={range} filter={filter} choice={choice} />
-          </div>
-        )}
+      <Part of={loaded} name="statistics">
+        {({ stats, series, earlier }) =>
+          stats.total.count === 0 ? (
+            <div class="overview-grid">
+              <p class="nothing">{`No requests ${wordsOf(range)}${chipsOf(state).length > 0 ? ' match the filter' : ''}.`}</p>
+              <Charts series={series} earlier={earlier} choice={choice} />
+            </div>
+          ) : (
+            <div class="overview-grid">
+              <Figures stats={stats} series={series} earlier={earlier} words={wordsOf(range, stats)} />
+              <Charts series={series} earlier={earlier} choice={choice} />
+              <GroupPanel by="error" title="Errors" range={range} filter={filter} choice={choice} />
+              <RouteLists routes={stats.routes} />
+              <StatusMix statuses={stats.statuses} current={filter.statusCode} />
+              <KeyList keys={stats.keys} total={stats.total.count} range={range} filter={filter} choice={choice} />
+              <LimitedKeys range={range} />
+              <GroupPanel by="ip" title="Top addresses" range={range} filter={filter} choice={choice} />
+              <GroupPanel by="userAgent" title="Top user agents" range={range} filter={filter} choice={choice} />
+            </div>
+          )
+        }
       </Part>
     </>
   );
 }
 
-/** Such as “in the last hour”. */
-function wordsOf(range: TimeRange): string {
-  return 'preset' in range ? `in the last ${presets[range.preset].words}` : 'in this range';
+/**
+ * Such as “in the last hour”.
+ *
+ * @param stats before the retention of rows, statistics are by the hour, so that they can have more than the range
+ */
+function wordsOf(range: TimeRange, stats?: Wire<Stats>): string {
+  if ('preset' in range) return `in the last ${presets[range.preset].words}`;
+  const requested = range.from ? Date.parse(range.from) : undefined;
+  if (!stats || !requested || requested - Date.parse(stats.from) < minuteMs) return 'in this range';
+  return `${momentOf(new Date(stats.from))} – ${momentOf(new Date(stats.to))}, by the hour`;
 }

@@ -37,10 +37,10 @@ export interface Series {
 /** An interval of which less is in the range is not drawn: its rate would be a guess. */
 const minCoveredSeconds = 5;
 
-/** @param to the end of the range in milliseconds since 1970, at most the present */
-export function seriesOf({ from, interval, series, durations }: Wire<Stats>, to: number): Series {
+/** @param now the present, in milliseconds since 1970: a range that has not ended is drawn until then */
+export function seriesOf({ from, to, interval, series, durations }: Wire<Stats>, now: number): Series {
   const known = new Map(series.map((figures) => [Date.parse(figures.start) / 1_000, figures]));
-  const [first, last] = [Date.parse(from) / 1_000, to / 1_000];
+  const [first, last] = [Date.parse(from) / 1_000, Math.min(Date.parse(to), now) / 1_000];
   const result: Series = {
     moments: [],
     interval,
@@ -84,7 +84,19 @@ function startsOf(interval: number, first: number, last: number): number[] {
   return starts;
 }
 
-/** The values of earlier intervals at the same distance from the start, for comparison. */
-export function alignedTo<T>(moments: number[], earlier: T[]): (T | null)[] {
-  return moments.map((_, index) => earlier[index] ?? null);
+/**
+ * The values of an earlier period at the times of this one.
+ *
+ * @param earlier the starts of its intervals and its values
+ * @param shiftSeconds how much earlier it is
+ */
+export function alignedTo<T>(
+  moments: number[],
+  earlier: { moments: number[]; interval: number; values: T[] },
+  shiftSeconds: number,
+): (T | null)[] {
+  const first = earlier.moments[0] ?? 0;
+  return moments.map(
+    (moment) => earlier.values[Math.floor((moment - shiftSeconds - first) / earlier.interval)] ?? null,
+  );
 }

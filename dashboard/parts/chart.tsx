@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
+import { serverNow } from '../server-clock.js';
 import { isUtc } from '../time/zone.js';
 import { choose, open } from '../url-state.js';
 import { axesOf, colour } from './chart-style.js';
@@ -155,6 +156,7 @@ function optionsFor(
       drag: { x: true, y: false, setScale: false, dist: minDragPx },
       y: false,
       points: { size: 6, show: !isStacked },
+      dataIdx: (chart, _series, _closest, x) => indexAt(latest.current, x) ?? chart.cursor.idx ?? 0,
       bind: { dblclick: () => () => null },
     },
     scales: {
@@ -186,9 +188,9 @@ function optionsFor(
       }),
     ],
     hooks: {
-      setCursor: [({ cursor }) => setHovered(cursor.idx ?? null)],
+      setCursor: [(chart) => setHovered(hoveredIndex(chart, latest.current))],
       drawClear: [(chart) => shadeIncomplete(chart, latest.current)],
-      setSelect: [(chart) => zoom(chart, latest.current)],
+      setSelect: [(chart) => zoom(chart, latest.current, isPressed(chart))],
       ready: [(chart) => listenToClicks(chart, latest)],
     },
   };
@@ -246,16 +248,23 @@ function shadeIncomplete(chart: uPlot, props: ChartProps) {
 }
 
 /** Shows the range that was selected by dragging. */
-function zoom(chart: uPlot, { interval }: ChartProps) {
+function zoom(chart: uPlot, { interval }: ChartProps, isOwn: boolean) {
   const { left, width } = chart.select;
   if (width < minDragPx) return;
   chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+  // The other charts follow the pointer.
+  if (!isOwn) return;
   const [first, last] = [left, left + width].map((x) => chart.posToVal(x, 'x')) as [number, number];
   const step = Math.min(interval, 60);
   const from = Math.floor(first / step) * step;
-  choose({ range: undefined, from: isoOf(from), to: isoOf(Math.max(Math.ceil(last / step) * step, from + 60)) });
+  const to = Math.max(Math.ceil(last / step) * step, from + 60);
+  choose({ range: undefined, from: isoOf(from), to: to * 1_000 < serverNow() ? isoOf(to) : undefined });
   window.history.replaceState({ isZoom: true }, '');
 }
+
+/** The chart on which the pointer was pressed last. */
+let pressedChart: uPlot | undefined;
+const isPressed = (chart: uPlot) => chart === pressedChart;
 
 /** A click opens the requests of the interval, a double-click undoes a zoom. */
 function listenToClicks(chart: uPlot, latest: { current: ChartProps }) {
@@ -263,14 +272,15 @@ function listenToClicks(chart: uPlot, latest: { current: ChartProps }) {
   let timer: number | undefined;
   chart.over.addEventListener('mousedown', ({ clientX }) => {
     pressedAt = clientX;
+    pressedChart = chart;
   });
   chart.over.addEventListener('click', (event) => {
     window.clearTimeout(timer);
     const wasDragged = Math.abs(event.clientX - pressedAt) >= minDragPx;
     // On a touch screen, a tap shows the values.
     if (wasDragged || (event as PointerEvent).pointerType === 'touch') return;
-    const href = hrefOfInterval(latest.current, chart.cursor.idx);
-    timer = window.setTimeout(() => href && open(href), doubleClickMs);
+    const href = hrefOfInterval(latest.current, hoveredIndex(chart, latest.current));
+    timer = window.setTimeout(() => href && chart.over.isConnected && open(href), doubleClickMs);
   });
   chart.over.addEventListener('dblclick', () => {
     window.clearTimeout(timer);
@@ -278,8 +288,19 @@ function listenToClicks(chart: uPlot, latest: { current: ChartProps }) {
   });
 }
 
-function hrefOfInterval({ moments, interval, from, to, hrefOf }: ChartProps, index: number | null | undefined) {
-  const start = moments[index ?? -1];
+/** The interval at the cursor; uPlot's own index is that of the nearest start. */
+function hoveredIndex(chart: uPlot, props: ChartProps): number | null {
+  const { left = -1 } = chart.cursor;
+  return left < 0 ? null : indexAt(props, chart.posToVal(left, 'x'));
+}
+
+function indexAt({ moments, interval }: ChartProps, seconds: number): number | null {
+  const index = Math.floor((seconds - (moments[0] ?? 0)) / interval);
+  return index >= 0 && index < moments.length ? index : null;
+}
+
+function hrefOfInterval({ moments, interval, from, to, hrefOf }: ChartProps, index: number | null) {
+  const start = index === null ? undefined : moments[index];
   if (!hrefOf || start === undefined) return undefined;
   return hrefOf({ from: isoOf(Math.max(start, from)), to: isoOf(Math.min(start + interval, to)) });
 }

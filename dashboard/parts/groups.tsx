@@ -1,6 +1,7 @@
 import type { RequestGroups } from '../../routes/request-groups.js';
 import { get, type Query, type Wire } from '../api.js';
 import { useQuery } from '../query-cache.js';
+import { sameAgent } from '../requests/filter.js';
 import { routeParam, routeTitle } from '../route.js';
 import { serverNow } from '../server-clock.js';
 import { queryOfRange, refreshMsOf, type TimeRange } from '../time/range.js';
@@ -13,19 +14,22 @@ import { type Column, Table } from './table.js';
 import { momentOf, Time } from './time.js';
 
 type Group = Wire<RequestGroups>['groups'][number];
-export type GroupKind = 'error' | 'ip' | 'userAgent' | 'route' | 'apiKeyId';
+type GroupKind = 'error' | 'ip' | 'userAgent' | 'route';
 
+/** As in plugins/request-log/groups.ts, which needs Node.js. */
+const maxGroupedRequests = 5_000;
 const maxRows = 8;
 const minRefreshMs = 15_000;
 
 /** Loads groups of the requests of a range. */
-export function useGroups(by: GroupKind, range: TimeRange, filter: Query) {
+export function useGroups(by: GroupKind | 'apiKeyId', range: TimeRange, filter: Query) {
   const refreshMs = refreshMsOf(range);
   return useQuery(
     ['groups', by, range, filter],
     (signal) =>
       get<RequestGroups>('/v1/request-logs/groups', { ...queryOfRange(range, serverNow()), ...filter, by }, signal),
     refreshMs && Math.max(refreshMs, minRefreshMs),
+    { canPause: true },
   );
 }
 
@@ -59,7 +63,7 @@ export function GroupPanel({ by, title, range, filter, choice }: GroupPanelProps
       <Part of={loaded} name={title.toLowerCase()} isEmpty={({ groups }) => groups.length === 0} empty="None.">
         {({ groups, readSince }) => (
           <>
-            {readSince && <p class="soft">Of the newest 5,000 requests, since {momentOf(new Date(readSince))}.</p>}
+            <ReadSince at={readSince} />
             <Table
               caption={title}
               rows={worstFirst(groups).slice(0, maxRows)}
@@ -79,12 +83,22 @@ function worstFirst(groups: Group[]): Group[] {
   return groups.toSorted((a, b) => Number(isServerError(b)) - Number(isServerError(a)));
 }
 
+/** Says that earlier requests are not counted. */
+export function ReadSince({ at }: { at: string | null }) {
+  if (at === null) return null;
+  return (
+    <p class="soft">
+      Of the newest {count(maxGroupedRequests)} requests, since {momentOf(new Date(at))}.
+    </p>
+  );
+}
+
+/** The titles of the first column. */
 const titles: Record<GroupKind, string> = {
   error: 'Error',
   ip: 'Address',
   userAgent: 'User agent',
   route: 'Route',
-  apiKeyId: 'Key',
 };
 
 const requests: Column<Group> = { title: 'Requests', kind: 'number', cell: (group) => count(group.count) };
@@ -115,13 +129,11 @@ function textOf(by: GroupKind, group: Group) {
       return group.ip;
     case 'userAgent':
       return <bdi>{group.userAgent ?? 'none'}</bdi>;
-    case 'apiKeyId':
-      return group.apiKeyId;
   }
 }
 
 /** The filter for the requests of a group; undefined when the log has none. */
-function choiceOf(by: GroupKind, { method, route, statusCode, ip, userAgent, apiKeyId }: Group): Choice | undefined {
+function choiceOf(by: GroupKind, { method, route, statusCode, ip, userAgent = null }: Group): Choice | undefined {
   switch (by) {
     case 'error':
       return { method, route: routeParam(route ?? ''), statusCode: String(statusCode) };
@@ -130,10 +142,6 @@ function choiceOf(by: GroupKind, { method, route, statusCode, ip, userAgent, api
     case 'ip':
       return { ip };
     case 'userAgent':
-      return userAgent && userAgent.length >= 3 && !/\p{C}/u.test(userAgent)
-        ? { userAgent: userAgent.slice(0, 200) }
-        : undefined;
-    case 'apiKeyId':
-      return { apiKeyId: apiKeyId ?? undefined };
+      return sameAgent(userAgent);
   }
 }

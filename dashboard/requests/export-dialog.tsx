@@ -45,6 +45,7 @@ export function ExportDialog({ query, onClose }: { query: ListQuery; onClose: ()
       <p>
         {isFiltered ? 'All requests that match the filters' : 'All requests in the log'}, oldest first.
         {!range && ' Without a range of time, there can be very many.'}
+        {query.excludeManagement && ' Management requests are left out, as in the list.'}
       </p>
       <fieldset class="formats" disabled={isRunning}>
         <legend>Format</legend>

@@ -1,7 +1,8 @@
 import type { Query } from '../api.js';
+import { isManagementHidden } from '../management-switch.js';
 import { routeOf } from '../route.js';
 import { serverNow } from '../server-clock.js';
-import { queryOfRange, rangeIn, type TimeRange } from '../time/range.js';
+import { endsOf, queryOfRange, rangeIn, type TimeRange } from '../time/range.js';
 import type { Choice, UrlState } from '../url-state.js';
 
 /** The filters besides the time, by their names in the API. */
@@ -36,31 +37,33 @@ export interface ListQuery {
 
 /** Filters that read all rows of a range, so that they need one. */
 const scanning: FilterName[] = ['pathPrefix', 'pathPart', 'userAgent', 'maxDuration'];
-const defaultRange = '24h';
+const defaultRange: TimeRange = { preset: '24h' };
 
 export function listQueryIn(state: UrlState): ListQuery {
   const { params } = state;
-  return {
+  const query = {
     filter: Object.fromEntries(filterNames.filter((name) => params[name]).map((name) => [name, params[name]])),
-    range: rangeIn(state),
     isSlowestFirst: params.sort === 'slowest',
-    excludeManagement: params.management !== 'shown',
+    excludeManagement: isManagementHidden(state),
   };
+  return { ...query, range: rangeIn(state) ?? (needsRange(query) ? defaultRange : undefined) };
 }
 
-/** The parameters in the URL for a filter: those that read all rows get a range, unless one is chosen. */
-export function choiceOf(filter: Choice, state: UrlState): Choice {
-  const needsRange = filter.sort === 'slowest' || scanning.some((name) => filter[name]);
-  return { ...(needsRange && !rangeIn(state) && { range: defaultRange }), ...filter };
+/** Whether reading the whole log for the query would take too long. */
+export function needsRange({ filter, isSlowestFirst }: Pick<ListQuery, 'filter' | 'isSlowestFirst'>): boolean {
+  return isSlowestFirst || scanning.some((name) => filter[name]);
 }
 
 /** The query of the list. */
 export function queryOf({ filter, range, isSlowestFirst, excludeManagement }: ListQuery): Query {
-  const isScan = isSlowestFirst || scanning.some((name) => filter[name]);
   return {
     ...liveQuery({ filter, excludeManagement }),
-    ...((range || isScan) && queryOfRange(range ?? { preset: defaultRange }, serverNow())),
-    ...(isSlowestFirst && { sort: 'slowest' }),
+    ...(range && queryOfRange(range, serverNow())),
+    // Only `to` is not a start.
+    ...(isSlowestFirst && {
+      sort: 'slowest',
+      from: new Date(endsOf(range ?? defaultRange, serverNow()).from).toISOString(),
+    }),
   };
 }
 
@@ -69,8 +72,13 @@ export function liveQuery({ filter, excludeManagement }: Pick<ListQuery, 'filter
   return { ...filter, route: routeOf(filter.route), excludeManagement: excludeManagement || undefined };
 }
 
-/** The filter for requests of the same user agent; undefined when the API cannot search for it. */
-export function sameAgent(userAgent: string | null): Choice | undefined {
+/**
+ * The filter for requests of the same user agent, in a range with the request.
+ *
+ * @returns undefined when the API cannot search for it
+ */
+export function sameAgent(userAgent: string | null, createdAt?: string): Choice | undefined {
   if (userAgent === null || userAgent.length < 3 || /\p{C}/u.test(userAgent)) return undefined;
-  return { userAgent: userAgent.slice(0, 200) };
+  const isOlder = createdAt !== undefined && Date.parse(createdAt) < endsOf(defaultRange, serverNow()).from;
+  return { userAgent: userAgent.slice(0, 200), ...(isOlder && { range: undefined, from: createdAt, to: undefined }) };
 }

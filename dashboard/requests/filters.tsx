@@ -1,21 +1,20 @@
 import { useState } from 'preact/hooks';
 import type { ApiKey } from '../../routes/api-key-fields.js';
 import { get, type Page } from '../api.js';
-import { nameOf } from '../key-names.js';
+import { nameOf, useKeyNames } from '../key-names.js';
 import { Chips } from '../parts/chips.js';
 import { Dialog } from '../parts/dialog.js';
 import { Field } from '../parts/field.js';
 import { duration } from '../parts/numbers.js';
 import { useQuery } from '../query-cache.js';
 import { routeOf, routeTitle } from '../route.js';
-import { choose, urlState } from '../url-state.js';
-import { choiceOf, type Filter, type FilterName, filterNames } from './filter.js';
+import { choose } from '../url-state.js';
+import { type Filter, type FilterName, filterNames } from './filter.js';
 import { filtersIn, filterValueOf } from './search-terms.js';
 
-const apply = (filter: Record<string, string | undefined>) => choose(choiceOf(filter, urlState.value));
-
 /** The search box of the log, its filters as chips, and a form to add one. */
-export function Filters({ filter, keyNames }: { filter: Filter; keyNames: ReadonlyMap<string, string> }) {
+export function Filters({ filter }: { filter: Filter }) {
+  const keyNames = useKeyNames([filter.apiKeyId ?? null, filter.verifiedApiKeyId ?? null]);
   const [text, setText] = useState('');
   const [problem, setProblem] = useState('');
   const [isAdding, setIsAdding] = useState(false);
@@ -26,7 +25,7 @@ export function Filters({ filter, keyNames }: { filter: Filter; keyNames: Readon
       const filters = filtersIn(text);
       setProblem('');
       setText('');
-      if (Object.keys(filters).length > 0) apply(filters);
+      if (Object.keys(filters).length > 0) choose(filters);
     } catch (error) {
       setProblem((error as Error).message);
     }
@@ -132,7 +131,7 @@ function AddFilter({ onClose }: { onClose: () => void }) {
     try {
       const filter = { [name]: name === 'hasKey' ? 'false' : filterValueOf(name, value.trim()) };
       onClose();
-      apply(filter);
+      choose(filter);
     } catch (error) {
       setProblem((error as Error).message);
     }

@@ -8,8 +8,8 @@ import { Part } from '../parts/part.js';
 import { useQuery } from '../query-cache.js';
 import { routeOf } from '../route.js';
 import { serverNow } from '../server-clock.js';
-import { endsOf, queryOfRange, refreshMsOf } from '../time/range.js';
-import { hrefWith } from '../url-state.js';
+import { type endsOf, queryOfRange, refreshMsOf } from '../time/range.js';
+import { hrefWith, urlState } from '../url-state.js';
 import type { ListQuery } from './filter.js';
 
 /** The filters that the statistics have. */
@@ -32,12 +32,12 @@ function Bars({
   stats: Record<string, string | boolean | undefined>;
   range: Parameters<typeof endsOf>[0];
 }) {
-  const loaded = useQuery(['stats', 'histogram', range, stats], load, refreshMsOf(range));
+  const loaded = useQuery(['stats', 'histogram', range, stats], load, refreshMsOf(range), { canPause: true });
 
   async function load(signal: AbortSignal) {
     const now = serverNow();
     const query = { ...stats, ...queryOfRange(range, now), exact: true };
-    return seriesOf(await get<Stats>('/v1/request-logs/stats', query, signal), endsOf(range, now).to);
+    return seriesOf(await get<Stats>('/v1/request-logs/stats', query, signal), now);
   }
 
   const series = loaded.data;
@@ -49,7 +49,7 @@ function Bars({
         values: series?.rateByClass[name as StatusClass] ?? [],
         href: hrefWith({ statusCode: name }),
       })),
-    [series],
+    [series, urlState.value],
   );
   return (
     <div class="histogram">

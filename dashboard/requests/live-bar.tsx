@@ -22,7 +22,8 @@ interface LiveBarProps {
 
 /** The state of live updates, and a button to pause them. */
 export function LiveBar({ list, tail, connection, isFailing, pause, resume }: LiveBarProps) {
-  const { isPaused, isHeld, held, missed } = list;
+  const { isHeld, held, missed } = list;
+  const isPaused = list.isPaused || list.hasLoadedOlder;
   const [look, text] = stateOf(isPaused, tail, connection, isFailing);
   return (
     <div class="live-bar">

@@ -11,8 +11,8 @@ import { statusClass } from '../parts/status.js';
 import { momentOf } from '../parts/time.js';
 import { useQuery } from '../query-cache.js';
 import { routeParam, routeTitle } from '../route.js';
-import { type Choice, choose, hrefWith, urlState } from '../url-state.js';
-import { choiceOf, sameAgent } from './filter.js';
+import { type Choice, choose, hrefWith } from '../url-state.js';
+import { sameAgent } from './filter.js';
 import type { Entry } from './request-list.js';
 
 interface DetailsProps {
@@ -92,7 +92,7 @@ export function RequestDetails({ id, known, keyNames }: DetailsProps) {
             <Field name="Address" only={{ ip: entry.ip }}>
               {entry.ip}
             </Field>
-            <Field name="User agent" only={sameAgent(entry.userAgent)}>
+            <Field name="User agent" only={sameAgent(entry.userAgent, entry.createdAt)}>
               {entry.userAgent ?? <span class="soft">none</span>}
             </Field>
           </dl>
@@ -139,11 +139,7 @@ function Field({ name, only, onlyText = 'Only these', children }: FieldProps) {
       <dd>
         <span>{children}</span>
         {only && (
-          <Link
-            class="small"
-            label={`${onlyText}: ${name}`}
-            href={hrefWith({ ...choiceOf(only, urlState.value), request: undefined })}
-          >
+          <Link class="small" label={`${onlyText}: ${name}`} href={hrefWith({ ...only, request: undefined })}>
             {onlyText}
           </Link>
         )}

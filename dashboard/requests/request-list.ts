@@ -7,31 +7,30 @@ export type Entry = Wire<RequestLogEntry>;
 export interface RequestList {
   /** Undefined until the first page is loaded. */
   rows: Entry[] | undefined;
-  /** Whether the rows belong to the previous filter. */
-  isOutdated: boolean;
   hasOlder: boolean;
+  /** Whether the user has paused the updates. */
   isPaused: boolean;
+  /** Whether older pages are loaded, which new requests would push out of the list. */
+  hasLoadedOlder: boolean;
   /** Whether new requests are held back, so that rows do not move under the pointer. */
   isHeld: boolean;
-  /** Streamed while paused or held, or before the first page was loaded. */
+  /** Streamed while the list stays as it is, or before the first page was loaded. */
   held: Entry[];
   /** Events that were dropped because this page or the service was too slow. */
   missed: number;
 }
 
 export type ListEvent =
-  | { type: 'reset' }
   | { type: 'newest'; rows: Entry[]; hasOlder: boolean }
   | { type: 'older'; rows: Entry[]; hasOlder: boolean }
   | { type: 'streamed'; rows: Entry[]; missed: number }
-  | { type: 'paused' | 'resumed' | 'held' | 'released' }
-  | { type: 'restored'; list: RequestList };
+  | { type: 'paused' | 'resumed' | 'held' | 'released' | 'loading-older' };
 
 export const emptyList: RequestList = {
   rows: undefined,
-  isOutdated: false,
   hasOlder: false,
   isPaused: false,
+  hasLoadedOlder: false,
   isHeld: false,
   held: [],
   missed: 0,
@@ -43,46 +42,51 @@ const maxHeld = 1_000;
 
 export function listAfter(list: RequestList, event: ListEvent): RequestList {
   switch (event.type) {
-    case 'reset':
-      return { ...emptyList, rows: list.rows, isOutdated: true, isHeld: list.isHeld };
-    case 'restored':
-      return { ...event.list, isHeld: list.isHeld };
     case 'newest':
       return withNewest(list, event);
     case 'older':
       return { ...list, rows: merged(list.rows ?? [], event.rows), hasOlder: event.hasOlder };
     case 'streamed': {
       const missed = list.missed + event.missed;
-      if (!isStill(list) && !list.isOutdated) return withNewer({ ...list, missed }, event.rows);
+      if (list.rows && !isStill(list)) return withNewer({ ...list, missed }, event.rows);
       return withHeld({ ...list, missed }, event.rows);
     }
     case 'paused':
       return { ...list, isPaused: true };
-    case 'resumed':
-      return withNewer({ ...list, isPaused: false, held: [] }, list.held);
+    case 'loading-older':
+      return { ...list, hasLoadedOlder: true };
     case 'held':
       return { ...list, isHeld: true };
+    case 'resumed':
+      return released({ ...list, isPaused: false, hasLoadedOlder: false });
     case 'released':
-      return list.isPaused ? { ...list, isHeld: false } : withNewer({ ...list, isHeld: false, held: [] }, list.held);
+      return released({ ...list, isHeld: false });
   }
 }
 
+/** Whether the list stays as it is, and new requests are held back. In an empty list, nothing can move under the pointer. */
+export const isStill = ({ isPaused, hasLoadedOlder, isHeld, rows = [] }: RequestList) =>
+  isPaused || hasLoadedOlder || (isHeld && rows.length > 0);
+
+function released(list: RequestList): RequestList {
+  return isStill(list) ? list : withNewer({ ...list, held: [] }, list.held);
+}
+
 function withNewest(list: RequestList, { rows, hasOlder }: Extract<ListEvent, { type: 'newest' }>): RequestList {
-  const known = list.isOutdated ? undefined : list.rows;
-  if (isStill(list) && known) {
-    const shown = known[0]?.id ?? '';
-    const unseen = rows.filter(({ id }) => id > shown);
-    return withHeld(list, unseen);
+  if (isStill(list) && list.rows) {
+    const shown = list.rows[0]?.id ?? '';
+    return withHeld(
+      list,
+      rows.filter(({ id }) => id > shown),
+    );
   }
   // Streamed requests can be older than the newest rows: a slow request arrived before faster ones. Those older than the page are
   // dropped, because there can be a gap before them.
   const oldest = rows.at(-1)?.id ?? '';
-  const streamed = [...list.held, ...(known ?? [])].filter(({ id }) => id > oldest);
+  const streamed = [...list.held, ...(list.rows ?? [])].filter(({ id }) => id > oldest);
   // The page has what the stream missed.
-  return withNewer({ ...list, rows, isOutdated: false, hasOlder, held: [], missed: 0 }, streamed);
+  return withNewer({ ...list, rows, hasOlder, held: [], missed: 0 }, streamed);
 }
-
-const isStill = ({ isPaused, isHeld }: RequestList) => isPaused || isHeld;
 
 function withHeld(list: RequestList, newer: Entry[]): RequestList {
   const held = merged(newer, list.held);

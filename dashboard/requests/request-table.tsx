@@ -4,8 +4,7 @@ import { duration } from '../parts/numbers.js';
 import { statusClass } from '../parts/status.js';
 import { type Column, Table } from '../parts/table.js';
 import { Time } from '../parts/time.js';
-import { hrefWith, urlState } from '../url-state.js';
-import { choiceOf } from './filter.js';
+import { hrefWith } from '../url-state.js';
 import type { Entry } from './request-list.js';
 
 /** Durations that are highlighted. */
@@ -46,10 +45,7 @@ export function RequestTable({ rows, keyNames, isSlowestFirst }: RequestTablePro
 function SortLink({ isSlowestFirst }: { isSlowestFirst: boolean }) {
   const sort = isSlowestFirst ? undefined : 'slowest';
   return (
-    <Link
-      title={isSlowestFirst ? 'Newest first' : 'Slowest first'}
-      href={hrefWith(choiceOf({ ...urlState.value.params, sort }, urlState.value))}
-    >
+    <Link title={isSlowestFirst ? 'Newest first' : 'Slowest first'} href={hrefWith({ sort })}>
       Duration{isSlowestFirst && ' ↓'}
     </Link>
   );

@@ -6,7 +6,7 @@ import { Failed, Part } from '../parts/part.js';
 import { TimeControl } from '../time/time-control.js';
 import { urlState } from '../url-state.js';
 import { ExportDialog } from './export-dialog.js';
-import { listQueryIn } from './filter.js';
+import { type ListQuery, listQueryIn, needsRange } from './filter.js';
 import { Filters } from './filters.js';
 import { Histogram } from './histogram.js';
 import { LiveBar } from './live-bar.js';
@@ -17,29 +17,34 @@ import { useRequestList } from './use-request-list.js';
 
 /** The request log, live or filtered. */
 export function RequestsView() {
-  const state = urlState.value;
-  const query = listQueryIn(state);
-  const { filter, range, isSlowestFirst } = query;
+  const query = listQueryIn(urlState.value);
   // No live updates for a range in the past.
-  const isLive = !(range && 'to' in range && range.to) && !isSlowestFirst;
+  const isLive = !(query.range && 'to' in query.range && query.range.to) && !query.isSlowestFirst;
+  return (
+    <>
+      <div class="toolbar">
+        <TimeControl range={query.range} canBeAny={!needsRange(query)} hasOwnPause={isLive} />
+        <ManagementSwitch />
+      </div>
+      <Filters filter={query.filter} />
+      <Histogram query={query} />
+      <RequestPanel key={JSON.stringify(query)} query={query} isLive={isLive} />
+    </>
+  );
+}
+
+/** The list of the requests that match a query. */
+function RequestPanel({ query, isLive }: { query: ListQuery; isLive: boolean }) {
+  const { isSlowestFirst } = query;
   const { list, loaded, tail, older, loadOlder, pause, resume, hold, release } = useRequestList(query, isLive);
   const holding = useHold(hold, release);
   const connection = useConnection();
   const [isExporting, setIsExporting] = useState(false);
-  const keyNames = useKeyNames([
-    filter.apiKeyId ?? null,
-    filter.verifiedApiKeyId ?? null,
-    ...(loaded.data ?? []).map(({ apiKeyId }) => apiKeyId),
-  ]);
+  const keyNames = useKeyNames(loaded.data?.flatMap(({ apiKeyId, verifiedApiKeyId }) => [apiKeyId, verifiedApiKeyId]));
+  const { request } = urlState.value.params;
 
   return (
     <>
-      <div class="toolbar">
-        <TimeControl range={range} canBeAny hasOwnPause={isLive} />
-        <ManagementSwitch />
-      </div>
-      <Filters filter={filter} keyNames={keyNames} />
-      <Histogram query={query} />
       <section class="panel">
         <div class="panel-head">
           {isLive ? (
@@ -58,18 +63,16 @@ export function RequestsView() {
             Export
           </button>
         </div>
-        <Part
-          of={loaded}
-          name="requests"
-          isEmpty={(rows) => rows.length === 0}
-          empty={`No requests match.${isLive ? ' New ones will appear here.' : ''}`}
-        >
-          {(rows) => (
-            <div {...holding}>
-              <RequestTable rows={rows} keyNames={keyNames} isSlowestFirst={isSlowestFirst} />
-            </div>
-          )}
-        </Part>
+        <div {...holding}>
+          <Part
+            of={loaded}
+            name="requests"
+            isEmpty={(rows) => rows.length === 0}
+            empty={`No requests match.${isLive ? ' New ones will appear here.' : ''}`}
+          >
+            {(rows) => <RequestTable rows={rows} keyNames={keyNames} isSlowestFirst={isSlowestFirst} />}
+          </Part>
+        </div>
         {older.error && <Failed error={older.error} retry={loadOlder} />}
         {list.hasOlder && !older.error && !isSlowestFirst && (
           <p class="more">
@@ -79,11 +82,11 @@ export function RequestsView() {
           </p>
         )}
       </section>
-      {state.params.request && (
+      {request && (
         <RequestDetails
-          key={state.params.request}
-          id={state.params.request}
-          known={list.rows?.find(({ id }) => id === state.params.request)}
+          key={request}
+          id={request}
+          known={loaded.data?.find(({ id }) => id === request)}
           keyNames={keyNames}
         />
       )}

@@ -51,12 +51,13 @@ export function filterValueOf(name: FilterName, text: string): string {
 
 function normalized(name: FilterName, text: string): string {
   if (name === 'method') return text.toUpperCase();
-  if (name === 'statusCode')
-    return text
-      .toLowerCase()
-      .replace(/^>(?=\d)/, '>=')
-      .replace(/^<(?=\d)/, '<=');
+  if (name === 'statusCode') return text.toLowerCase().replace(/^([<>])(\d+)$/, boundOf);
   return text;
+}
+
+/** The API has no bounds without the status itself. */
+function boundOf(_text: string, sign: string, status: string): string {
+  return sign === '>' ? `>=${Number(status) + 1}` : `<=${Number(status) - 1}`;
 }
 
 /** @returns the milliseconds of a duration such as `500`, `500 ms` or `1.5s` */

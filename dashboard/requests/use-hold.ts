@@ -29,6 +29,9 @@ export function useHold(hold: () => void, release: () => void) {
     onPointerEnter: ({ pointerType }: { pointerType: string }) => pointerType === 'mouse' && set('pointer', true),
     onPointerLeave: () => set('pointer', false),
     onFocusIn: () => set('focus', true),
-    onFocusOut: () => set('focus', false),
+    onFocusOut: ({ currentTarget, relatedTarget }: FocusEvent) => {
+      const isInside = relatedTarget instanceof Node && (currentTarget as Element).contains(relatedTarget);
+      if (!isInside) set('focus', false);
+    },
   };
 }

@@ -1,84 +1,77 @@
 import { useEffect, useReducer, useRef, useState } from 'preact/hooks';
 import { get, type Page } from '../api.js';
-import { queryCache, useQuery } from '../query-cache.js';
+import { useQuery } from '../query-cache.js';
 import { replace, urlState } from '../url-state.js';
 import { type ListQuery, liveQuery, queryOf } from './filter.js';
-import { type Entry, emptyList, listAfter, type RequestList } from './request-list.js';
+import { keepList, listFor } from './kept-lists.js';
+import { type Entry, isStill, listAfter } from './request-list.js';
 import { useTail } from './tail.js';
 
 const pageRows = 50;
 /** The stream has the requests of this replica; the log has those of all. */
 const refreshIntervalMs = 10_000;
 
-/** Lists that were left, for when the user comes back to them. */
-const keptList = (queryKey: string) => ['requests', 'list', queryKey];
-
 /**
- * Loads the requests that match a query, in pages.
+ * Loads the requests that match a query, in pages. The component must have the query as its key.
  *
  * @param isLive whether to add new requests
  */
 export function useRequestList(query: ListQuery, isLive: boolean) {
   const queryKey = JSON.stringify(query);
-  const [list, dispatch] = useReducer(listAfter, queryCache.getQueryData<RequestList>(keptList(queryKey)) ?? emptyList);
-  const [older, setOlder] = useState<{ isLoading: boolean; error?: Error }>({ isLoading: false });
-  const current = useRef(queryKey);
-  current.current = queryKey;
   const isPaused = urlState.value.params.paused !== undefined;
+  const [list, dispatch] = useReducer(listAfter, undefined, () => listFor(queryKey, isPaused));
+  const [older, setOlder] = useState<{ isLoading: boolean; error?: Error }>({ isLoading: false });
+  const unmountController = useRef(new AbortController());
+  const latest = useRef(list);
+  latest.current = list;
 
   const newest = useQuery(
     ['requests', 'newest', queryKey],
     (signal) => read({ signal }),
     isLive ? refreshIntervalMs : null,
+    { canPause: true },
   );
+  // Also when the same page was loaded again: the stream may have missed something.
+  const loadedMs = newest.loadedAt?.getTime();
   useEffect(() => {
-    const kept = queryCache.getQueryData<RequestList>(keptList(queryKey));
-    dispatch(kept ? { type: 'restored', list: kept } : { type: 'reset' });
-    setOlder({ isLoading: false });
-  }, [queryKey]);
-  useEffect(() => {
-    if (newest.data?.of === queryKey)
-      dispatch({ type: 'newest', rows: newest.data.rows, hasOlder: newest.data.hasOlder });
-  }, [queryKey, newest.data]);
-  useEffect(() => {
-    if (list.rows && !list.isOutdated) queryCache.setQueryData(keptList(queryKey), list);
-  }, [list]);
-  useEffect(() => {
-    if (isPaused) dispatch({ type: 'paused' });
-  }, [isPaused]);
+    if (newest.data) dispatch({ type: 'newest', ...newest.data });
+  }, [newest.data, loadedMs]);
+  useEffect(() => dispatch({ type: isPaused ? 'paused' : 'resumed' }), [isPaused]);
+  useEffect(
+    () => () => {
+      unmountController.current.abort();
+      keepList(queryKey, latest.current);
+    },
+    [],
+  );
 
   const tail = useTail(isLive ? liveQuery(query) : null, {
-    // A paused list does not change.
-    onLive: () => !list.isPaused && newest.refresh(),
+    onLive: () => !isStill(list) && newest.refresh(),
     onRequests: (rows, missed) => dispatch({ type: 'streamed', rows, missed }),
   });
 
-  async function read({ cursor, signal }: { cursor?: string | undefined; signal?: AbortSignal }) {
+  async function read({ cursor, signal }: { cursor?: string | undefined; signal: AbortSignal }) {
     const parameters = { ...queryOf(query), limit: pageRows, ...(cursor && { cursor }) };
     const { data, nextCursor } = await get<Page<Entry>>('/v1/request-logs', parameters, signal);
-    return { rows: data, hasOlder: nextCursor !== null, of: queryKey };
+    return { rows: data, hasOlder: nextCursor !== null };
   }
 
   async function loadOlder() {
-    // New live requests would push the older page out of the list again.
-    dispatch({ type: 'paused' });
+    const { signal } = unmountController.current;
+    dispatch({ type: 'loading-older' });
     setOlder({ isLoading: true });
     try {
-      const page = await read({ cursor: list.rows?.at(-1)?.id });
-      if (page.of !== current.current) return;
-      dispatch({ type: 'older', ...page });
+      dispatch({ type: 'older', ...(await read({ cursor: list.rows?.at(-1)?.id, signal })) });
       setOlder({ isLoading: false });
     } catch (error) {
-      if (queryKey !== current.current) return;
-      setOlder({ isLoading: false, error: error as Error });
+      if (!signal.aborted) setOlder({ isLoading: false, error: error as Error });
     }
   }
 
-  const { rows } = list;
   return {
     list,
     /** The state of loading the first page, with the rows of the list as its data. */
-    loaded: { ...newest, data: list.isOutdated ? undefined : rows },
+    loaded: { ...newest, data: query.isSlowestFirst ? newest.data?.rows : list.rows },
     tail,
     older,
     loadOlder,

@@ -22,26 +22,29 @@ export const isPreset = (name: string | undefined): name is Preset =>
   name !== undefined && Object.hasOwn(presets, name);
 
 /** @returns the range in the URL; undefined without one */
-export function rangeIn({ params: { range, from, to } }: UrlState): TimeRange | undefined {
+export function rangeIn({ params }: Pick<UrlState, 'params'>): TimeRange | undefined {
+  const [from, to] = [params.from, params.to].map((time) => (Number.isNaN(Date.parse(time ?? '')) ? undefined : time));
   if (from || to) return { from, to };
-  return isPreset(range) ? { preset: range } : undefined;
+  return isPreset(params.range) ? { preset: params.range } : undefined;
 }
 
-/** The ends of a range in milliseconds since 1970; `from` is a whole minute for a range that ends now. */
+/**
+ * The ends of a range in milliseconds since 1970, at most the present. `from` is a whole minute for a range that ends now, and a day
+ * before `to` when it is open.
+ */
 export function endsOf(range: TimeRange, now: number): { from: number; to: number } {
   if ('preset' in range) {
     const { lengthMs } = presets[range.preset];
     return { from: Math.floor((now - lengthMs) / minuteMs) * minuteMs, to: now };
   }
-  const to = range.to ? Date.parse(range.to) : now;
+  const to = Math.min(range.to ? Date.parse(range.to) : now, now);
   return { from: range.from ? Date.parse(range.from) : to - dayMs, to };
 }
 
-/** The parameters of the API for a range. Without `to`, it ends now. */
-export function queryOfRange(range: TimeRange, now: number): { from: string; to?: string } {
-  const { from, to } = endsOf(range, now);
-  const isOpen = 'preset' in range || !range.to;
-  return { from: new Date(from).toISOString(), ...(!isOpen && { to: new Date(to).toISOString() }) };
+/** The parameters of the API for a range, without those of open ends. */
+export function queryOfRange(range: TimeRange, now: number): { from?: string; to?: string } {
+  if (!('preset' in range)) return { ...(range.from && { from: range.from }), ...(range.to && { to: range.to }) };
+  return { from: new Date(endsOf(range, now).from).toISOString() };
 }
 
 /** The interval of updates; null for a range in the past. */
@@ -50,9 +53,11 @@ export function refreshMsOf(range: TimeRange): number | null {
   return range.to ? null : presets['24h'].refreshMs;
 }
 
-/** The same length of time before the range, or a day earlier. */
-export function rangeBefore(range: TimeRange, comparison: 'before' | 'day', now: number): { from: number; to: number } {
-  const { from, to } = endsOf(range, now);
-  const shiftMs = comparison === 'day' ? dayMs : to - from;
-  return { from: from - shiftMs, to: to - shiftMs };
+/**
+ * How far back the period to compare with is, in milliseconds, whole minutes.
+ *
+ * @param comparison the period before, or the same time of the day before
+ */
+export function comparedShiftMs({ from, to }: { from: number; to: number }, comparison: 'before' | 'day'): number {
+  return comparison === 'day' ? dayMs : Math.ceil((to - from) / minuteMs) * minuteMs;
 }

@@ -39,7 +39,7 @@ export function TimeControl({ range, canBeAny = false, hasOwnPause = false }: Ti
           </button>
         ))}
         <button type="button" aria-pressed={fixed !== undefined} onClick={() => setIsChoosing(true)}>
-          {fixed ? fixedText(fixed) : 'From – to…'}
+          {fixed ? fixedText(fixed, canBeAny) : 'From – to…'}
         </button>
       </fieldset>
       <button
@@ -70,9 +70,9 @@ export function TimeControl({ range, canBeAny = false, hasOwnPause = false }: Ti
   );
 }
 
-function fixedText({ from, to }: { from: string | undefined; to: string | undefined }): string {
+function fixedText({ from, to }: { from: string | undefined; to: string | undefined }, isWholeLog: boolean): string {
   const text = (iso: string) => momentOf(new Date(iso));
-  if (!from) return `until ${text(to ?? '')}`;
+  if (!from) return `${isWholeLog ? 'until' : 'the day until'} ${text(to ?? '')}`;
   return to ? `${text(from)} – ${text(to)}` : `since ${text(from)}`;
 }
 
@@ -118,11 +118,12 @@ function ChooseRange({ range, onClose }: { range: TimeRange | undefined; onClose
     const notUnderstood = 'Write a time such as 2026-01-31 09:30, 2026-01-31 or 09:30.';
     if (fromText && !from) return setError({ from: notUnderstood });
     if (toText && !to) return setError({ to: notUnderstood });
-    if (!from && !to) return setError({ from: 'Enter at least one of the times.' });
+    if (!from && !(to && to < now)) return setError({ from: 'Enter a start, or an end in the past.' });
     if (from && from > now) return setError({ from: 'This time is in the future.' });
     // Typed in the wrong order, the range is still clear.
     const [first, last] = from && to && from > to ? [to, from] : [from, to];
-    choose({ range: undefined, from: first?.toISOString(), to: last?.toISOString() });
+    const isOver = last && last < now;
+    choose({ range: undefined, from: first?.toISOString(), to: isOver ? last.toISOString() : undefined });
     onClose();
   }
 

@@ -38,12 +38,12 @@ export async function groupsOf(
   const oldest = await prisma.requestLog.findFirst({
     where,
     orderBy: { id: 'desc' },
-    skip: maxGroupedRequests - 1,
+    skip: maxGroupedRequests,
     select: { id: true, createdAt: true },
   });
   const rows = await prisma.requestLog.groupBy({
     by: [...new Set([...groupFields[kind], 'apiKeyId'] as const)],
-    where: { ...where, id: { ...where.id, ...(oldest && { gte: oldest.id }) } },
+    where: { ...where, id: { ...where.id, ...(oldest && { gt: oldest.id }) } },
     _count: true,
     _min: { createdAt: true },
     _max: { createdAt: true },

@@ -1,5 +1,5 @@
-/** The paths of the dashboard, and of the APIs that it reads again and again. */
-export const managementPaths = [
+/** The routes of the dashboard, and of the APIs that it reads again and again. Each includes the routes below it. */
+export const managementRoutes = [
   '/dashboard',
   '/health',
   '/v1/api-keys',
@@ -10,6 +10,6 @@ export const managementPaths = [
 ] as const;
 
 /** Whether a request only reads the management API, as the dashboard does. */
-export function isManagementRead({ method, path }: { method: string; path: string }): boolean {
-  return method === 'GET' && managementPaths.some((start) => path.startsWith(start));
+export function isManagementRead({ method, route }: { method: string; route: string }): boolean {
+  return method === 'GET' && managementRoutes.some((start) => route === start || route.startsWith(`${start}/`));
 }

@@ -1,6 +1,6 @@
 import type { DatabaseHandle } from '../database/index.js';
 import { type Histogram, quantileOf } from './histogram.js';
-import { managementPaths } from './management.js';
+import { managementRoutes } from './management.js';
 import { roundedRange, type StatsRange } from './stats-range.js';
 import { statusRangeOf } from './status-range.js';
 
@@ -64,7 +64,7 @@ export async function statsOf(
   const { route, method, statusCode, excludeManagement } = query;
   const { from, to, interval, durationInterval, ...ranges } = roundedRange(query);
   const { lowest, highest } = statusRangeOf(statusCode ?? '>=100');
-  const excluded = excludeManagement ? managementPaths.map((start) => `${start}%`) : null;
+  const excluded = excludeManagement ? managementRoutes.flatMap((start) => [start, `${start}/%`]) : null;
   const isFiltered = [route, method, statusCode].some((value) => value !== undefined);
   const read = async <Row extends object>(text: string) =>
     (await pool.query<Row>(text, [route ?? null, method ?? null, lowest, highest, excluded])).rows;

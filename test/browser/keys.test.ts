@@ -407,7 +407,7 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
       sorted.map((name) => name.replace('↳ ', '').toLowerCase()),
       sorted.map((name) => name.replace('↳ ', '').toLowerCase()).toSorted(),
     );
-    await page.getByRole('combobox', { name: 'Keys' }).selectOption('Active');
+    await page.getByRole('combobox', { name: 'Keys' }).selectOption('Enabled');
     await page.waitForURL(/keys=active/);
     await page.locator('.cards .state', { hasText: 'Disabled' }).waitFor({ state: 'detached' });
   });
@@ -423,8 +423,9 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
     await details.getByRole('region', { name: 'Errors' }).getByText('GET /v1/api-keys').waitFor();
     await checkEverySizeAndTheme(t, page, 'the page of a key');
     await details.getByRole('region', { name: 'Errors' }).getByRole('link', { name: /^403/ }).click();
-    await page.waitForURL(/view=requests&range=15m&apiKeyId=.*&method=GET&route=%2Fv1%2Fapi-keys&statusCode=403/);
-    await page.getByLabel('Management requests').check();
+    await page.waitForURL(
+      /view=requests&range=15m&management=shown&apiKeyId=.*&method=GET&route=%2Fv1%2Fapi-keys&statusCode=403/,
+    );
     await link(page, 'GET /v1/api-keys').waitFor();
     await page.goto(`${dashboard.url}/dashboard?view=keys&ownerId=watcher&range=15m`);
     await page.locator('.owner').getByRole('region', { name: 'Routes' }).getByText('GET /v1/me').waitFor();

@@ -17,7 +17,7 @@ const page: ListEvent = { type: 'newest', rows: rowsOf(12, 11, 10), hasOlder: tr
 const streamed = (...numbers: number[]): ListEvent => ({ type: 'streamed', rows: rowsOf(...numbers), missed: 0 });
 
 t.test('rows streamed while the first page loads are shown once, in order', async (t) => {
-  const list = after({ type: 'reset' }, streamed(12, 13), page, streamed(15, 14));
+  const list = after(streamed(12, 13), page, streamed(15, 14));
   t.strictSame(numbersOf(list.rows), [15, 14, 13, 12, 11, 10]);
   t.equal(list.hasOlder, true);
 });
@@ -51,11 +51,18 @@ t.test('while paused the rows do not change, and resuming adds the held rows', a
   t.strictSame([numbersOf(resumed.rows), resumed.held], [[14, 13, 12, 11, 10], []]);
 });
 
-t.test('a new query keeps the old rows until its response arrives, and does not mix them with it', async (t) => {
-  const waiting = after(page, { type: 'reset' }, streamed(20));
-  t.strictSame([numbersOf(waiting.rows), waiting.isOutdated], [[12, 11, 10], true]);
-  const answered = listAfter(waiting, { type: 'newest', rows: rowsOf(4), hasOlder: false });
-  t.strictSame([numbersOf(answered.rows), answered.isOutdated], [[20, 4], false]);
+t.test('each reason holds the rows back until the last one is gone', async (t) => {
+  const held = after(page, { type: 'held' }, { type: 'paused' }, streamed(13), { type: 'released' });
+  t.strictSame(numbersOf(held.rows), [12, 11, 10]);
+  const older = after(page, { type: 'loading-older' }, { type: 'held' }, streamed(13), { type: 'released' });
+  t.strictSame(numbersOf(older.rows), [12, 11, 10], 'new rows would push older pages out');
+  t.strictSame(numbersOf(listAfter(held, { type: 'resumed' }).rows), [13, 12, 11, 10]);
+});
+
+t.test('a page that was loaded after a gap in the stream has what was missed', async (t) => {
+  const missing = after(page, { type: 'streamed', rows: [], missed: 7 });
+  t.equal(missing.missed, 7);
+  t.equal(listAfter(missing, page).missed, 0);
 });
 
 t.test('a page left open keeps a bounded number of rows and counts those that it missed', async (t) => {

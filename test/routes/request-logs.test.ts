@@ -53,6 +53,7 @@ t.test('every filter returns only matching rows', async (t) => {
 });
 
 t.test('a class of statuses, a part of the path, a range of durations and a missing key are filters', async (t) => {
+  const hourAgo = new Date(Date.now() - 3_600_000).toISOString();
   const { pool } = app.database;
   const rows = [
     { path: '/rare_1/a', statusCode: 200, durationMs: 10, method: 'GET' },
@@ -64,7 +65,8 @@ t.test('a class of statuses, a part of the path, a range of durations and a miss
       method: 'POST',
       apiKeyId: '019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f01',
     },
-    { path: '/v1/usage/rare', statusCode: 499, durationMs: 20, method: 'GET' },
+    { path: '/v1/usage/rare', route: '/v1/usage', statusCode: 499, durationMs: 20, method: 'GET' },
+    { path: '/healthz/odd', route: '/healthz', statusCode: 100, durationMs: 1, method: 'GET' },
   ];
   await pool.query(
     insertOf(
@@ -77,6 +79,7 @@ t.test('a class of statuses, a part of the path, a range of durations and a miss
     ['pathPart=rare&statusCode=>=499', ['/v1/usage/rare', '/rareX1/c']],
     ['pathPart=rare&statusCode=<=404', ['/rare_1/b', '/rare_1/a']],
     ['pathPart=rare&statusCode=503', ['/rareX1/c']],
+    ['pathPrefix=/healthz&excludeManagement=true', ['/healthz/odd']],
     ['pathPrefix=/rare', ['/rareX1/c', '/rare_1/b', '/rare_1/a']],
     ['pathPrefix=/rare_', ['/rare_1/b', '/rare_1/a']],
     ['pathPart=rare_1', ['/rare_1/b', '/rare_1/a']],
@@ -85,7 +88,8 @@ t.test('a class of statuses, a part of the path, a range of durations and a miss
     ['pathPart=rare&hasKey=true', ['/rareX1/c']],
     ['pathPrefix=/rare&hasKey=false', ['/rare_1/b', '/rare_1/a']],
     ['pathPart=rare&excludeManagement=true', ['/rareX1/c', '/rare_1/b', '/rare_1/a']],
-    ['pathPart=rare&sort=slowest&from=2026-01-01T00:00:00Z', ['/rareX1/c', '/rare_1/b', '/v1/usage/rare', '/rare_1/a']],
+    ['pathPart=rare&sort=slowest&from=2026-01-01T00:00:00Z', ['/rareX1/c', '/rare_1/b']],
+    [`pathPart=rare&sort=slowest&from=${hourAgo}`, ['/rareX1/c', '/rare_1/b', '/v1/usage/rare', '/rare_1/a']],
     ['pathPart=rare&sort=slowest&from=2026-01-01T00:00:00Z&limit=1', ['/rareX1/c']],
   ] as const) {
     const { data } = await list(query);
@@ -100,7 +104,7 @@ t.test('a class of statuses, a part of the path, a range of durations and a miss
       name,
       /^(true|false|\d+)$/.test(value) ? JSON.parse(value) : value,
     ]);
-    if (!query.includes('limit'))
+    if (!query.includes('sort'))
       t.strictSame(
         rows
           .map((row) => record(row))
@@ -166,7 +170,10 @@ t.test(
     ] as const)
       t.match(await groups(query), { status: 400, errors: [{ path: `/querystring/${field}` }] });
 
-    await pool.query(insertOf(failed(maxGroupedRequests, { userAgent: 'many' }), 'unprepared'));
+    t.strictSame((await groups('by=error&statusCode=200')).groups, [], 'successes are no errors');
+    t.match((await groups('by=error&statusCode=<=403')).groups, []);
+
+    await pool.query(insertOf(failed(maxGroupedRequests + 1, { userAgent: 'many' }), 'unprepared'));
     const { body } = await request('GET', '/v1/request-logs/groups?by=userAgent&userAgent=many');
     t.match(body, { groups: [{ count: maxGroupedRequests }], readSince: /Z$/ });
   },
