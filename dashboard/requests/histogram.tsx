@@ -8,7 +8,7 @@ import { Part } from '../parts/part.js';
 import { useQuery } from '../query-cache.js';
 import { routeOf } from '../route.js';
 import { serverNow } from '../server-clock.js';
-import { type endsOf, queryOfRange, refreshMsOf } from '../time/range.js';
+import { queryOfRange, refreshMsOf, type TimeRange } from '../time/range.js';
 import { hrefWith, urlState } from '../url-state.js';
 import type { ListQuery } from './filter.js';
 
@@ -17,21 +17,24 @@ const known = ['method', 'route', 'statusCode'];
 const height = 96;
 
 /** The requests over time, above the list: of the last hour when the list has no range. */
-export function Histogram({ query: { filter, range = { preset: '1h' }, excludeManagement } }: { query: ListQuery }) {
+export function Histogram({ query: { filter, range, excludeManagement } }: { query: ListQuery }) {
   const isKnown = Object.keys(filter).every((name) => known.includes(name));
   if (!isKnown) return null;
   const { method, route, statusCode } = filter;
   const stats = { method, route: routeOf(route), statusCode, excludeManagement: excludeManagement || undefined };
-  return <Bars stats={stats} range={range} />;
+  return (
+    <Bars title={range ? 'Requests' : 'Requests in the last hour'} stats={stats} range={range ?? { preset: '1h' }} />
+  );
 }
 
-function Bars({
-  stats,
-  range,
-}: {
+interface BarsProps {
+  title: string;
+  /** The query of the statistics, besides the range. */
   stats: Record<string, string | boolean | undefined>;
-  range: Parameters<typeof endsOf>[0];
-}) {
+  range: TimeRange;
+}
+
+function Bars({ title, stats, range }: BarsProps) {
   const loaded = useQuery(['stats', 'histogram', range, stats], load, refreshMsOf(range), { canPause: true });
 
   async function load(signal: AbortSignal) {
@@ -56,7 +59,7 @@ function Bars({
       <Part of={loaded} name="the histogram">
         {({ moments, interval, from, to, rate }) => (
           <Chart
-            title="Requests"
+            title={title}
             height={height}
             moments={moments}
             interval={interval}
