@@ -11,7 +11,7 @@ const retryMs = 5_000;
 /** How long data is kept that no part shows. */
 const keptMs = 5 * 60_000;
 
-/** The data of all parts, by the question that it answers. */
+/** The data of all parts of the page. The key says which question it answers. */
 export const queryCache = new QueryClient({
   defaultOptions: {
     queries: {

@@ -38,7 +38,7 @@ window.addEventListener(
   { passive: true },
 );
 
-/** For when the user comes back or goes forward to this entry of the history. */
+/** Keeps the position for this entry of the history. */
 function saveScroll() {
   window.clearTimeout(scrollTimer);
   window.history.replaceState({ ...(window.history.state as object), scrollY: window.scrollY }, '');

@@ -42,7 +42,7 @@ const VerificationRequest = Type.Object(
     traceparent: Type.Optional(
       Type.String({
         maxLength: 512,
-        description: 'The `traceparent` of its request: the row has this trace in place of that of the verification',
+        description: 'The `traceparent` of its request. The row then has this trace, not the trace of the verification',
       }),
     ),
     tags: Type.Optional(

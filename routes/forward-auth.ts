@@ -7,6 +7,7 @@ import { keyDenied } from '../plugins/api-keys/errors.js';
 import type { AuthenticatedKey } from '../plugins/api-keys/index.js';
 import { scopePattern } from '../plugins/api-keys/scopes.js';
 import { keySecurity } from '../plugins/openapi.js';
+import { logFieldsOf } from '../plugins/problem-details/failed-requests.js';
 import { sendProblem } from '../plugins/problem-details/index.js';
 import { problems } from '../plugins/problem-details/schema.js';
 import { Cost } from './limit-fields.js';
@@ -227,6 +228,6 @@ function denialOf(error: FastifyError, request: FastifyRequest): FastifyError {
   if (statusCode === 429 && (request.query as typeof AuthQuery.static).rateLimited === '429') return error;
   if (code === 'TOO_MANY_BAD_KEYS') return keyDenied('NOT_FOUND');
   if (statusCode < 500 || statusCode === 503) return Object.assign(error, { statusCode: 403 });
-  request.log.error({ err: error }, 'a key could not be checked');
+  request.log.error({ err: error, ...logFieldsOf(request) }, 'a key could not be checked');
   return new CheckFailed();
 }

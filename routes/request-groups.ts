@@ -44,7 +44,7 @@ const Groups = Type.Object(
       { description: `Largest first, at most ${maxGroups}; each has the fields of its kind` },
     ),
     readSince: nullable(Timestamp, {
-      description: `Set when more than ${maxGroupedRequests} requests match: earlier ones are not counted`,
+      description: `Set when more than ${maxGroupedRequests} requests match: only those after this time are counted`,
     }),
   },
   {

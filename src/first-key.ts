@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { adminScope } from '../plugins/api-keys/index.js';
 import { retryWhileUnavailable } from '../plugins/database/connect.js';
+import { OutageLog } from '../plugins/database/outage-log.js';
 import { isReadOnlyError } from '../plugins/database/unavailable.js';
 import { commandNames } from './command-names.js';
 import type { Config } from './config/index.js';
@@ -13,9 +14,10 @@ const bootstrapName = 'bootstrap';
  * not logged, because logs are stored and forwarded.
  */
 export function ensureFirstKey(app: FastifyInstance, config: Config): Promise<void> {
+  const outage = new OutageLog(app.log);
   return retryWhileUnavailable(
     () => tryToEnsure(app, config),
-    (error) => app.log.warn({ reason: error.message }, 'database unreachable, trying again'),
+    (error) => outage.failed('the first key waits for the database', error),
   );
 }
 

@@ -1,6 +1,6 @@
 import { type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import { isUnavailable } from '../plugins/database/unavailable.js';
-import { logFieldsOf } from '../plugins/problem-details/index.js';
+import { logFieldsOf } from '../plugins/problem-details/failed-requests.js';
 import { markBroken } from '../plugins/request-log/pending-replies.js';
 
 /** Replaces Fastify's log lines for requests and responses. */

@@ -53,7 +53,7 @@ function SortLink({ by, children }: { by: string; children: string }) {
   );
 }
 
-/** @param usage by the ids of keys with requests; `isUsageKnown`: whether the other keys had none */
+/** @param usage by the ids of keys with requests; without `isUsageKnown` it is not loaded yet */
 export function KeyTable({ keys, usage, isUsageKnown }: KeyTableProps) {
   const columns: Column<Key>[] = [
     { title: 'Name', header: <SortLink by="name">Name</SortLink>, kind: 'wide', cell: (key) => <Name of={key} /> },

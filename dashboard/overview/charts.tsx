@@ -11,7 +11,7 @@ interface ChartsProps {
   series: Series;
   /** The series to compare with, and its name. */
   earlier: { series: Series; name: string; shiftSeconds: number } | undefined;
-  /** The parameters of the log for the same requests. */
+  /** The URL parameters that open the log with the same requests. */
   choice: Choice;
 }
 

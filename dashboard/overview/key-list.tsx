@@ -27,7 +27,7 @@ interface KeyListProps {
   total: number;
   range: TimeRange;
   filter: Query;
-  /** The parameters of the log for the same requests. */
+  /** The URL parameters that open the log with the same requests. */
   choice: Choice;
 }
 

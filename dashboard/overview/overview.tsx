@@ -8,7 +8,7 @@ import { Part } from '../parts/part.js';
 import { momentOf } from '../parts/time.js';
 import { useQuery } from '../query-cache.js';
 import { serverNow } from '../server-clock.js';
-import { comparedShiftMs, endsOf, presets, queryOfRange, rangeIn, refreshMsOf, type TimeRange } from '../time/range.js';
+import { comparedShiftMs, presets, queryOfRange, rangeIn, refreshMsOf, type TimeRange } from '../time/range.js';
 import { TimeControl } from '../time/time-control.js';
 import { type Choice, choose, urlState } from '../url-state.js';
 import { Charts } from './charts.js';
@@ -32,30 +32,30 @@ export function OverviewView() {
   const { route, method, statusCode, compare } = state.params;
   const comparison = compare !== undefined && compare in comparisons ? (compare as Comparison) : 'before';
   const filter = filterOf(state);
-  const loaded = useQuery(['stats', range, filter, comparison], load, refreshMsOf(range), { canPause: true });
-  /** The parameters of the log for the same requests. */
+  const loaded = useQuery(['stats', range, filter], load, refreshMsOf(range), { canPause: true });
+  const { from, to } = loaded.data?.stats ?? {};
+  const compared = useQuery(['stats', 'earlier', comparison, filter, from, to], loadEarlier, null, { canPause: true });
+  const earlier = compared.data ?? undefined;
+  /** The URL parameters that open the log with the same requests. */
   const choice: Choice = { ...('preset' in range && { range: range.preset }), route, method, statusCode };
 
   async function load(signal: AbortSignal) {
     const requestedAt = serverNow();
-    const [stats, earlier] = await Promise.all([
-      read(queryOfRange(range, requestedAt), signal),
-      // Optional.
-      comparison === 'none' ? undefined : loadEarlier(comparison, requestedAt, signal).catch(() => undefined),
-    ]);
-    return { stats, series: seriesOf(stats, requestedAt), earlier, requestedAt };
+    const stats = await read(queryOfRange(range, requestedAt), signal);
+    return { stats, series: seriesOf(stats, requestedAt), requestedAt };
   }
 
-  async function loadEarlier(comparison: 'before' | 'day', now: number, signal: AbortSignal) {
-    const ends = endsOf(range, now);
+  /** The ends of the statistics are whole minutes, so this is loaded at most once a minute. */
+  async function loadEarlier(signal: AbortSignal) {
+    if (comparison === 'none' || !from || !to) return null;
+    const ends = { from: Date.parse(from), to: Date.parse(to) };
     const shiftMs = comparedShiftMs(ends, comparison);
-    // The end is rounded to minutes: a part of a minute would count as a whole one.
-    const [from, to] = [ends.from - shiftMs, Math.round((ends.to - shiftMs) / minuteMs) * minuteMs].map((time) =>
-      new Date(time).toISOString(),
-    );
-    const stats = await read({ from, to }, signal);
+    // The current minute is compared with a whole one, so it counts only from its middle.
+    const end = Math.round(Math.min(ends.to, serverNow()) / minuteMs) * minuteMs;
+    const [earlierFrom, earlierTo] = [ends.from, end].map((time) => new Date(time - shiftMs).toISOString());
+    const stats = await read({ from: earlierFrom, to: earlierTo }, signal);
     const name = comparison === 'day' ? 'day before' : 'before';
-    return { total: stats.total, series: seriesOf(stats, now), name, shiftSeconds: shiftMs / 1_000 };
+    return { total: stats.total, series: seriesOf(stats, serverNow()), name, shiftSeconds: shiftMs / 1_000 };
   }
 
   function read(times: Query, signal: AbortSignal) {
@@ -82,7 +82,7 @@ export function OverviewView() {
         <RequestsLink filter={choice}>Show these requests</RequestsLink>
       </div>
       <Part of={loaded} name="statistics">
-        {({ stats, series, earlier }) =>
+        {({ stats, series }) =>
           stats.total.count === 0 ? (
             <div class="overview-grid">
               <p class="nothing">{`No requests ${wordsOf(range)}${chipsOf(state).length > 0 ? ' match the filter' : ''}.`}</p>
@@ -110,7 +110,7 @@ export function OverviewView() {
 /**
  * Such as “in the last hour”.
  *
- * @param stats before the retention of rows, statistics are by the hour, so that they can have more than the range
+ * @param stats of times before the retention of rows are by the hour, and can begin earlier and end later than the range
  */
 function wordsOf(range: TimeRange, stats?: Wire<Stats>): string {
   if ('preset' in range) return `in the last ${presets[range.preset].words}`;

@@ -250,16 +250,18 @@ function shadeIncomplete(chart: uPlot, props: ChartProps) {
 /** Shows the range that was selected by dragging. */
 function zoom(chart: uPlot, { interval }: ChartProps, isOwn: boolean) {
   const { left, width } = chart.select;
+  const before = window.location.search;
   if (width < minDragPx) return;
   chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-  // The other charts follow the pointer.
+  // uPlot reports the selection to all synced charts; only the dragged one zooms.
   if (!isOwn) return;
   const [first, last] = [left, left + width].map((x) => chart.posToVal(x, 'x')) as [number, number];
   const step = Math.min(interval, 60);
-  const from = Math.floor(first / step) * step;
+  const present = serverNow() / 1_000;
+  const from = Math.min(Math.floor(first / step), Math.floor(present / step) - 1) * step;
   const to = Math.max(Math.ceil(last / step) * step, from + 60);
-  choose({ range: undefined, from: isoOf(from), to: to * 1_000 < serverNow() ? isoOf(to) : undefined });
-  window.history.replaceState({ isZoom: true }, '');
+  choose({ range: undefined, from: isoOf(from), to: to < present ? isoOf(to) : undefined });
+  if (window.location.search !== before) window.history.replaceState({ isZoom: true }, '');
 }
 
 /** The chart on which the pointer was pressed last. */
@@ -288,7 +290,7 @@ function listenToClicks(chart: uPlot, latest: { current: ChartProps }) {
   });
 }
 
-/** The interval at the cursor; uPlot's own index is that of the nearest start. */
+/** The interval at the cursor; uPlot's own index is the nearest start. */
 function hoveredIndex(chart: uPlot, props: ChartProps): number | null {
   const { left = -1 } = chart.cursor;
   return left < 0 ? null : indexAt(props, chart.posToVal(left, 'x'));

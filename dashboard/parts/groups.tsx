@@ -38,7 +38,7 @@ interface GroupPanelProps {
   title: string;
   range: TimeRange;
   filter: Query;
-  /** The parameters of the log for the same requests. */
+  /** The URL parameters that open the log with the same requests. */
   choice: Choice;
 }
 

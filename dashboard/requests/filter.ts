@@ -3,7 +3,7 @@ import { isManagementHidden } from '../management-switch.js';
 import { routeOf } from '../route.js';
 import { serverNow } from '../server-clock.js';
 import { endsOf, queryOfRange, rangeIn, type TimeRange } from '../time/range.js';
-import type { Choice, UrlState } from '../url-state.js';
+import { type Choice, type UrlState, urlState } from '../url-state.js';
 
 /** The filters besides the time, by their names in the API. */
 export const filterNames = [
@@ -55,15 +55,14 @@ export function needsRange({ filter, isSlowestFirst }: Pick<ListQuery, 'filter' 
 }
 
 /** The query of the list. */
-export function queryOf({ filter, range, isSlowestFirst, excludeManagement }: ListQuery): Query {
+export function queryOf(query: ListQuery): Query {
+  const { range, isSlowestFirst } = query;
+  const from = needsRange(query) && new Date(endsOf(range ?? defaultRange, serverNow()).from).toISOString();
   return {
-    ...liveQuery({ filter, excludeManagement }),
+    ...liveQuery(query),
     ...(range && queryOfRange(range, serverNow())),
-    // Only `to` is not a start.
-    ...(isSlowestFirst && {
-      sort: 'slowest',
-      from: new Date(endsOf(range ?? defaultRange, serverNow()).from).toISOString(),
-    }),
+    ...(from && { from }),
+    ...(isSlowestFirst && { sort: 'slowest' }),
   };
 }
 
@@ -79,6 +78,9 @@ export function liveQuery({ filter, excludeManagement }: Pick<ListQuery, 'filter
  */
 export function sameAgent(userAgent: string | null, createdAt?: string): Choice | undefined {
   if (userAgent === null || userAgent.length < 3 || /\p{C}/u.test(userAgent)) return undefined;
-  const isOlder = createdAt !== undefined && Date.parse(createdAt) < endsOf(defaultRange, serverNow()).from;
+  const isOlder =
+    !rangeIn(urlState.value) &&
+    createdAt !== undefined &&
+    Date.parse(createdAt) < endsOf(defaultRange, serverNow()).from;
   return { userAgent: userAgent.slice(0, 200), ...(isOlder && { range: undefined, from: createdAt, to: undefined }) };
 }

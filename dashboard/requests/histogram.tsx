@@ -12,7 +12,7 @@ import { queryOfRange, refreshMsOf, type TimeRange } from '../time/range.js';
 import { hrefWith, urlState } from '../url-state.js';
 import type { ListQuery } from './filter.js';
 
-/** The filters that the statistics have. */
+/** The filters that the API of statistics accepts. */
 const known = ['method', 'route', 'statusCode'];
 const height = 96;
 

@@ -1,18 +1,22 @@
 import { effect } from '@preact/signals';
-import { session } from '../session.js';
+import { currentKey, session } from '../session.js';
 import { emptyList, type RequestList } from './request-list.js';
 
 const maxLists = 20;
 
-/** Lists that the user has left, by their queries, for when the user goes back to them. */
+let keptFor: string | null = null;
+/** The lists that the user has left, by their queries. */
 const lists = new Map<string, RequestList>();
 
 // The next user may not be allowed to see them.
 effect(() => {
-  if (session.value.key === null) lists.clear();
+  if (session.value.key !== keptFor) lists.clear();
+  keptFor = session.value.key;
 });
 
+/** Keeps a list, so that it is as before when the user goes back to it. */
 export function keepList(queryKey: string, list: RequestList) {
+  if (currentKey() === null) return;
   lists.delete(queryKey);
   lists.set(queryKey, { ...list, isHeld: false });
   if (lists.size > maxLists) lists.delete([...lists.keys()][0] ?? '');

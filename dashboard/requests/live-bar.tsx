@@ -18,10 +18,12 @@ interface LiveBarProps {
   isFailing: boolean;
   pause: () => void;
   resume: () => void;
+  /** Shows the requests that are held back. */
+  showHeld: () => void;
 }
 
 /** The state of live updates, and a button to pause them. */
-export function LiveBar({ list, tail, connection, isFailing, pause, resume }: LiveBarProps) {
+export function LiveBar({ list, tail, connection, isFailing, pause, resume, showHeld }: LiveBarProps) {
   const { isHeld, held, missed } = list;
   const isPaused = list.isPaused || list.hasLoadedOlder;
   const [look, text] = stateOf(isPaused, tail, connection, isFailing);
@@ -38,8 +40,8 @@ export function LiveBar({ list, tail, connection, isFailing, pause, resume }: Li
         {isPaused ? `Resume${held.length > 0 ? ` (${count(held.length)} new)` : ''}` : 'Pause'}
       </button>
       {isHeld && !isPaused && held.length > 0 && (
-        <button type="button" class="quiet" onClick={resume}>
-          {count(held.length)} new, shown when you leave the list
+        <button type="button" class="quiet" title="They are shown when you leave the list" onClick={showHeld}>
+          Show {count(held.length)} new
         </button>
       )}
       {missed > 0 && (

@@ -24,7 +24,7 @@ export type ListEvent =
   | { type: 'newest'; rows: Entry[]; hasOlder: boolean }
   | { type: 'older'; rows: Entry[]; hasOlder: boolean }
   | { type: 'streamed'; rows: Entry[]; missed: number }
-  | { type: 'paused' | 'resumed' | 'held' | 'released' | 'loading-older' };
+  | { type: 'paused' | 'unpaused' | 'resumed' | 'held' | 'released' | 'shown' | 'loading-older' };
 
 export const emptyList: RequestList = {
   rows: undefined,
@@ -57,6 +57,10 @@ export function listAfter(list: RequestList, event: ListEvent): RequestList {
       return { ...list, hasLoadedOlder: true };
     case 'held':
       return { ...list, isHeld: true };
+    case 'unpaused':
+      return released({ ...list, isPaused: false });
+    case 'shown':
+      return withNewer({ ...list, held: [] }, list.held);
     case 'resumed':
       return released({ ...list, isPaused: false, hasLoadedOlder: false });
     case 'released':
@@ -80,8 +84,8 @@ function withNewest(list: RequestList, { rows, hasOlder }: Extract<ListEvent, { 
       rows.filter(({ id }) => id > shown),
     );
   }
-  // Streamed requests can be older than the newest rows: a slow request arrived before faster ones. Those older than the page are
-  // dropped, because there can be a gap before them.
+  // A slow request is streamed after faster ones that arrived later. Rows older than the page are dropped: some may be missing
+  // between them and the page.
   const oldest = rows.at(-1)?.id ?? '';
   const streamed = [...list.held, ...(list.rows ?? [])].filter(({ id }) => id > oldest);
   // The page has what the stream missed.

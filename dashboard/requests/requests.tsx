@@ -3,6 +3,8 @@ import { useConnection } from '../connection.js';
 import { useKeyNames } from '../key-names.js';
 import { ManagementSwitch } from '../management-switch.js';
 import { Failed, Part } from '../parts/part.js';
+import { serverNow } from '../server-clock.js';
+import { endsOf } from '../time/range.js';
 import { TimeControl } from '../time/time-control.js';
 import { urlState } from '../url-state.js';
 import { ExportDialog } from './export-dialog.js';
@@ -14,6 +16,15 @@ import { RequestDetails } from './request-details.js';
 import { RequestTable } from './request-table.js';
 import { useHold } from './use-hold.js';
 import { useRequestList } from './use-request-list.js';
+
+/** In a longer range, the API sorts only requests from `minSortedMs`. */
+const maxSortedRangeMs = 25 * 3_600_000;
+const minSortedMs = 500;
+
+function isLong({ range }: ListQuery): boolean {
+  const { from, to } = endsOf(range ?? { preset: '24h' }, serverNow());
+  return to - from > maxSortedRangeMs;
+}
 
 /** The request log, live or filtered. */
 export function RequestsView() {
@@ -36,12 +47,16 @@ export function RequestsView() {
 /** The list of the requests that match a query. */
 function RequestPanel({ query, isLive }: { query: ListQuery; isLive: boolean }) {
   const { isSlowestFirst } = query;
-  const { list, loaded, tail, older, loadOlder, pause, resume, hold, release } = useRequestList(query, isLive);
+  const { list, loaded, tail, older, loadOlder, pause, resume, showHeld, hold, release } = useRequestList(
+    query,
+    isLive,
+  );
   const holding = useHold(hold, release);
   const connection = useConnection();
   const [isExporting, setIsExporting] = useState(false);
   const keyNames = useKeyNames(loaded.data?.flatMap(({ apiKeyId, verifiedApiKeyId }) => [apiKeyId, verifiedApiKeyId]));
   const { request } = urlState.value.params;
+  const isLimited = isSlowestFirst && isLong(query);
 
   return (
     <>
@@ -55,9 +70,10 @@ function RequestPanel({ query, isLive }: { query: ListQuery; isLive: boolean }) 
               isFailing={loaded.error !== undefined}
               pause={pause}
               resume={resume}
+              showHeld={showHeld}
             />
           ) : (
-            <span>{isSlowestFirst ? 'Slowest first' : ''}</span>
+            <span>{isSlowestFirst ? `Slowest first${isLimited ? `, from ${minSortedMs} ms` : ''}` : ''}</span>
           )}
           <button type="button" onClick={() => setIsExporting(true)}>
             Export
@@ -68,7 +84,11 @@ function RequestPanel({ query, isLive }: { query: ListQuery; isLive: boolean }) 
             of={loaded}
             name="requests"
             isEmpty={(rows) => rows.length === 0}
-            empty={`No requests match.${isLive ? ' New ones will appear here.' : ''}`}
+            empty={
+              isLimited
+                ? `No requests of ${minSortedMs} ms or more match. Choose a range of a day or less for all.`
+                : `No requests match.${isLive ? ' New ones will appear here.' : ''}`
+            }
           >
             {(rows) => <RequestTable rows={rows} keyNames={keyNames} isSlowestFirst={isSlowestFirst} />}
           </Part>

@@ -51,11 +51,12 @@ export function filterValueOf(name: FilterName, text: string): string {
 
 function normalized(name: FilterName, text: string): string {
   if (name === 'method') return text.toUpperCase();
+  if (name === 'traceId') return text.toLowerCase();
   if (name === 'statusCode') return text.toLowerCase().replace(/^([<>])(\d+)$/, boundOf);
   return text;
 }
 
-/** The API has no bounds without the status itself. */
+/** The API has only `>=` and `<=`. */
 function boundOf(_text: string, sign: string, status: string): string {
   return sign === '>' ? `>=${Number(status) + 1}` : `<=${Number(status) - 1}`;
 }
@@ -93,7 +94,7 @@ function filterIn(term: string): Choice {
     return { statusCode: filterValueOf('statusCode', term) };
   if (/^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)$/i.test(term)) return { method: term.toUpperCase() };
   if (uuid.test(term)) return { request: term };
-  if (values.traceId.pattern.test(term)) return { traceId: term };
+  if (values.traceId.pattern.test(term.toLowerCase())) return { traceId: term.toLowerCase() };
   if (/^\d+\.\d+\.\d+\.\d+$/.test(term) || (term.includes(':') && values.ip.pattern.test(term))) return { ip: term };
   if (/^\d+$/.test(term)) throw new Error(`“${term}” is not a status. A duration is written as >${term}ms.`);
   return { pathPart: filterValueOf('pathPart', term) };

@@ -36,7 +36,7 @@ export function useRequestList(query: ListQuery, isLive: boolean) {
   useEffect(() => {
     if (newest.data) dispatch({ type: 'newest', ...newest.data });
   }, [newest.data, loadedMs]);
-  useEffect(() => dispatch({ type: isPaused ? 'paused' : 'resumed' }), [isPaused]);
+  useEffect(() => dispatch({ type: isPaused ? 'paused' : 'unpaused' }), [isPaused]);
   useEffect(
     () => () => {
       unmountController.current.abort();
@@ -81,6 +81,7 @@ export function useRequestList(query: ListQuery, isLive: boolean) {
       dispatch({ type: 'resumed' });
       newest.refresh();
     },
+    showHeld: () => dispatch({ type: 'shown' }),
     hold: () => dispatch({ type: 'held' }),
     release: () => dispatch({ type: 'released' }),
   };

@@ -5,8 +5,9 @@ const repeatIntervalMs = 60_000;
 const sameOutageMs = 5_000;
 
 /**
- * Logs an outage: a warning when it begins, when the message changes, and once a minute while it lasts; other failures at level
- * debug; one line when it ends. Without stacks, which do not explain connection errors.
+ * Logs a condition that lasts, such as an outage. It has a line when it begins, when its message changes, once a minute while it
+ * lasts, and when it ends. The lines have the number of failures so far. Other failures are at level debug. No line has a stack,
+ * which does not explain a connection error.
  */
 export class OutageLog {
   private readonly log: FastifyBaseLogger;
@@ -14,9 +15,13 @@ export class OutageLog {
   private loggedAt = Number.NEGATIVE_INFINITY;
   private endedAt = Number.NEGATIVE_INFINITY;
   private isLogged = false;
+  private failures = 0;
+  private beganAt = 0;
+  private readonly level: 'warn' | 'error';
 
-  constructor(log: FastifyBaseLogger) {
+  constructor(log: FastifyBaseLogger, level: 'warn' | 'error' = 'warn') {
     this.log = log;
+    this.level = level;
   }
 
   /**
@@ -25,9 +30,15 @@ export class OutageLog {
    */
   failed(message: string, error: unknown, details: object = {}): void {
     const now = performance.now();
+    if (this.message === undefined && now - this.endedAt >= sameOutageMs) {
+      this.failures = 0;
+      this.beganAt = now;
+    }
+    this.failures++;
     const isNew = message !== this.message && now - this.endedAt >= sameOutageMs;
     const isDue = isNew || now - this.loggedAt >= repeatIntervalMs;
-    this.log[isDue ? 'warn' : 'debug']({ ...details, reason: reasonOf(error) }, message);
+    const fields = { ...details, failures: this.failures, reason: reasonOf(error) };
+    this.log[isDue ? this.level : 'debug'](fields, message);
     if (isDue) {
       this.loggedAt = now;
       this.isLogged = true;
@@ -40,7 +51,8 @@ export class OutageLog {
     if (this.message === undefined) return;
     this.message = undefined;
     this.endedAt = performance.now();
-    if (this.isLogged) this.log.info(details, message);
+    const seconds = Math.round((this.endedAt - this.beganAt) / 1_000);
+    if (this.isLogged) this.log.info({ ...details, failures: this.failures, seconds }, message);
     this.isLogged = false;
   }
 }

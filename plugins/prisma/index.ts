@@ -15,7 +15,12 @@ const transactionOptions = { maxWait: 15_000 };
 export default fp(
   async (app) => {
     const { pool, schema } = app.database;
-    const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { schema }), transactionOptions });
+    const prisma = new PrismaClient({
+      adapter: new PrismaPg(pool, { schema }),
+      transactionOptions,
+      // Without lines of the source.
+      errorFormat: 'minimal',
+    });
     app.decorate('prisma', prisma);
     app.addHook('onClose', () => prisma.$disconnect());
   },

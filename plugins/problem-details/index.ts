@@ -6,9 +6,14 @@ import { isUnavailable } from '../database/unavailable.js';
 import { addRequestId, incomingRequestIdOf } from '../request-id.js';
 import { traceIdOf } from '../trace-context.js';
 import { dataProblemOf } from './data-errors.js';
+import { FailedRequests, logFieldsOf } from './failed-requests.js';
 import { Problem, problemMediaType } from './schema.js';
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** Requests that failed because the database was not available. */
+    failedRequests: FailedRequests;
+  }
   interface FastifyError {
     /** Headers of the error response, such as `WWW-Authenticate`. */
     headers?: Record<string, string>;
@@ -22,6 +27,7 @@ const HostRepeated = createError('HOSTS_DIFFER', 'a request must have one Host h
 export default fp(
   async (app) => {
     app.addSchema(Problem);
+    app.decorate('failedRequests', new FailedRequests(app.log));
     // Handles errors of onSend hooks and invalid headers, for which reply.send would fail again.
     app.setErrorHandler(writeProblem);
     const fallback = app.errorHandler;
@@ -109,7 +115,7 @@ function problemFieldsOf(
   if (status < 500 || status === 503)
     return { problemFields: { status, code: codeOf(error), detail: error.message }, headers };
   if (isUnavailable(error)) {
-    request.log.warn({ err: error, ...logFieldsOf(request) }, 'request failed: the database is not available');
+    request.server.failedRequests.add(request, error);
     const detail = 'the database does not answer, or is read-only, at the moment';
     return {
       problemFields: { status: 503, code: 'DATABASE_UNAVAILABLE', detail },
@@ -128,11 +134,6 @@ function problemFieldsOf(
     problemFields: { status, code: 'INTERNAL_ERROR', detail: 'the service failed to answer this request' },
     headers,
   };
-}
-
-/** Method and route, without data of the client. */
-export function logFieldsOf({ method, routeOptions }: FastifyRequest) {
-  return { method, route: routeOptions.url };
 }
 
 function validationProblem(error: FastifyError, status: number): ProblemFields {

@@ -28,14 +28,14 @@ export interface RequestGroup
 /**
  * Groups the newest `maxGroupedRequests` requests that match.
  *
- * @returns up to `maxGroups` groups, largest first, and the time of the oldest request that was read when there are older ones
+ * @returns up to `maxGroups` groups, largest first, and `readSince`: only later requests are counted; null when all are
  */
 export async function groupsOf(
   prisma: PrismaClient,
   kind: GroupKind,
   where: Omit<Prisma.RequestLogWhereInput, 'id'> & { id: Prisma.StringFilter },
 ): Promise<{ groups: RequestGroup[]; readSince: Date | null }> {
-  const oldest = await prisma.requestLog.findFirst({
+  const newestUncounted = await prisma.requestLog.findFirst({
     where,
     orderBy: { id: 'desc' },
     skip: maxGroupedRequests,
@@ -43,7 +43,7 @@ export async function groupsOf(
   });
   const rows = await prisma.requestLog.groupBy({
     by: [...new Set([...groupFields[kind], 'apiKeyId'] as const)],
-    where: { ...where, id: { ...where.id, ...(oldest && { gt: oldest.id }) } },
+    where: { ...where, id: { ...where.id, ...(newestUncounted && { gt: newestUncounted.id }) } },
     _count: true,
     _min: { createdAt: true },
     _max: { createdAt: true },
@@ -61,5 +61,5 @@ export async function groupsOf(
     if (lastSeen > group.lastSeen) group.lastSeen = lastSeen;
   }
   const largest = [...groups.values()].sort((a, b) => b.count - a.count || b.lastSeen.getTime() - a.lastSeen.getTime());
-  return { groups: largest.slice(0, maxGroups), readSince: oldest?.createdAt ?? null };
+  return { groups: largest.slice(0, maxGroups), readSince: newestUncounted?.createdAt ?? null };
 }

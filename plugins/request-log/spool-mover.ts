@@ -1,6 +1,7 @@
+import type { FastifyBaseLogger } from 'fastify';
+import { OutageLog } from '../database/outage-log.js';
 import type { RecordBuffer } from './record-buffer.js';
 import type { Spool } from './spool/index.js';
-import type { ThrottledLog } from './throttled-log.js';
 
 const chunkRows = 500;
 
@@ -8,15 +9,15 @@ const chunkRows = 500;
 export class SpoolMover {
   private readonly buffer: RecordBuffer;
   private readonly spool: Spool;
-  private readonly log: ThrottledLog;
+  private readonly outage: OutageLog;
   private readonly onSpooled: (records: number) => void;
   private running: Promise<void> | undefined;
 
   /** @param onSpooled called with the number of records of each chunk after it is written to the spool */
-  constructor(buffer: RecordBuffer, spool: Spool, log: ThrottledLog, onSpooled: (records: number) => void) {
+  constructor(buffer: RecordBuffer, spool: Spool, log: FastifyBaseLogger, onSpooled: (records: number) => void) {
     this.buffer = buffer;
     this.spool = spool;
-    this.log = log;
+    this.outage = new OutageLog(log, 'error');
     this.onSpooled = onSpooled;
   }
 
@@ -33,19 +34,27 @@ export class SpoolMover {
     return this.running;
   }
 
+  /** Called when no record waits for the spool. */
+  endOutage(): void {
+    this.outage.ended('request log: no record waits for the spool any longer');
+  }
+
   private async run() {
     this.buffer.startSpooling();
+    let hasWritten = false;
     try {
       for (let chunk = this.buffer.nextChunk(chunkRows); chunk.length > 0; ) {
         await this.spool.append(chunk);
+        hasWritten = true;
         this.buffer.finishChunk(chunk);
         this.onSpooled(chunk.length);
         chunk = this.buffer.nextChunk(chunkRows);
       }
       await this.spool.sync();
-    } catch (err) {
+      if (hasWritten) this.outage.ended('request log: the spool can be written again');
+    } catch (error) {
       this.buffer.returnSpooling();
-      this.log.error('spool', { err }, 'request log: the spool cannot be written, records wait in memory');
+      this.outage.failed('request log: the spool cannot be written, records wait in memory', error);
     }
   }
 }

@@ -12,7 +12,6 @@ import type { RequestRecord } from './record.js';
 import { RecordBuffer } from './record-buffer.js';
 import type { Spool } from './spool/index.js';
 import { SpoolMover } from './spool-mover.js';
-import { ThrottledLog } from './throttled-log.js';
 
 export interface WriterOptions {
   /** How long records are collected before a batch is sent, in milliseconds. */
@@ -39,6 +38,7 @@ export interface WriterCounts {
  * How long records wait behind a slow batch. Then they go to the spool, so that a killed process loses the records
  * of about two flush intervals only. At least 90 ms, which a batch takes on a busy database; at most 250 ms.
  */
+const bufferIsFull = 'the buffer is full';
 const slowAfterMs = (flushIntervalMs: number) => Math.min(250, Math.max(90, 0.9 * flushIntervalMs));
 const drainDeadlineMs = 4_000;
 
@@ -59,7 +59,8 @@ export class RequestLogWriter {
   private readonly options: WriterOptions;
   private readonly spool: Spool;
   private readonly log: FastifyBaseLogger;
-  private readonly throttledLog: ThrottledLog;
+  /** By the reason why records are dropped. */
+  private readonly losses = new Map<string, OutageLog>();
   private readonly mover: SpoolMover;
   private readonly store: BatchStore;
   private readonly outage: OutageLog;
@@ -93,8 +94,7 @@ export class RequestLogWriter {
     this.spool = spool;
     this.options = options;
     this.log = log;
-    this.throttledLog = new ThrottledLog(log);
-    this.mover = new SpoolMover(this.buffer, spool, this.throttledLog, (records) => {
+    this.mover = new SpoolMover(this.buffer, spool, log, (records) => {
       this.total.spooled += records;
     });
     this.store = new BatchStore(database, log, quotas);
@@ -131,7 +131,7 @@ export class RequestLogWriter {
     this.total.accepted++;
     if (this.buffer.size >= this.options.bufferRows) {
       this.heldCharges.hold(record.charges);
-      this.drop(1, 'the buffer is full');
+      this.drop(1, bufferIsFull);
       return;
     }
     this.buffer.push(this.heldCharges.addTo(record));
@@ -234,6 +234,7 @@ export class RequestLogWriter {
       this.wasLastStepSend = shouldSend;
       await (shouldSend ? this.send() : this.replay());
       this.outage.ended('request log: the database accepts records again', { attempts: this.failures });
+      if (this.buffer.waitingCount === 0) this.mover.endOutage();
       this.failures = 0;
     } catch (error) {
       if (this.stopped.signal.aborted) return;
@@ -292,6 +293,8 @@ export class RequestLogWriter {
       this.total.written += stored.length;
       // Their charges are not held: if these are the reason, the database would reject the next record as well.
       if (rejected.length > 0) this.drop(rejected.length, 'the database rejects them');
+      if (this.buffer.size < this.options.bufferRows / 2)
+        this.losses.get(bufferIsFull)?.ended('request log: the buffer has room again', { dropped: this.total.dropped });
       this.onBatch.emit(stored, (performance.now() - this.sentAt) / 1000);
     } finally {
       this.sentAt = Number.POSITIVE_INFINITY;
@@ -309,6 +312,8 @@ export class RequestLogWriter {
 
   private drop(records: number, reason: string) {
     this.total.dropped += records;
-    this.throttledLog.error(reason, { dropped: this.total.dropped }, `request log: records are dropped, ${reason}`);
+    const loss = this.losses.get(reason) ?? new OutageLog(this.log, 'error');
+    this.losses.set(reason, loss);
+    loss.failed(`request log: records are dropped, ${reason}`, reason, { dropped: this.total.dropped });
   }
 }

@@ -194,18 +194,20 @@ t.test('the overview and the requests', { skip: needsBrowser }, async (t) => {
     await rows.first().waitFor(soon);
     await rows.first().hover();
     await request('/held');
-    await page.getByRole('button', { name: '1 new, shown when you leave the list' }).waitFor(soon);
+    await page.getByRole('button', { name: 'Show 1 new' }).waitFor(soon);
     t.equal(await rows.count(), 1);
     await page.mouse.move(0, 0);
     await rows.nth(1).waitFor(soon);
-    t.equal(await page.getByText('shown when you leave').count(), 0);
+    t.equal(await page.getByText('Show 1 new').count(), 0);
 
     await page.keyboard.press('j');
     await request('/held');
-    await page.getByRole('button', { name: '1 new, shown when you leave the list' }).waitFor(soon);
+    await page.getByRole('button', { name: 'Show 1 new' }).waitFor(soon);
     await page.keyboard.press('j');
     t.equal(await rows.count(), 2, 'the focus can move between rows');
     t.ok(await rows.nth(1).evaluate((row) => row === document.activeElement));
+    await page.getByRole('button', { name: 'Show 1 new' }).click();
+    await rows.nth(2).waitFor();
   });
 
   t.test('older pages are appended without duplicates', async (t) => {

@@ -77,7 +77,11 @@ t.test('the image contains everything that the commands, pages and routes need',
   const { paths } = (await (await get('/documentation/json')).json()) as { paths: Record<string, { get?: object }> };
   const routes = Object.entries(paths).filter(([path, { get }]) => get && !path.includes('{'));
   t.ok(routes.length > 10);
-  const queries: Record<string, string> = { '/v1/request-logs/export': '?format=csv', '/v1/usage': '?ownerId=acme' };
+  const queries: Record<string, string> = {
+    '/v1/request-logs/export': '?format=csv',
+    '/v1/request-logs/groups': '?by=error',
+    '/v1/usage': '?ownerId=acme',
+  };
   for (const [path] of routes) await (await get(path + (queries[path] ?? ''))).body?.cancel();
 
   service.child.kill('SIGTERM');

@@ -225,6 +225,7 @@ async function useKeys(url: string) {
     '/v1/request-logs/stats',
     '/v1/request-logs?limit=500',
     '/v1/request-logs/export?format=csv',
+    '/v1/request-logs/groups?by=userAgent',
     '/documentation/json',
     '/metrics',
     '/health',

@@ -44,6 +44,7 @@ const required: Record<string, string | null> = {
   'GET /v1/request-logs': 'logs:read',
   'GET /v1/request-logs/{id}': 'logs:read',
   'GET /v1/request-logs/export': 'logs:read',
+  'GET /v1/request-logs/groups': 'logs:read',
   'GET /v1/request-logs/stats': 'logs:read',
   'GET /v1/request-logs/stats/keys': 'logs:read',
   'GET /v1/request-logs/stream': 'logs:read',
