@@ -1,3 +1,4 @@
+import { useRef } from 'preact/hooks';
 import type { Stats } from '../../routes/request-stats.js';
 import { get, type Query, type Wire } from '../api.js';
 import { ManagementSwitch } from '../management-switch.js';
@@ -35,7 +36,12 @@ export function OverviewView() {
   const loaded = useQuery(['stats', range, filter], load, refreshMsOf(range), { canPause: true });
   const { from, to } = loaded.data?.stats ?? {};
   const compared = useQuery(['stats', 'earlier', comparison, filter, from, to], loadEarlier, null, { canPause: true });
-  const earlier = compared.data ?? undefined;
+  // While the period moves by a minute, its last figures stay.
+  const kept = useRef<{ of: string; earlier: typeof compared.data }>({ of: '', earlier: null });
+  const comparedOf = JSON.stringify([comparison, filter, range]);
+  if (compared.data !== undefined || kept.current.of !== comparedOf)
+    kept.current = { of: comparedOf, earlier: compared.data };
+  const earlier = kept.current.earlier ?? undefined;
   /** The URL parameters that open the log with the same requests. */
   const choice: Choice = { ...('preset' in range && { range: range.preset }), route, method, statusCode };
 

@@ -222,8 +222,7 @@ function dataOf(props: ChartProps): uPlot.AlignedData {
 function logRange(low: number | null, high: number | null): [number, number] {
   const lowest = Math.max(low ?? 1, 0.01);
   const highest = Math.max(high ?? 10, lowest);
-  const ends: [number, number] = [10 ** Math.floor(Math.log10(lowest)), 10 ** Math.ceil(Math.log10(highest * 1.01))];
-  return ends;
+  return [10 ** Math.floor(Math.log10(lowest)), 10 ** Math.ceil(Math.log10(highest * 1.01))];
 }
 
 /** Whether an interval is cut by the ends of the range. */

@@ -124,6 +124,8 @@ t.test('the overview and the requests', { skip: needsBrowser }, async (t) => {
 
     await page.getByRole('button', { name: '+ Filter' }).click();
     const dialog = page.getByRole('dialog', { name: 'Add a filter' });
+    await checkEverySizeAndTheme(t, page, 'the form of a filter');
+    await page.setViewportSize({ width: 1280, height: 800 });
     await dialog.getByLabel('Filter').selectOption('Key');
     await dialog.getByLabel('Key', { exact: true }).fill('bootst');
     await dialog.getByRole('button', { name: /^bootstrap mez_/ }).click();
@@ -249,6 +251,7 @@ t.test('the overview and the requests', { skip: needsBrowser }, async (t) => {
     const page = await openDashboard(t, dashboard, '?view=requests&statusCode=401');
     await page.getByRole('button', { name: 'Export' }).click();
     await page.getByLabel('CSV').check();
+    await checkEverySizeAndTheme(t, page, 'the export');
     const download = page.waitForEvent('download');
     await page.getByRole('button', { name: 'Download' }).click();
     const file = await download;

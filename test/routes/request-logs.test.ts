@@ -208,6 +208,24 @@ t.test('pages list every row once, newest first, while rows are added', async (t
   t.ok(listed.length >= 7);
 });
 
+t.test('the exact statistics of an hour count the requests that the log lists for it', async (t) => {
+  for (let i = 0; i < 3; i++) await request('GET', `/in-the-hour/${i}`);
+  await app.requestLog.flush();
+  const from = new Date(Math.floor((Date.now() - 3_600_000) / 60_000) * 60_000).toISOString();
+  // Without the requests of this test for the list itself.
+  const query = `from=${from}&excludeManagement=true`;
+  let listed = 0;
+  for (let cursor = ''; ; ) {
+    const { data, nextCursor } = await list(`${query}&limit=500${cursor}`);
+    listed += data.length;
+    if (nextCursor === null) break;
+    cursor = `&cursor=${nextCursor}`;
+  }
+  const { body } = await request('GET', `/v1/request-logs/stats?exact=true&${query}`);
+  t.equal(body.total.count, listed);
+  t.ok(listed >= 3);
+});
+
 t.test('an unknown id returns 404', async (t) => {
   const response = await request('GET', '/v1/request-logs/019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07');
   t.match(response, { status: 404, body: { code: 'REQUEST_LOG_NOT_FOUND' } });
