@@ -38,7 +38,8 @@ export async function startDemo({ port, onProgress, signal }: DemoOptions, defer
   defer(() => rm(directory, { recursive: true, force: true }));
   const env = { DATA_DIR: directory, PORT: port, HOST: '127.0.0.1', LOG_LEVEL: 'silent', TRUST_PROXY: 'loopback' };
   const config = loadConfig(env);
-  const app = await buildApp(config);
+  // Generating the history makes the event loop of this process late.
+  const app = await buildApp({ ...config, loadShedding: { maxEventLoopDelayMs: 0 } });
   defer(() => app.close());
   let startedAt = Number.POSITIVE_INFINITY;
   await app.register(shopRoutes, { isOutage: () => isOutageAfter(performance.now() - startedAt) });

@@ -5,7 +5,9 @@ import { loadConfig } from '../src/config/index.js';
 
 /** Builds the service in this process. It is closed when the test file ends. */
 export async function startApp(variables: NodeJS.ProcessEnv): Promise<FastifyInstance> {
-  const app = await buildApp(loadConfig({ LOG_LEVEL: 'silent', ...variables }));
+  const config = loadConfig({ LOG_LEVEL: 'silent', ...variables });
+  // Tests share the processors: a late event loop is not what they are about.
+  const app = await buildApp({ ...config, loadShedding: { maxEventLoopDelayMs: 0 } });
   t.teardown(() => app.close());
   await app.ready();
   await app.database.ready;
