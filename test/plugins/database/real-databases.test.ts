@@ -238,11 +238,12 @@ t.test(
     const late = await startService(own);
     t.equal((await fetch(`${late.url}/v1/me`, { headers })).status, 200, 'a start with nothing to migrate works');
 
-    address.redirect(urlOf(ports[1]));
+    // Before the database takes over: a lookup in between would deny the key, and throttle its address.
     await next.query(
       'postgres',
       `INSERT INTO api_keys (id, key, name, scopes, "updatedAt") VALUES ('moved', encode(sha256('${key}'), 'hex'), 'moved', '{admin}', now())`,
     );
+    address.redirect(urlOf(ports[1]));
     await untilStatus(`${service.url}/v1/api-keys`, 201, { method: 'POST', headers, body: '{"name":"made"}' });
     await untilStatus(`${service.url}/health`, 200);
   },
