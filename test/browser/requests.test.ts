@@ -530,6 +530,7 @@ t.test('the overview and the requests', { skip: needsBrowser }, async (t) => {
     await keyboard.press('g');
     await keyboard.press('k');
     await keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
     await currentView.getByText('Requests', { exact: true }).waitFor();
     await keyboard.press('/');
     await keyboard.type('/g k?p');
