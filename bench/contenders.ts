@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { generateKey } from '../plugins/api-keys/key-format.js';
 import type { Defer } from '../scripts/cleanup.js';
 import { BenchError } from './bench-error.js';
+import { startCollector } from './collector.js';
 import type { Target } from './load/generator.js';
 import type { Progress } from './progress.js';
 import type { ServerName } from './results.js';
@@ -44,19 +45,12 @@ export async function startContenders(url: string | undefined, progress: Progres
   const authorization = `Bearer ${key}`;
 
   progress.begin('starting musicez');
-  const serviceScratch = await createScratch(url, 'service', defer);
-  const startedAt = performance.now();
-  const musicez = await start(
-    service,
-    { ...databaseEnv(serviceScratch), ...optionalFeatures, BOOTSTRAP_ADMIN_KEY: key },
-    serviceScratch.directory,
-  );
-  await musicez.waitForOk('/readyz', signal);
-  const startToReadyMs = Math.round(performance.now() - startedAt);
+  const { server: musicez, scratch: serviceScratch, startToReadyMs } = await startService('service');
   const me = await fetchMe(musicez);
   progress.end(`ready after ${startToReadyMs} ms`);
 
   progress.begin('starting the other servers');
+  const traced = await startService('traced', { OTEL_EXPORTER_OTLP_ENDPOINT: await startCollector(defer) });
   const straightforwardScratch = await createScratch(url, 'straightforward', defer);
   const responseEnv = { BENCH_ME: me, BENCH_KEY: key };
   const straightforward = await start(
@@ -71,6 +65,8 @@ export async function startContenders(url: string | undefined, progress: Progres
   const authentication = await startParts('authentication');
   const limits = await startParts('limits');
   const log = await startParts('log');
+  // The answer of the same service: only the id of its key differs.
+  await fetchMe(traced.server);
   for (const other of [straightforward, bare, base, authentication.server, limits.server, log.server]) {
     const answer = await fetchMe(other);
     if (answer !== me) throw new BenchError(`the servers respond differently: ${answer} is not ${me}`);
@@ -86,11 +82,21 @@ export async function startContenders(url: string | undefined, progress: Progres
     bare: contender('bare', bare),
     base: contender('base', base),
     musicez: contender('musicez', musicez, serviceScratch),
+    traced: contender('traced', traced.server, traced.scratch),
     authentication: contender('authentication', authentication.server),
     limits: contender('limits', limits.server),
     log: contender('log', log.server, log.scratch),
   };
   return { all, startToReadyMs } satisfies Contenders;
+
+  async function startService(name: string, variables: NodeJS.ProcessEnv = {}) {
+    const scratch = await createScratch(url, name, defer);
+    const env = { ...databaseEnv(scratch), ...optionalFeatures, BOOTSTRAP_ADMIN_KEY: key, ...variables };
+    const startedAt = performance.now();
+    const server = await start(service, env, scratch.directory);
+    await server.waitForOk('/readyz', signal);
+    return { server, scratch, startToReadyMs: Math.round(performance.now() - startedAt) };
+  }
 
   async function startParts(part: ServerName) {
     const scratch = await createScratch(url, part, defer);

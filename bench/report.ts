@@ -8,6 +8,7 @@ const titles: [ServerName, string][] = [
   ['limits', '+ authentication, limits'],
   ['log', '+ authentication, log'],
   ['musicez', 'musicez'],
+  ['traced', 'musicez, with spans'],
 ];
 const columns = ['', 'req/s', 'p50 ms', 'p99 ms', 'CPU µs/req', 'rows written', 'of answered', 'MB resident'];
 
@@ -30,6 +31,7 @@ export function report(results: BenchResults): string {
     `authentication costs  ${cost(costs.authentication)}`,
     `limits cost           ${cost(costs.limits)}`,
     `the log costs         ${cost(costs.log)}`,
+    `spans cost            ${cost(costs.spans)}`,
     `one limit in process  ${limitCost.one.toFixed(1).padStart(4)} µs of CPU a request`,
     `two limits in process ${limitCost.two.toFixed(1).padStart(4)} µs of CPU a request`,
     '',

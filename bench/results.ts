@@ -2,9 +2,12 @@ import type { TargetResult } from './target-result.js';
 
 /**
  * The servers, in the order of a round. Servers that are compared run close to each other, because a machine's speed drifts.
- * `base` is bare Fastify, started by the same command as this service; so are the parts, which are compared with it.
+ * `traced` is this service with a span for each request. `base` is bare Fastify, started by the same command as this service; so are the parts, which are compared with it.
  */
-export const serverNames = ['straightforward', 'musicez', 'bare', 'base', 'authentication', 'limits', 'log'] as const;
+export const serverNames = [
+  ...(['straightforward', 'musicez', 'traced', 'bare', 'base'] as const),
+  ...(['authentication', 'limits', 'log'] as const),
+] as const;
 export type ServerName = (typeof serverNames)[number];
 
 /** One round of load on one server. */
@@ -65,8 +68,8 @@ export interface BenchResults {
   load: { generator: 'wrk' | 'autocannon'; version: string; connections: number; secondsPerRound: number };
   servers: Record<ServerName, ServerResult>;
   ratios: { toBare: Ratio; toStraightforward: Ratio };
-  /** Authentication compared with `base`; the request log and the limits compared with authentication. */
-  costs: { authentication: Difference; log: Difference; limits: Difference };
+  /** Authentication compared with `base`; the request log and the limits with authentication; spans with this service without. */
+  costs: { authentication: Difference; log: Difference; limits: Difference; spans: Difference };
   /** What one and two limits of a key add to a request, measured in the process of the benchmark: µs of CPU. */
   limitCost: { one: number; two: number };
   /** From starting this service's process to a 200 of `/readyz`, on an empty database. */

@@ -51,7 +51,7 @@ export async function run(options: BenchOptions, url: string | undefined, progre
     progress.end('done');
 
     const servers = byServer((name) => resultOf(measured[name], written.get(name)));
-    const { bare, base, straightforward, musicez, authentication, log, limits } = servers;
+    const { bare, base, straightforward, musicez, traced, authentication, log, limits } = servers;
     const [cpu] = cpus();
     const results: Omit<BenchResults, 'targets'> = {
       startedAt,
@@ -74,6 +74,7 @@ export async function run(options: BenchOptions, url: string | undefined, progre
         authentication: costOf(authentication.rounds, base.rounds),
         log: costOf(log.rounds, authentication.rounds),
         limits: costOf(limits.rounds, authentication.rounds),
+        spans: costOf(traced.rounds, musicez.rounds),
       },
       limitCost,
       startToReadyMs,

@@ -21,6 +21,7 @@ import routing from '../plugins/routing.js';
 import securityHeaders from '../plugins/security-headers/index.js';
 import strictBodies from '../plugins/strict-bodies.js';
 import traceContext from '../plugins/trace-context.js';
+import tracing from '../plugins/tracing/index.js';
 import { apiKeyEventRoutes } from '../routes/api-key-events.js';
 import { apiKeyExportRoutes } from '../routes/api-key-export.js';
 import { apiKeyImportRoutes } from '../routes/api-key-import.js';
@@ -43,6 +44,9 @@ import { commandNames } from './command-names.js';
 import type { Config } from './config/index.js';
 import { fastifyOptions } from './fastify-options.js';
 
+/** Requests for these are neither logged nor traced. */
+const unlogged = ['/livez', '/readyz', '/metrics'];
+
 /** Builds the service, in the order in which it starts. It stops in the reverse order. Does not listen. */
 export async function buildApp(config: Config): Promise<FastifyInstance> {
   const { version } = config;
@@ -54,8 +58,9 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   await app.register(emptyJsonBody);
   await app.register(strictBodies);
   await app.register(clientAddress, { trustProxy: config.trustProxy });
+  await app.register(traceContext, { startsTraces: config.tracing !== undefined });
+  await app.register(tracing, { variables: config.tracing, version, exclude: unlogged });
   await app.register(requestId, { isTrusted });
-  await app.register(traceContext);
   await app.register(securityHeaders, {});
   await app.register(drain, config.drain);
 
@@ -71,7 +76,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   // The features of the service
   await app.register(limits, config.limits);
   await app.register(apiKeys, config.apiKeys);
-  await app.register(requestLog, { ...config.requestLog, exclude: ['/livez', '/readyz', '/metrics'] });
+  await app.register(requestLog, { ...config.requestLog, exclude: unlogged });
   await app.register(cors, { origins: config.corsOrigins });
   await app.register(loadShedding, { ...config.loadShedding, exempt: ['/livez', '/readyz', '/health', '/metrics'] });
   await app.register(keyUsage);

@@ -4,7 +4,7 @@ import { rejectConnection } from '../plugins/problem-details/client-error.js';
 import { writeProblem } from '../plugins/problem-details/index.js';
 import { newRequestId } from '../plugins/request-id.js';
 import { PreparedResponse } from '../plugins/security-headers/prepared-response.js';
-import { logBindingsOf } from '../plugins/trace-context.js';
+import { addTrace, requestLoggerOf } from '../plugins/trace-context.js';
 import type { Config } from './config/index.js';
 import { ServiceLogController } from './log-controller.js';
 import { buildValidator } from './validator.js';
@@ -16,13 +16,14 @@ const unroutable: Record<string, string> = {
 };
 
 /** The options of Fastify. */
-export function fastifyOptions({ logLevel, trustProxy, corsOrigins, http }: Config) {
+export function fastifyOptions({ logLevel, trustProxy, corsOrigins, http, tracing }: Config) {
+  const traceOptions = { startsTraces: tracing !== undefined };
   return {
-    logger: { level: logLevel },
+    logger: { level: logLevel, mixin: addTrace },
     logController: new ServiceLogController(),
     genReqId: newRequestId,
     childLoggerFactory: (logger, { requestId }, options, raw) =>
-      logger.child(logBindingsOf(raw, String(requestId)), options),
+      requestLoggerOf(logger, options, raw, String(requestId), traceOptions),
     requestIdHeader: false,
     trustProxy,
     // During shutdown, requests on open connections are served, and their responses close the connections.

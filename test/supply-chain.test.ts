@@ -8,10 +8,10 @@ import { root } from './root.js';
 
 skipFileOnEmbedded();
 
-// 129 packages are installed: 48 for Fastify, 30 for the documentation page, 20 for Prisma and pg. Each of the other
-// dependencies brings one to nine. The rest is room for packages that a new release of one of them adds, not for
+// 158 packages are installed: 48 for Fastify, 30 for the documentation page, 29 for OpenTelemetry (loaded only when spans are
+// on), 20 for Prisma and pg. Each of the other dependencies brings one to nine. The rest is room for packages that a new release of one of them adds, not for
 // another dependency with its own tree. Raise this number only for a good reason.
-const maxPackages = 135;
+const maxPackages = 164;
 
 const lock = readLockFile(root);
 const production = productionPackages(lock);

@@ -8,6 +8,8 @@ import prisma from '../../plugins/prisma/index.js';
 import { newRequestId } from '../../plugins/request-id.js';
 import requestLog from '../../plugins/request-log/index.js';
 import { PreparedResponse } from '../../plugins/security-headers/prepared-response.js';
+import traceContext from '../../plugins/trace-context.js';
+import tracing from '../../plugins/tracing/index.js';
 import { loadConfig } from '../../src/config/index.js';
 import { Me, readMe } from './me.js';
 
@@ -32,6 +34,8 @@ const perMinute = { name: 'minute', limit: 1e9, windowSeconds: 60 };
 const defaultLimits = parts.includes('limits') ? [perMinute] : [];
 await app.register(apiKeys, { ...config.apiKeys, defaultLimits });
 if (parts.includes('log')) {
+  await app.register(traceContext, { startsTraces: false });
+  await app.register(tracing, { variables: undefined, version, exclude: [] });
   await app.register(requestLog, { ...config.requestLog, exclude: [] });
   app.get('/health', async () => ({ checks: { requestLog: app.requestLog.counts } }));
 }

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
 import { OutageLog } from '../database/outage-log.js';
-import { logBindingsOf } from '../trace-context.js';
+import { traceFieldsOf, traceIdOf } from '../trace-context.js';
 
 const quietAfterMs = 60_000;
 
@@ -21,7 +21,8 @@ export class FailedRequests {
   }
 
   add(request: FastifyRequest, error: unknown): void {
-    const fields = { ...logBindingsOf(request, request.id), ...logFieldsOf(request) };
+    const { id } = request;
+    const fields = { requestId: id, ...traceFieldsOf(traceIdOf(request), id), ...logFieldsOf(request) };
     this.outage.failed('requests fail: the database is not available', error, fields);
     this.timer ??= setTimeout(() => this.end(), this.quietAfterMs).unref();
     this.timer.refresh();

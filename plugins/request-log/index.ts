@@ -61,7 +61,7 @@ export default fp<RequestLogOptions>(
     const writer = new RequestLogWriter(
       app.database,
       spool,
-      { flushIntervalMs, bufferRows },
+      { flushIntervalMs, bufferRows, traceBatch: (records, store) => app.tracing.traceBatch(records, store) },
       app.log,
       app.limits.quotas,
     );
@@ -131,8 +131,10 @@ export default fp<RequestLogOptions>(
     function write(reply: FastifyReply, statusCode: number, durationMs: number) {
       const { request } = reply;
       const path = pathOf(request.url);
-      if (!excluded.has(path)) writer.push(recordOf(request, path, statusCode, durationMs, keyCheckOf(request)));
+      if (excluded.has(path)) return;
+      const record = recordOf(request, path, statusCode, durationMs, keyCheckOf(request));
+      app.tracing.detached(() => writer.push(record));
     }
   },
-  { name: 'request-log', dependencies: ['database', 'limits', 'api-keys'] },
+  { name: 'request-log', dependencies: ['trace-context', 'tracing', 'database', 'limits', 'api-keys'] },
 );

@@ -26,7 +26,7 @@ export interface RequestRecord {
   verification: RecordedVerification | null;
   /** What the checks of both keys have used of quotas. */
   charges: readonly QuotaCharge[];
-  /** The id of the caller's trace. */
+  /** The id of the trace. */
   traceId: string | null;
 }
 

@@ -5,6 +5,7 @@ import { withDeadline } from '../database/deadline.js';
 import type { DatabaseHandle } from '../database/index.js';
 import { OutageLog } from '../database/outage-log.js';
 import type { QuotaCounter } from '../limits/quota-counter.js';
+import { noTracing, type Tracing } from '../tracing/tracing.js';
 import { BatchStore, maxBatchRows } from './batch-store.js';
 import { HeldCharges } from './held-charges.js';
 import { Listeners } from './listeners.js';
@@ -18,6 +19,8 @@ export interface WriterOptions {
   flushIntervalMs: number;
   /** The size of the buffer in records. When it is full, records are dropped and counted. */
   bufferRows: number;
+  /** Wraps the storing of each batch. */
+  traceBatch?: Tracing['traceBatch'];
 }
 
 /** At any moment `accepted = written + buffered + spooled + dropped`. */
@@ -286,7 +289,8 @@ export class RequestLogWriter {
   private async storeBatch(batch: readonly RequestRecord[], hasPossibleDuplicates: boolean, removeBatch: () => void) {
     this.sentAt = performance.now();
     try {
-      const rejected = await this.store.store(batch, hasPossibleDuplicates);
+      const { traceBatch = noTracing.traceBatch } = this.options;
+      const rejected = await traceBatch(batch, () => this.store.store(batch, hasPossibleDuplicates));
       this.stopped.signal.throwIfAborted();
       const stored = rejected.length > 0 ? batch.filter((record) => !rejected.includes(record)) : batch;
       removeBatch();

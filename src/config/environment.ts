@@ -44,6 +44,13 @@ export const Environment = Type.Object({
     Type.String({ pattern: '^rediss?://.', description: 'a URL such as redis://localhost:6379' }),
   ),
   TRACE_URL: Type.Optional(Type.String()),
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String()),
+  OTEL_EXPORTER_OTLP_HEADERS: Type.Optional(Type.String()),
+  OTEL_SERVICE_NAME: Type.String({ default: 'musicez' }),
+  OTEL_RESOURCE_ATTRIBUTES: Type.Optional(Type.String()),
+  OTEL_TRACES_SAMPLER: Type.String({ default: 'parentbased_always_on' }),
+  OTEL_TRACES_SAMPLER_ARG: Type.String({ default: '1' }),
+  OTEL_SDK_DISABLED: Type.String({ default: 'false' }),
   SHUTDOWN_DELAY_MS: Type.Integer({ minimum: 0, maximum: dayMs, default: 0 }),
 });
 

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { databaseConfig } from './database.js';
 import { validate } from './environment.js';
+import { secretTracingVariables, tracingVariables } from './tracing.js';
 import {
   allowedOrigins,
   anyAddress,
@@ -25,7 +26,10 @@ export { ConfigError } from './error.js';
 export const closeDeadlineMs = 20_000;
 
 /** The variables with secrets. */
-const secretVariables = ['DATABASE_URL', 'SHADOW_DATABASE_URL', 'BOOTSTRAP_ADMIN_KEY', 'REDIS_URL'] as const;
+const secretVariables = [
+  ...['DATABASE_URL', 'SHADOW_DATABASE_URL', 'BOOTSTRAP_ADMIN_KEY', 'REDIS_URL'],
+  ...secretTracingVariables,
+];
 
 const require = createRequire(import.meta.url);
 /** The directory of package.json. */
@@ -93,6 +97,7 @@ export function loadConfig(variables: NodeJS.ProcessEnv, { dotenv = false } = {}
       bodyBytes: 1_048_576,
     },
     traceUrl: traceUrlTemplate(env.TRACE_URL),
+    tracing: tracingVariables(nonEmpty),
     dashboard: { pageDir: join(packageRoot, 'dist/dashboard') },
     loadShedding: { maxEventLoopDelayMs: 250 },
     trustProxy: trustedProxies(env.TRUST_PROXY),

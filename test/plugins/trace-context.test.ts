@@ -85,7 +85,10 @@ t.test('the trace of a request is in its row, its problem, the filters, the expo
 t.test('log lines of a request in a trace have its id, and a span', async (t) => {
   const lines: string[] = [];
   const options = fastifyOptions(loadConfig(await createTestDatabase()));
-  const app = Fastify({ ...options, logger: { level: 'info', stream: { write: (line: string) => lines.push(line) } } });
+  const app = Fastify({
+    ...options,
+    logger: { ...options.logger, stream: { write: (line: string) => lines.push(line) } },
+  });
   app.get('/', async (request) => {
     request.log.info('seen');
     return request.id;

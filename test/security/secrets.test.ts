@@ -2,10 +2,11 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import t from 'tap';
-import { generateKey } from '../../plugins/api-keys/key-format.js';
+import { digestOf, generateKey } from '../../plugins/api-keys/key-format.js';
 import { needsCluster, startCluster } from '../cluster.js';
 import { createTestDatabase, needsPostgres, skipFileOnEmbedded } from '../database.js';
 import { BreakableDatabase } from '../plugins/database/proxy.js';
+import { type ReceivedSpan, startCollector } from '../plugins/tracing/collector.js';
 import { run, startService } from '../process.js';
 import { temporaryDirectory } from '../temporary-directory.js';
 
@@ -14,12 +15,14 @@ skipFileOnEmbedded();
 /** With characters that have to be escaped in a URL. */
 const password = 'p@ss/w0rd #?1';
 const redisPassword = 'r3dis:p@ss/w0rd';
+const collectorToken = 'c0llector:t0ken';
 const admin = generateKey('mez');
 
 /** The secrets to search for, by name; each new key is added. */
 const secrets = new Map([
   ['the password of the database', password],
   ['the password of Redis', redisPassword],
+  ['the token of the collector', collectorToken],
   ['the admin key', admin],
 ]);
 
@@ -54,18 +57,21 @@ t.test('the search finds every form of a secret', async (t) => {
 });
 
 t.test(
-  'a full run writes no key or password to a log, a response, a metric, the spool, a crash report or a table',
+  'a full run writes no key or password to a log, a response, a metric, a span, the spool, a crash report or a table',
   { skip: needsPostgres },
   async (t) => {
     const own = await createTestDatabase();
     const database = new BreakableDatabase(own.DATABASE_URL ?? '');
     await database.listen();
     const reports = temporaryDirectory(t);
+    const collector = await startCollector(t);
     const variables = {
       DATA_DIR: own.DATA_DIR,
       DATABASE_URL: withPassword(database.url),
       REDIS_URL: `redis://:${encodeURIComponent(redisPassword)}@127.0.0.1:1`,
       BOOTSTRAP_ADMIN_KEY: admin,
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_EXPORTER_OTLP_HEADERS: `authorization=${encodeURIComponent(collectorToken)}`,
       LOG_LEVEL: 'trace',
       NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --report-on-signal --report-signal=SIGWINCH --report-directory=${reports} --import=data:text/javascript,process.on('SIGPROF',()=>{throw/**/Error('crash')})`,
     };
@@ -95,6 +101,13 @@ t.test(
     t.equal(await second.exited, 0);
     for (const { stdout, stderr } of [first, second]) addOutput('log', stdout() + stderr());
 
+    t.match(collector.received.headers, { authorization: collectorToken });
+    addOutput('spans', JSON.stringify(collector.spans));
+    for (const [name, secret] of secrets)
+      t.notOk(JSON.stringify(collector.spans).includes(digestOf(secret)), `no digest of ${name} in a span`);
+    const isServerError = ({ kind, status }: ReceivedSpan) => kind === 2 && status.code === 2 && status.message === '';
+    t.ok(collector.spans.some(isServerError), 'the outage is in the spans');
+
     await useShell(variables);
     for (const file of filesIn(reports)) addOutput('crash report', file);
     for (const [table, rows] of await rowsOf(own.DATABASE_URL ?? '')) addOutput(`table ${table}`, rows);
@@ -104,6 +117,7 @@ t.test(
       'answers',
       '/metrics',
       '/health',
+      'spans',
       'spool',
       'crash report',
       'table api_keys',

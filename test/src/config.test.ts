@@ -58,6 +58,37 @@ t.test('an invalid value is rejected with the name of the variable', async (t) =
   }
 });
 
+t.test('with an endpoint, a value that OpenTelemetry would ignore is rejected', async (t) => {
+  const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
+  for (const [name, value] of [
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318'],
+    ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', '/v1/traces'],
+    ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc'],
+    ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'http/json'],
+    ['OTEL_EXPORTER_OTLP_HEADERS', 'x-tenant'],
+    ['OTEL_RESOURCE_ATTRIBUTES', 'a=b,c'],
+    ['OTEL_TRACES_EXPORTER', 'zipkin'],
+    ['OTEL_TRACES_SAMPLER', 'jaeger_remote'],
+    ['OTEL_TRACES_SAMPLER_ARG', '5%'],
+    ['OTEL_TRACES_SAMPLER_ARG', '1.5'],
+  ] as const) {
+    t.throws(
+      () => loadConfig({ ...endpoint, [name]: value }),
+      { name: 'ConfigError', message: new RegExp(`^${name} must be [^\n]+; OTEL_SDK_DISABLED=true turns spans off$`) },
+      `${name}=${value}`,
+    );
+    if (!(name in endpoint)) t.equal(loadConfig({ [name]: name.endsWith('ENDPOINT') ? '' : value }).tracing, undefined);
+    t.equal(loadConfig({ ...endpoint, [name]: value, OTEL_SDK_DISABLED: 'True' }).tracing, undefined);
+  }
+  const valid = {
+    ...endpoint,
+    OTEL_EXPORTER_OTLP_HEADERS: 'x-tenant=team, authorization=Bearer%20x==,',
+    OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+    OTEL_TRACES_SAMPLER_ARG: '0.05',
+  };
+  t.strictSame(loadConfig({ ...valid, PORT: '1', OTEL_SERVICE_NAME: '' }).tracing, valid);
+});
+
 t.test('all invalid values are reported together, on one line', async (t) => {
   t.throws(() => loadConfig({ PORT: 'x', LOG_LEVEL: 'x' }), { message: /^PORT [^\n]*; LOG_LEVEL [^\n]*$/ });
 });
@@ -72,6 +103,8 @@ t.test('no error message contains a secret', async (t) => {
     { REDIS_URL: 'redis://:x@hunter2#x@redis' },
     { BOOTSTRAP_ADMIN_KEY: 'mez_hunter2' },
     { REDIS_URL: 'http://:hunter2@redis' },
+    { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector', OTEL_EXPORTER_OTLP_HEADERS: 'hunter2' },
+    { OTEL_EXPORTER_OTLP_ENDPOINT: 'grpc://user:hunter2@collector' },
   ]) {
     try {
       loadConfig(variables);

@@ -1,0 +1,152 @@
+import { createRequire } from 'node:module';
+import { FastifyOtelInstrumentation } from '@fastify/otel';
+import { context, type Link, propagation, ROOT_CONTEXT, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
+import { IORedisInstrumentation } from '@opentelemetry/instrumentation-ioredis';
+import { PgInstrumentation } from '@opentelemetry/instrumentation-pg';
+import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
+import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
+import { LRUCache } from 'lru-cache';
+import { withDeadline } from '../database/deadline.js';
+import { pathOf } from '../request-log/record.js';
+import { spanIdOf } from '../trace-context.js';
+import { RequestIds } from './request-ids.js';
+import { SafeExporter } from './safe-exporter.js';
+import type { SpanOptions, Tracing } from './tracing.js';
+
+/** How long the end of the process waits for the last spans. */
+const closeDeadlineMs = 1_000;
+/** Requests whose records wait for their batch. */
+const maxSampledRequests = 10_000;
+/** As many as the specification's default for a span. */
+const maxLinks = 128;
+const maxPathLength = 1_024;
+
+/** They are needed only while the exporter is created; a diagnostic report of Node.js contains the environment. */
+const secretVariables = ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_TRACES_HEADERS'];
+
+/** Sends spans to the collector that the variables name. Uses OpenTelemetry's global API, so a process has one of these at a time. */
+export class OpenTelemetry implements Tracing {
+  private readonly provider: NodeTracerProvider;
+  private readonly instrumentations: readonly [FastifyOtelInstrumentation, PgInstrumentation, IORedisInstrumentation];
+  private readonly requestIds = new RequestIds();
+  private readonly excluded: ReadonlySet<string>;
+  /** Links to the spans of sampled requests, by the id of the span. */
+  private readonly sampled = new LRUCache<string, Link>({ max: maxSampledRequests });
+
+  constructor({ variables, version, exclude }: SpanOptions, log: FastifyBaseLogger) {
+    this.excluded = new Set(exclude);
+    this.instrumentations = [
+      new FastifyOtelInstrumentation({
+        instrumentHooks: false,
+        instrumentHandler: false,
+        recordExceptions: false,
+        ignorePaths: ({ url }) => this.isExcluded(url),
+        requestHook: (span, request) => this.describe(span, request),
+      }),
+      new PgInstrumentation({ requireParentSpan: true }),
+      // Without the arguments of commands.
+      new IORedisInstrumentation({ dbStatementSerializer: (command) => command }),
+    ];
+    // The SDK reads its variables from the environment, where those of `.env` are missing.
+    Object.assign(process.env, variables);
+    const scopes = new Set(this.instrumentations.map(({ instrumentationName }) => instrumentationName));
+    this.provider = new NodeTracerProvider({
+      resource: defaultResource()
+        .merge(resourceFromAttributes({ 'service.name': 'musicez', 'service.version': version }))
+        .merge(detectResources({ detectors: [envDetector] })),
+      idGenerator: this.requestIds,
+      spanProcessors: [new BatchSpanProcessor(new SafeExporter(new OTLPTraceExporter(), scopes, log))],
+    });
+    this.provider.register({ propagator: new W3CTraceContextPropagator() });
+    for (const name of secretVariables) delete process.env[name];
+    for (const instrumentation of this.instrumentations) instrumentation.setTracerProvider(this.provider);
+    patchClients();
+  }
+
+  /** Adds a span to each request. */
+  async traceRequests(app: FastifyInstance): Promise<void> {
+    app.addHook('onRequest', (request, _reply, done) => {
+      this.requestIds.requestId = this.isExcluded(request.url) ? undefined : request.id;
+      done();
+    });
+    await app.register(this.instrumentations[0].plugin());
+    app.addHook('onRequest', (_request, _reply, done) => {
+      this.requestIds.requestId = undefined;
+      done();
+    });
+  }
+
+  detached<T>(work: () => T): T {
+    return context.with(ROOT_CONTEXT, work);
+  }
+
+  async traceBatch<T>(records: readonly { id: string }[], store: () => Promise<T>): Promise<T> {
+    const links = this.takeLinks(records);
+    if (links.length === 0) return store();
+    const span = this.provider.getTracer('musicez').startSpan('request_logs batch', {
+      root: true,
+      links,
+      attributes: { 'db.operation.batch.size': records.length },
+    });
+    try {
+      return await context.with(trace.setSpan(ROOT_CONTEXT, span), store);
+    } catch (error) {
+      span.setStatus({ code: SpanStatusCode.ERROR });
+      span.setAttribute('error.type', typeOf(error));
+      throw error;
+    } finally {
+      span.end();
+    }
+  }
+
+  /** Sends the last spans. Waits for a second at most. */
+  async close(): Promise<void> {
+    await withDeadline(this.provider.shutdown(), closeDeadlineMs).catch(() => {});
+    for (const instrumentation of this.instrumentations) instrumentation.disable();
+    for (const api of [trace, context, propagation]) api.disable();
+  }
+
+  private isExcluded(url: string) {
+    return this.excluded.has(pathOf(url));
+  }
+
+  /** Sets what @fastify/otel leaves to its users: the name, and the path, which it sets with the query string. */
+  private describe(span: Span, request: FastifyRequest) {
+    const { method, url, protocol, ip, headers, routeOptions } = request;
+    span.updateName(routeOptions.url === undefined ? method : `${method} ${routeOptions.url}`);
+    span.setAttributes({
+      'url.path': pathOf(url).slice(0, maxPathLength),
+      'url.scheme': protocol,
+      'client.address': ip,
+      ...(headers['user-agent'] !== undefined && { 'user_agent.original': headers['user-agent'] }),
+    });
+    if (span.isRecording()) this.sampled.set(spanIdOf(request.id), { context: span.spanContext() });
+  }
+
+  private takeLinks(records: readonly { id: string }[]): Link[] {
+    const links: Link[] = [];
+    for (const { id } of records) {
+      const spanId = spanIdOf(id);
+      const link = this.sampled.get(spanId);
+      if (link === undefined) continue;
+      this.sampled.delete(spanId);
+      if (links.length < maxLinks) links.push(link);
+    }
+    return links;
+  }
+}
+
+/** The instrumentations patch a package when it is required, also when it was imported before. */
+function patchClients() {
+  const require = createRequire(import.meta.url);
+  for (const name of ['pg', 'ioredis']) require(name);
+  createRequire(require.resolve('pg'))('pg-pool');
+}
+
+function typeOf(error: unknown): string {
+  const { code, name } = Object(error) as { code?: string; name?: string };
+  return code ?? name ?? typeof error;
+}

@@ -1,0 +1,199 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import t from 'tap';
+import { generateKey } from '../../../plugins/api-keys/key-format.js';
+import { createTestDatabase, skipOnEmbedded } from '../../database.js';
+import { startService } from '../../process.js';
+import { needsRedis, startRedis } from '../limits/redis.js';
+import { type ReceivedSpan, startCollector } from './collector.js';
+
+const [traceId, parent] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
+const traceparent = `00-${traceId}-${parent}-01`;
+const [internal, server, client] = [1, 2, 3];
+const unset = 0;
+const key = generateKey('mez');
+const headers = { authorization: `Bearer ${key}` };
+
+/** Only the end of the process sends spans. */
+const sendAtTheEnd = { OTEL_BSP_SCHEDULE_DELAY: '3600000' };
+
+t.test(
+  'spans of requests, calls and batches reach the collector in the traces of their callers',
+  { skip: needsRedis },
+  async (t) => {
+    const { url: collector, spans, received } = await startCollector(t);
+    const redis = await startRedis(t);
+    const service = await startService({
+      ...(await createTestDatabase()),
+      ...sendAtTheEnd,
+      BOOTSTRAP_ADMIN_KEY: key,
+      RATE_LIMITS: '1000/1h',
+      REDIS_URL: redis.url,
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector,
+      OTEL_EXPORTER_OTLP_HEADERS: 'x-tenant=team',
+      OTEL_SERVICE_NAME: 'gate',
+      OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
+    });
+    const send = async (path: string, more: Record<string, string> = {}) => {
+      const response = await fetch(service.url + path, { headers: { ...headers, ...more } });
+      const body = await response.text();
+      const requestId = response.headers.get('x-request-id') ?? '';
+      return { status: response.status, body, requestId, spanId: requestId.replaceAll('-', '').slice(16) };
+    };
+    const traced = await send('/v1/me?key=value', { traceparent, 'user-agent': 'agent/1' });
+    const unsampled = await send('/v1/me', { traceparent: `00-${traceId}-${parent}-00` });
+    const untraced = await send('/v1/request-logs?limit=1');
+    const missing = await send('/absent');
+    const denied = await send('/v1/me', { authorization: 'Bearer wrong' });
+    await send('/livez');
+    t.match([traced.status, missing.status, denied.status], [200, 404, 401]);
+    const newTrace = untraced.requestId.replaceAll('-', '');
+    let rows: { data: { path: string }[] } = { data: [] };
+    while (rows.data.length === 0)
+      rows = JSON.parse(
+        (await send(`/v1/request-logs?traceId=${newTrace}`, { traceparent: `00-${traceId}-${parent}-00` })).body,
+      );
+    t.match(rows.data, [{ id: untraced.requestId, path: '/v1/request-logs' }], 'a new trace is in the row');
+    service.child.kill('SIGTERM');
+    t.equal(await service.exited, 0);
+
+    const spanOf = ({ spanId }: { spanId: string }) => spans.find((span) => span.spanId === spanId);
+    const childrenOf = (span: ReceivedSpan | undefined) =>
+      spans.filter(({ parentSpanId }) => parentSpanId === span?.spanId);
+    t.match(received.headers, { 'x-tenant': 'team' });
+    t.match(received.resource, {
+      'service.name': 'gate',
+      'service.version': String,
+      'deployment.environment.name': 'test',
+    });
+    t.match(spanOf(traced), {
+      name: 'GET /v1/me',
+      kind: server,
+      traceId,
+      parentSpanId: parent,
+      status: { code: unset },
+      attributes: {
+        'http.request.method': 'GET',
+        'http.route': '/v1/me',
+        'http.response.status_code': 200,
+        'url.path': '/v1/me',
+        'url.scheme': 'http',
+        'client.address': '127.0.0.1',
+        'user_agent.original': 'agent/1',
+      },
+    });
+    t.notOk(spanOf(unsampled), 'the caller decides whether its trace is sampled');
+    t.match(spanOf(untraced), { name: 'GET /v1/request-logs', traceId: newTrace, parentSpanId: '' });
+    t.match(spanOf(missing), {
+      name: 'GET',
+      status: { code: unset },
+      attributes: { 'http.response.status_code': 404 },
+    });
+    t.match(spanOf(denied), { name: 'GET /v1/me', status: { code: unset, message: '' } });
+    t.notOk(
+      spans.some(({ attributes }) => attributes['url.path'] === '/livez'),
+      'probes have no spans',
+    );
+
+    const queries = childrenOf(spanOf(untraced)).flatMap((span) => [span, ...childrenOf(span)]);
+    t.ok(
+      queries.some(
+        ({ kind, traceId: id, attributes }) =>
+          kind === client && id === newTrace && attributes['db.system.name'] === 'postgresql',
+      ),
+      'queries are children of the request',
+    );
+    const command = childrenOf(spanOf(traced)).find(({ attributes }) => attributes['db.system.name'] === 'redis');
+    t.match(command, { kind: client, traceId }, 'commands of Redis are children of the request');
+    t.ok(
+      spans
+        .filter(({ attributes }) => attributes['db.system.name'] === 'redis')
+        .every(({ attributes }) => /^\w+$/.test(`${attributes['db.query.text']}`)),
+      'without arguments',
+    );
+
+    const batches = spans.filter(({ name }) => name === 'request_logs batch');
+    const batch = batches.find(({ links }) => links.some(({ spanId }) => spanId === traced.spanId));
+    t.match(
+      batch,
+      { kind: internal, parentSpanId: '', links: [{ traceId }] },
+      'a batch is linked to its requests, not their child',
+    );
+    t.not(batch?.traceId, traceId);
+    t.ok(childrenOf(batch).length > 0, 'the insert is a child of the batch');
+    t.ok(batches.some(({ links }) => links.some(({ traceId: id }) => id === newTrace)));
+    t.equal(
+      spans.filter(({ traceId: id }) => id === traceId).length,
+      1 + childrenOf(spanOf(traced)).length,
+      'what runs in the background is in no trace of a request',
+    );
+  },
+);
+
+t.test(
+  'an unreachable collector fails no request and no shutdown, and is logged as one condition',
+  { skip: skipOnEmbedded },
+  async (t) => {
+    const service = await startService({
+      ...(await createTestDatabase()),
+      BOOTSTRAP_ADMIN_KEY: key,
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1',
+      OTEL_EXPORTER_OTLP_TIMEOUT: '50',
+      OTEL_BSP_SCHEDULE_DELAY: '1',
+    });
+    const send = async () => t.equal((await fetch(`${service.url}/v1/me`, { headers })).status, 200);
+    await send();
+    const [line] = await service.waitFor(/^.*the collector does not accept spans.*$/m);
+    t.match(JSON.parse(line), { level: 40, failures: 1, spans: Number, reason: String });
+    for (let i = 0; i < 20; i++) await send();
+    service.child.kill('SIGTERM');
+    t.equal(await service.exited, 0);
+    t.equal(service.stdout().match(/does not accept spans/g)?.length, 1);
+  },
+);
+
+t.test('a collector that never answers delays the shutdown by a second', { skip: skipOnEmbedded }, async (t) => {
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  t.teardown(() => silent.close());
+  const service = await startService({
+    ...(await createTestDatabase()),
+    ...sendAtTheEnd,
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
+  });
+  await fetch(`${service.url}/v1/me`);
+  const stoppedAt = performance.now();
+  service.child.kill('SIGTERM');
+  t.equal(await service.exited, 0);
+  t.ok(performance.now() - stoppedAt < 10_000, 'the exporter itself would wait for 10 s');
+});
+
+t.test(
+  'without an endpoint, or disabled, no package of OpenTelemetry is loaded',
+  { skip: skipOnEmbedded },
+  async (t) => {
+    // All but the API, which prom-client loads.
+    const printLoaded = `
+    import { createRequire } from 'node:module';
+    import { isMainThread } from 'node:worker_threads';
+    const isSdk = (file) => /@opentelemetry.(?!api.)|@fastify.otel/.test(file);
+    if (isMainThread) process.on('exit', () => {
+      const files = Object.keys(createRequire('/').cache);
+      console.log('loaded', files.filter(isSdk).length, 'of', files.length);
+    });`;
+    const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(printLoaded)}`;
+    const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' };
+    const loadedWith = async (variables: NodeJS.ProcessEnv) => {
+      const service = await startService({ ...(await createTestDatabase()), ...variables, NODE_OPTIONS });
+      service.child.kill('SIGTERM');
+      await service.exited;
+      const [, loaded, all] = /^loaded (\d+) of (\d+)$/m.exec(service.stdout()) ?? [];
+      t.ok(Number(all) > 100, 'the modules of other packages are seen');
+      return Number(loaded);
+    };
+    t.equal(await loadedWith({ OTEL_SERVICE_NAME: 'gate' }), 0);
+    t.equal(await loadedWith({ ...endpoint, OTEL_SDK_DISABLED: 'true' }), 0);
+    t.equal(await loadedWith({ ...endpoint, OTEL_TRACES_EXPORTER: 'none' }), 0);
+    t.ok((await loadedWith(endpoint)) > 10);
+  },
+);
