@@ -16,6 +16,8 @@ import { Owner } from './owner.js';
 import { loadUsage } from './usage.js';
 
 const pageLength = 50;
+/** As many as the API returns at once: sorting needs all keys that it compares. */
+const sortedLength = 500;
 const refreshMs = 10_000;
 const usageRefreshMs = 30_000;
 
@@ -24,12 +26,13 @@ export function KeysView() {
   const { params } = urlState.value;
   const { cursor, key, ownerId } = params;
   const filter = keyQuery(params);
+  const limit = params.sort ? sortedLength : pageLength;
   const [isCreating, setIsCreating] = useState(false);
   const [isImporting, setIsImporting] = useState(false);
   const [created, setCreated] = useState<Wire<CreatedApiKey> | null>(null);
   const loaded = useQuery(
-    ['keys', 'list', cursor, params.q, ownerId, params.keys],
-    (signal) => get<Page<ApiKey>>('/v1/api-keys', { limit: pageLength, cursor, ...filter }, signal),
+    ['keys', 'list', limit, cursor, params.q, ownerId, params.keys],
+    (signal) => get<Page<ApiKey>>('/v1/api-keys', { limit, cursor, ...filter }, signal),
     refreshMs,
   );
   const ids = loaded.data?.data.map(({ id }) => id) ?? [];
@@ -62,7 +65,7 @@ export function KeysView() {
             {({ data, nextCursor }) => (
               <>
                 <KeyTable keys={data} usage={usage.data ?? new Map()} isUsageKnown={usage.data !== undefined} />
-                {nextCursor && params.sort && <p class="soft">Sorted within this page.</p>}
+                {nextCursor && params.sort && <p class="soft">Sorted within these {sortedLength} keys.</p>}
                 {nextCursor && (
                   <p class="more">
                     <button type="button" onClick={() => choose({ cursor: nextCursor })}>

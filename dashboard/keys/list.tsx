@@ -43,8 +43,8 @@ function SortLink({ by, children }: { by: string; children: string }) {
   const isSorted = urlState.value.params.sort === by;
   return (
     <Link
-      href={hrefWith({ sort: isSorted ? undefined : by })}
-      title={isSorted ? 'Newest first' : 'Sort the shown keys'}
+      href={hrefWith({ sort: isSorted ? undefined : by, cursor: undefined })}
+      title={isSorted ? 'Newest first' : 'Sort'}
       isCurrent={isSorted}
     >
       {children}

@@ -6,7 +6,6 @@ export const secretTracingVariables = ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPOR
 const endpoints = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'];
 const protocols = ['OTEL_EXPORTER_OTLP_PROTOCOL', 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'];
 const lists = ['OTEL_RESOURCE_ATTRIBUTES', ...secretTracingVariables];
-const list = /^\s*[^\s=,]+\s*=[^,]*(,\s*[^\s=,]+\s*=[^,]*)*,?\s*$/;
 const samplers = ['always_on', 'always_off', 'traceidratio'].flatMap((name) => [name, `parentbased_${name}`]);
 
 /**
@@ -32,11 +31,15 @@ export function tracingVariables(variables: NodeJS.ProcessEnv): Record<string, s
   };
   for (const name of endpoints) check(name, isHttpUrl, 'an http or https URL, such as http://collector:4318');
   for (const name of protocols) check(name, (value) => value === 'http/protobuf', 'http/protobuf');
-  for (const name of lists) check(name, (value) => list.test(value), 'a list such as name=value,name=value');
+  for (const name of lists) check(name, isList, 'a list such as name=value,name=value');
   check('OTEL_TRACES_EXPORTER', (value) => value === 'otlp', 'otlp or none');
   check('OTEL_TRACES_SAMPLER', (value) => samplers.includes(value), `one of ${samplers.join(', ')}`);
   check('OTEL_TRACES_SAMPLER_ARG', isRatio, 'a number from 0 to 1');
   return otel;
+}
+
+function isList(value: string) {
+  return value.split(',').every((entry) => entry.trim() === '' || entry.trim().indexOf('=') > 0);
 }
 
 function isHttpUrl(value: string) {

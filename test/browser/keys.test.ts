@@ -390,7 +390,8 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
     },
   );
 
-  t.test('replaced keys are below the key that replaced them, and the shown keys can be sorted', async (t) => {
+  t.test('replaced keys are below the key that replaced them, and all keys can be sorted', async (t) => {
+    await createKey({ name: '!oldest' });
     const old = await createKey({ name: 'b turning' });
     await createKey({ name: 'a between' });
     await fetch(`${url}/v1/api-keys/${old.id}/rotate`, { method: 'POST', headers, body: '{}' });
@@ -400,8 +401,14 @@ t.test('keys', { skip: needsBrowser }, async (t) => {
     t.strictSame(await names(), ['b turning', '↳ b turning']);
     await page.goto(`${dashboard.url}/dashboard?view=keys`);
     await link(page, 'a between').waitFor();
+    const pageLength = 50;
+    for (let i = 0; i < pageLength; i++) await createKey({ name: `newer ${i}` });
+    await page.reload();
+    await link(page, 'newer 49').waitFor();
+    t.equal(await link(page, '!oldest').count(), 0, 'is on the next page');
     await link(page, 'Name').click();
     await page.waitForURL(/sort=name/);
+    await link(page, '!oldest').waitFor();
     const sorted = await names();
     t.strictSame(
       sorted.map((name) => name.replace('↳ ', '').toLowerCase()),
