@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { uuidv7obj } from 'uuidv7';
-import { insertOf } from '../plugins/request-log/insert.js';
 import type { RequestRecord } from '../plugins/request-log/record.js';
+import { insertOf } from '../plugins/request-log/stores/postgres/insert.js';
 import { firstIdAt, timeInId } from '../plugins/time-ordered-id.js';
 import { type Client, pathOf, randomCount, randomEndpoint } from './clients.js';
 import { endpoints, randomOutcome } from './shop.js';

@@ -5,9 +5,9 @@ import { clock } from '../plugins/clock.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { badField } from '../plugins/problem-details/bad-field.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { type GroupKind, groupFields, groupsOf, maxGroupedRequests, maxGroups } from '../plugins/request-log/groups.js';
+import { type GroupKind, groupFields, maxGroupedRequests, maxGroups } from '../plugins/request-log/groups.js';
 import { nullable, Timestamp } from './fields.js';
-import { conditionsOf, requestLogFilter } from './request-log-fields.js';
+import { requestLogFilter } from './request-log-fields.js';
 
 const dayMs = 86_400_000;
 
@@ -90,9 +90,7 @@ export const requestGroupRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const end = to === undefined ? clock.now() : Date.parse(to);
       const { from = new Date(end - dayMs).toISOString() } = filter;
       if (Date.parse(from) >= end) throw badField('/querystring/from', 'must be before /querystring/to');
-      const conditions = conditionsOf({ ...filter, from, ...(to && { to }) });
-      const failed = { AND: [conditions.AND ?? [], { statusCode: { gte: 400 } }].flat() };
-      return groupsOf(app.prisma, by, { ...conditions, ...(by === 'error' && failed) });
+      return app.requestLog.reader.groups(by, { ...filter, from, to });
     },
   );
 };

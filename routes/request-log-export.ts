@@ -5,8 +5,8 @@ import { logsRead } from '../plugins/api-keys/index.js';
 import { streamWhileAllowed } from '../plugins/api-keys/stream-while-allowed.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { type ExportFormat, exportFormats, pagesOf, textOf } from '../plugins/request-log/export.js';
-import { conditionsOf, exampleFile, RequestLogExport } from './request-log-fields.js';
+import { type ExportFormat, exportFormats, textOf } from '../plugins/request-log/export.js';
+import { exampleFile, RequestLogExport } from './request-log-fields.js';
 
 export const requestLogExportRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const file = (format: ExportFormat) => ({
@@ -41,7 +41,7 @@ export const requestLogExportRoutes: FastifyPluginAsyncTypebox = async (app) => 
     },
     async (request, reply) => {
       const { format, ...filter } = request.query;
-      const pages = pagesOf(app.prisma, conditionsOf(filter));
+      const pages = app.requestLog.reader.pages(filter);
       // The first page is read before the response begins, so that a database that is down causes a 503.
       const first = await pages.next();
 

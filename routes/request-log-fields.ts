@@ -1,12 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { ownerIdPattern } from '../plugins/api-keys/key-fields.js';
-import { canonicalAddress } from '../plugins/client-address.js';
-import type { Prisma } from '../plugins/prisma/generated/client.js';
 import { type ExportFormat, exportFormats } from '../plugins/request-log/export.js';
-import { isManagementRead, managementRoutes } from '../plugins/request-log/management.js';
-import { checkedKeyOf, type RequestRecord } from '../plugins/request-log/record.js';
-import { statusRangeOf } from '../plugins/request-log/status-range.js';
-import { firstIdAt } from '../plugins/time-ordered-id.js';
 import { Id, lineOfText, listOf, nullable, Timestamp, TimestampInput } from './fields.js';
 
 const example = {
@@ -47,7 +41,7 @@ export const RequestLogEntry = Type.Object(
     }),
     ownerId: nullable(Type.String(), { description: 'The owner of that key at the time of the request' }),
     verifiedApiKeyId: nullable(Type.String(), { description: 'The key that the request verified' }),
-    verification: Type.Unsafe<Prisma.JsonValue>({
+    verification: Type.Unsafe<unknown>({
       type: ['object', 'null'],
       additionalProperties: true,
       description: 'What the caller of a verification knew of its client: `ip`, `method`, `path`, `tags`',
@@ -171,9 +165,6 @@ export const requestLogFilter = {
   ),
   excludeManagement: Type.Optional(ExcludeManagement),
 };
-const Filter = Type.Object(requestLogFilter);
-export type RequestLogFilter = Static<typeof Filter>;
-
 /** The query of an export. */
 export const RequestLogExport = Type.Object(
   {
@@ -183,83 +174,3 @@ export const RequestLogExport = Type.Object(
   { additionalProperties: false },
 );
 export type RequestLogExport = Static<typeof RequestLogExport>;
-
-/**
- * Creates the Prisma condition of a filter. Ids start with the time, so a range of time is a range of the primary key: `from` is
- * inclusive, `to` exclusive.
- *
- * @param before only rows with lower ids
- */
-export function conditionsOf(filter: RequestLogFilter, before?: string) {
-  const { from, to, method, path, pathPrefix, pathPart, route, statusCode, minDuration, maxDuration } = filter;
-  const { apiKeyId, hasKey, verifiedApiKeyId, ownerId, ip, userAgent, traceId, excludeManagement } = filter;
-  const end = [before, to && firstIdAt(new Date(to))].filter((id) => id !== undefined).sort()[0];
-  const paths = [
-    ...(path ? [{ path }] : []),
-    ...(pathPrefix ? [{ path: { startsWith: escapedPattern(pathPrefix) } }] : []),
-    ...(pathPart ? [{ path: { contains: escapedPattern(pathPart) } }] : []),
-    ...(excludeManagement
-      ? [{ OR: [{ method: { not: 'GET' } }, { route: null }, { NOT: { OR: managementConditions } }] }]
-      : []),
-  ];
-  const keys = [
-    ...(apiKeyId ? [{ apiKeyId }] : []),
-    ...(hasKey === undefined ? [] : [{ apiKeyId: hasKey ? { not: null } : null }]),
-  ];
-  return {
-    id: { ...(from && { gte: firstIdAt(new Date(from)) }), ...(end && { lt: end }) },
-    ...(paths.length + keys.length > 0 && { AND: [...paths, ...keys] }),
-    ...(method && { method }),
-    ...(route !== undefined && { route }),
-    ...(statusCode !== undefined && { statusCode: statusConditionOf(statusCode) }),
-    ...((minDuration || maxDuration !== undefined) && {
-      duration: { ...(minDuration && { gte: minDuration }), ...(maxDuration !== undefined && { lte: maxDuration }) },
-    }),
-    ...(verifiedApiKeyId && { verifiedApiKeyId }),
-    ...(ownerId && { ownerId }),
-    ...(traceId && { traceId }),
-    ...(ip && { ip: canonicalAddress(ip) ?? ip }),
-    ...(userAgent && { userAgent: { contains: escapedPattern(userAgent), mode: 'insensitive' as const } }),
-  };
-}
-
-const managementConditions = managementRoutes.flatMap((start) => [
-  { route: start },
-  { route: { startsWith: `${start}/` } },
-]);
-
-function statusConditionOf(filter: number | string) {
-  const { lowest, highest } = statusRangeOf(filter);
-  return lowest === highest ? lowest : { gte: lowest, lte: highest };
-}
-
-/** Creates the condition of a filter for records, which have no range of time: they are new. */
-export function acceptorOf(filter: Omit<RequestLogFilter, 'from' | 'to'>): (record: RequestRecord) => boolean {
-  const { method, path, pathPrefix, pathPart, route, minDuration, maxDuration } = filter;
-  const { apiKeyId, hasKey, verifiedApiKeyId, ownerId, traceId, excludeManagement } = filter;
-  const statuses = filter.statusCode === undefined ? undefined : statusRangeOf(filter.statusCode);
-  const ip = filter.ip && (canonicalAddress(filter.ip) ?? filter.ip);
-  const userAgent = filter.userAgent?.toLowerCase();
-  return (record) =>
-    (method === undefined || record.method === method) &&
-    (path === undefined || record.path === path) &&
-    (pathPrefix === undefined || record.path.startsWith(pathPrefix)) &&
-    (pathPart === undefined || record.path.includes(pathPart)) &&
-    (route === undefined || record.route === route) &&
-    (statuses === undefined || (record.statusCode >= statuses.lowest && record.statusCode <= statuses.highest)) &&
-    (minDuration === undefined || Math.round(record.durationMs) >= minDuration) &&
-    (maxDuration === undefined || Math.round(record.durationMs) <= maxDuration) &&
-    (apiKeyId === undefined || record.apiKeyId === apiKeyId) &&
-    (hasKey === undefined || (record.apiKeyId !== null) === hasKey) &&
-    (verifiedApiKeyId === undefined || record.verification?.apiKeyId === verifiedApiKeyId) &&
-    (ownerId === undefined || checkedKeyOf(record).ownerId === ownerId) &&
-    (traceId === undefined || record.traceId === traceId) &&
-    (ip === undefined || record.ip === ip) &&
-    (userAgent === undefined || (record.userAgent ?? '').toLowerCase().includes(userAgent)) &&
-    !(excludeManagement && isManagementRead(record));
-}
-
-/** Escapes `%`, `_` and the backslash, which Prisma passes to LIKE. */
-function escapedPattern(text: string): string {
-  return text.replace(/[\\%_]/g, '\\$&');
-}

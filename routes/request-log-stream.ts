@@ -4,10 +4,11 @@ import { logsRead } from '../plugins/api-keys/index.js';
 import { streamWhileAllowed } from '../plugins/api-keys/stream-while-allowed.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
+import { acceptorOf } from '../plugins/request-log/filter.js';
 import { checkedKeyOf, type RequestRecord } from '../plugins/request-log/record.js';
 import { Tail, type TailChunk } from '../plugins/request-log/tail.js';
 import { timeInId } from '../plugins/time-ordered-id.js';
-import { acceptorOf, requestLogFilter } from './request-log-fields.js';
+import { requestLogFilter } from './request-log-fields.js';
 
 const { from: _, to: __, ...liveFilter } = requestLogFilter;
 const Filter = Type.Object(liveFilter, { additionalProperties: false });

@@ -3,11 +3,10 @@ import { type FastifyPluginAsyncTypebox, type Static, Type } from '@fastify/type
 import { logsRead } from '../plugins/api-keys/index.js';
 import { clock } from '../plugins/clock.js';
 import { keySecurity } from '../plugins/openapi.js';
-import type { Prisma } from '../plugins/prisma/generated/client.js';
 import { badField } from '../plugins/problem-details/bad-field.js';
 import { problems } from '../plugins/problem-details/schema.js';
 import { defaulted, IdParams, nullable, Page, pageOf } from './fields.js';
-import { conditionsOf, RequestLogEntries, RequestLogEntry, requestLogFilter } from './request-log-fields.js';
+import { RequestLogEntries, RequestLogEntry, requestLogFilter } from './request-log-fields.js';
 
 const Filter = Type.Object(
   {
@@ -26,8 +25,6 @@ const Filter = Type.Object(
   { additionalProperties: false },
 );
 
-/** The migration request_stats creates an index of longer durations. */
-const indexedDurationMs = 500;
 /** Sorting all rows of a longer range takes too long. A little more than a day: a range of the last day can begin at a whole minute. */
 const maxSortedMs = 90_000_000;
 
@@ -57,6 +54,7 @@ const RequestWithTrace = Type.Composite(
 export type RequestWithTrace = Static<typeof RequestWithTrace>;
 
 export const requestLogRoutes: FastifyPluginAsyncTypebox<RequestLogRoutesOptions> = async (app, { traceUrl }) => {
+  const { reader } = app.requestLog;
   app.addHook('onRequest', app.requireApiKey(logsRead));
   const schema = { tags: ['request log'], security: keySecurity };
   const errorResponses = problems(400, 401, 403, 429, 500, 503);
@@ -82,15 +80,10 @@ export const requestLogRoutes: FastifyPluginAsyncTypebox<RequestLogRoutesOptions
         if (cursor !== undefined)
           throw badField('/querystring/cursor', 'is not allowed with /querystring/sort=slowest');
         const lengthMs = (to === undefined ? clock.now() : Date.parse(to)) - Date.parse(from);
-        const data = await slowestOf(conditionsOf(request.query), limit, lengthMs <= maxSortedMs);
+        const data = await reader.slowest(request.query, limit, lengthMs <= maxSortedMs);
         return { data, nextCursor: null };
       }
-      const rows = await app.prisma.requestLog.findMany({
-        where: conditionsOf(request.query, cursor),
-        orderBy: { id: 'desc' },
-        take: limit + 1,
-      });
-      return pageOf(rows, limit);
+      return pageOf(await reader.page(request.query, limit + 1, cursor), limit);
     },
   );
 
@@ -106,18 +99,10 @@ export const requestLogRoutes: FastifyPluginAsyncTypebox<RequestLogRoutesOptions
       },
     },
     async (request) => {
-      const row = await app.prisma.requestLog.findUnique({ where: { id: request.params.id } });
+      const row = await reader.get(request.params.id);
       if (row === null) throw new NoSuchEntry();
       const { traceId } = row;
       return { ...row, traceUrl: (traceId && traceUrl?.replaceAll('{traceId}', traceId)) ?? null };
     },
   );
-
-  async function slowestOf(where: Prisma.RequestLogWhereInput, limit: number, canSort: boolean) {
-    const read = (where: Prisma.RequestLogWhereInput) =>
-      app.prisma.requestLog.findMany({ where, orderBy: [{ duration: 'desc' }, { id: 'desc' }], take: limit });
-    const slow = await read({ AND: [where, { duration: { gte: indexedDurationMs } }] });
-    // Reads and sorts all rows of the range.
-    return slow.length === limit || !canSort ? slow : read(where);
-  }
 };

@@ -3,8 +3,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { logsRead } from '../plugins/api-keys/index.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { keyStatsOf, maxKeys } from '../plugins/request-log/key-stats.js';
-import { statsOf } from '../plugins/request-log/stats.js';
+import { maxKeys } from '../plugins/request-log/key-stats.js';
 import { idList, nullable, Timestamp } from './fields.js';
 import { ExcludeManagement, StatusFilter } from './request-log-fields.js';
 import { intervals, statsRange, statsRangeOf } from './stats-range.js';
@@ -145,7 +144,7 @@ export const requestStatsRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async (request) => {
-      return statsOf(app.database, { ...request.query, ...statsRangeOf(app, request.query, maxStatsIntervals) });
+      return app.requestLog.reader.stats({ ...request.query, ...statsRangeOf(app, request.query, maxStatsIntervals) });
     },
   );
 
@@ -165,7 +164,7 @@ export const requestStatsRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request) => {
       const { apiKeyId: apiKeyIds, ...range } = request.query;
-      return keyStatsOf(app.database, { apiKeyIds, ...statsRangeOf(app, range, maxKeyStatsIntervals) });
+      return app.requestLog.reader.keyStats({ apiKeyIds, ...statsRangeOf(app, range, maxKeyStatsIntervals) });
     },
   );
 };

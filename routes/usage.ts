@@ -5,7 +5,7 @@ import { ownerIdPattern } from '../plugins/api-keys/key-fields.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { badField } from '../plugins/problem-details/bad-field.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { busiestOwnersOf, limitedKeysOf, maxLimitedKeys, maxOwners, usageOf } from '../plugins/request-log/usage.js';
+import { maxLimitedKeys, maxOwners } from '../plugins/request-log/usage.js';
 import { Id, nullable, Timestamp } from './fields.js';
 import { intervals, statsRange, statsRangeOf } from './stats-range.js';
 
@@ -125,7 +125,7 @@ export const usageRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const { apiKeyId, ownerId, ...range } = request.query;
       if (apiKeyId === undefined && ownerId === undefined)
         throw badField('/querystring/ownerId', 'or /querystring/apiKeyId is required');
-      return usageOf(app.database, { apiKeyId, ownerId, ...statsRangeOf(app, range, maxIntervals) });
+      return app.requestLog.reader.usage({ apiKeyId, ownerId, ...statsRangeOf(app, range, maxIntervals) });
     },
   );
 
@@ -140,7 +140,7 @@ export const usageRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: OwnerUsage, ...errorResponses },
       },
     },
-    (request) => busiestOwnersOf(app.database, statsRangeOf(app, request.query, maxIntervals)),
+    (request) => app.requestLog.reader.owners(statsRangeOf(app, request.query, maxIntervals)),
   );
 
   app.get(
@@ -154,6 +154,6 @@ export const usageRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: LimitedKeys, ...errorResponses },
       },
     },
-    (request) => limitedKeysOf(app.database, statsRangeOf(app, request.query, maxIntervals)),
+    (request) => app.requestLog.reader.limitedKeys(statsRangeOf(app, request.query, maxIntervals)),
   );
 };

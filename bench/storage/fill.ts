@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { rollUpStatements } from '../../plugins/request-log/roll-up-stats.js';
+import { rollUpStatements } from '../../plugins/request-log/stores/postgres/roll-up-stats.js';
 import type { Progress } from '../progress.js';
 
 export const days = 30;

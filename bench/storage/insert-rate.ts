@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { uuidv7 } from 'uuidv7';
-import { insertOf } from '../../plugins/request-log/insert.js';
+import { insertOf } from '../../plugins/request-log/stores/postgres/insert.js';
 import { idOfKey } from './fill.js';
 
 const batchRows = 5_000;

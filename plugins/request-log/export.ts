@@ -1,5 +1,5 @@
 import { stringify } from 'csv-stringify/sync';
-import type { Prisma, PrismaClient, RequestLog } from '../prisma/generated/client.js';
+import type { RequestLogRow } from './row.js';
 
 const columns = [
   'id',
@@ -39,13 +39,13 @@ export const exportFormats = {
   ndjson: {
     type: 'application/x-ndjson',
     head: '',
-    linesOf: (rows: RequestLog[]) => rows.map((row) => `${JSON.stringify(pick(row))}\n`).join(''),
+    linesOf: (rows: RequestLogRow[]) => rows.map((row) => `${JSON.stringify(pick(row))}\n`).join(''),
   },
   csv: {
     type: 'text/csv; charset=utf-8',
     head: `${columns.join(',')}\n`,
     // Clients control the user agent: it must not become a formula in a spreadsheet, whatever separator that uses.
-    linesOf: (rows: RequestLog[]) =>
+    linesOf: (rows: RequestLogRow[]) =>
       stringify(rows.map(textRowOf), {
         columns: [...columns],
         escape_formulas: true,
@@ -54,40 +54,18 @@ export const exportFormats = {
   },
 };
 /** The columns of a row, in order. */
-function pick(row: RequestLog) {
+function pick(row: RequestLogRow) {
   return Object.fromEntries(columns.map((name) => [name, row[name]]));
 }
 
-function textRowOf({ verification, ...row }: RequestLog) {
+function textRowOf({ verification, ...row }: RequestLogRow) {
   return { ...row, verification: verification && JSON.stringify(verification) };
 }
 
 export type ExportFormat = keyof typeof exportFormats;
 
-const pageRows = 1_000;
-
-/** Reads the rows that exist at the start, oldest first, and at most one page ahead of the reader. */
-export async function* pagesOf(
-  prisma: PrismaClient,
-  conditions: Prisma.RequestLogWhereInput,
-): AsyncGenerator<RequestLog[], undefined> {
-  const newest = await prisma.requestLog.findFirst({ orderBy: { id: 'desc' }, select: { id: true } });
-  if (newest === null) return undefined;
-  let last: string | undefined;
-  for (;;) {
-    const rows: RequestLog[] = await prisma.requestLog.findMany({
-      where: { AND: [conditions, { id: { lte: newest.id, ...(last && { gt: last }) } }] },
-      orderBy: { id: 'asc' },
-      take: pageRows,
-    });
-    last = rows.at(-1)?.id;
-    if (!last) return undefined;
-    yield rows;
-  }
-}
-
 /** The text of the file, one chunk for each page. */
-export async function* textOf(format: ExportFormat, pages: AsyncIterable<RequestLog[]>): AsyncGenerator<string> {
+export async function* textOf(format: ExportFormat, pages: AsyncIterable<RequestLogRow[]>): AsyncGenerator<string> {
   const { head, linesOf } = exportFormats[format];
   yield head;
   for await (const rows of pages) yield linesOf(rows);

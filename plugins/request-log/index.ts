@@ -3,10 +3,11 @@ import fp from 'fastify-plugin';
 import { keyCheckOf } from '../api-keys/key-check.js';
 import { pendingCheckOf } from '../api-keys/pending-check.js';
 import { clock } from '../clock.js';
-import { PartitionMaintenance } from './partition-maintenance.js';
 import { markSent, trackReply } from './pending-replies.js';
 import { type LoggedFields, overrideLogged, pathOf, type RequestRecord, recordOf } from './record.js';
 import { Spool, type SpoolOptions } from './spool/index.js';
+import type { RequestLogReader } from './store.js';
+import { PostgresStore } from './stores/postgres/index.js';
 import { RequestLogWriter, type WriterCounts, type WriterOptions } from './writer.js';
 
 declare module 'fastify' {
@@ -16,6 +17,8 @@ declare module 'fastify' {
 }
 
 export interface RequestLog {
+  /** Reads rows and statistics. */
+  readonly reader: RequestLogReader;
   /** Counts of all records, by where they are. */
   readonly counts: WriterCounts;
   /** Whether the last batch failed, so that records go to the spool. */
@@ -58,20 +61,21 @@ export interface RequestLogOptions extends WriterOptions {
 export default fp<RequestLogOptions>(
   async (app, { exclude, spool: spoolOptions, flushIntervalMs, bufferRows, ...retention }) => {
     const spool = new Spool(spoolOptions, app.log);
+    const store = new PostgresStore(app.prisma, app.database, retention, app.log, app.limits.quotas);
     const writer = new RequestLogWriter(
+      store,
       app.database,
       spool,
       { flushIntervalMs, bufferRows, traceBatch: (records, store) => app.tracing.traceBatch(records, store) },
       app.log,
-      app.limits.quotas,
     );
     app.limits.quotas.setFlushSoon(() => writer.sendSoon());
-    const partitions = new PartitionMaintenance(app.database, retention, app.log);
     const excluded = new Set(exclude);
     // Requests whose client disconnected during the check of their key.
     const checking = new Set<Promise<void>>();
 
     app.decorate('requestLog', {
+      reader: store,
       get counts() {
         return writer.counts;
       },
@@ -86,7 +90,7 @@ export default fp<RequestLogOptions>(
       },
       spoolMaxBytes: spoolOptions.maxBytes,
       get minutesSince() {
-        return partitions.minutesSince(new Date(clock.now()));
+        return store.minutesSince(new Date(clock.now()));
       },
       flush: () => writer.flush(),
       overrideLogged,
@@ -109,13 +113,13 @@ export default fp<RequestLogOptions>(
     });
     app.addHook('onReady', async () => {
       // Rejects when the service closes before the database was ready.
-      app.database.ready.then(() => partitions.start()).catch(() => {});
+      app.database.ready.then(() => store.startMaintenance()).catch(() => {});
       void writer.start();
     });
     app.addHook('onClose', async () => {
       await Promise.allSettled(checking);
       await writer.close();
-      await partitions.stop();
+      await store.stopMaintenance();
     });
 
     function settle(reply: FastifyReply, statusCode: number) {
@@ -136,5 +140,5 @@ export default fp<RequestLogOptions>(
       app.tracing.detached(() => writer.push(record));
     }
   },
-  { name: 'request-log', dependencies: ['trace-context', 'tracing', 'database', 'limits', 'api-keys'] },
+  { name: 'request-log', dependencies: ['trace-context', 'tracing', 'database', 'prisma', 'limits', 'api-keys'] },
 );

@@ -11,7 +11,7 @@ export interface StatsRange {
 }
 
 /** A part of a range whose statistics are read by one period. */
-interface Piece {
+export interface Piece {
   /** Seconds. */
   period: number;
   from: Date;
@@ -44,11 +44,13 @@ const intervals = [
 ];
 const [targetIntervals, exactTargetIntervals] = [100, 150];
 
+export type RoundedRange = ReturnType<typeof roundedRange>;
+
 /**
  * Rounds a range, and chooses the statistics to read.
  *
- * @returns the range, and SQL conditions for the columns `period` and `start`: `series` for sums by interval, `durations` for sums
- *   of histograms by `durationInterval`, `total` for sums of the whole range
+ * @returns the range, and the pieces to read: `series` for sums by interval, `durations` for sums of histograms by `durationInterval`,
+ *   `total` for sums of the whole range
  */
 export function roundedRange(range: StatsRange) {
   const interval = range.interval ?? intervalFor(range);
@@ -64,23 +66,14 @@ export function roundedRange(range: StatsRange) {
     to,
     interval,
     durationInterval,
-    series: conditionOf(cover(from, to, longest)),
-    durations: conditionOf(cover(from, to, longestPeriodIn(durationInterval))),
-    total: conditionOf(cover(from, to, range.isExact ? daySeconds : longest)),
+    series: cover(from, to, longest),
+    durations: cover(from, to, longestPeriodIn(durationInterval)),
+    total: cover(from, to, range.isExact ? daySeconds : longest),
   };
 }
 
 function longestPeriodIn(interval: number): number {
   return periods.find((period) => interval % period === 0) ?? minuteSeconds;
-}
-
-/** The columns store UTC without a time zone. */
-function conditionOf(pieces: Piece[]): string {
-  const withoutZone = (time: Date) => `'${time.toISOString().slice(0, -1)}'::timestamp`;
-  const conditions = pieces.map(
-    ({ period, from, to }) => `(period = ${period} AND start >= ${withoutZone(from)} AND start < ${withoutZone(to)})`,
-  );
-  return `(${conditions.join(' OR ')})`;
 }
 
 /** Divides a range into pieces of the longest periods that fit. */

@@ -1,8 +1,5 @@
-import type { DatabaseHandle } from '../database/index.js';
 import { type Histogram, quantileOf } from './histogram.js';
-import { managementRoutes } from './management.js';
-import { roundedRange, type StatsRange } from './stats-range.js';
-import { statusRangeOf } from './status-range.js';
+import type { RoundedRange, StatsRange } from './stats-range.js';
 
 export interface StatsQuery extends StatsRange {
   route?: string | undefined;
@@ -13,73 +10,37 @@ export interface StatsQuery extends StatsRange {
   excludeManagement?: boolean | undefined;
 }
 
-const busiestKeys = 100;
+/** The largest number of keys in the statistics. */
+export const busiestKeys = 100;
 
 /** Streams, whose duration depends on the client. */
-const openEnded = ['/v1/request-logs/export', '/v1/request-logs/stream', '/v1/api-keys/export'];
+export const openEnded = ['/v1/request-logs/export', '/v1/request-logs/stream', '/v1/api-keys/export'];
 
-/** Rows of a range that match the filter: the parameters of a query. */
-const filtered = (schema: string, range: string) => `
-  SELECT * FROM ${schema}.request_stats
-  WHERE ${range} AND ($1::text IS NULL OR route = $1) AND ($2::text IS NULL OR method = $2)
-    AND "statusCode" BETWEEN $3::int AND $4::int
-    AND ($5::text[] IS NULL OR method <> 'GET' OR route NOT LIKE ALL ($5))`;
-
-/** The number of the interval, since 1970. */
-const at = (interval: number) => `floor(date_part('epoch', start) / ${interval})`;
-
-const countsOf = (schema: string, range: string, interval: number) => `
-  SELECT ${at(interval)} AS at, "statusCode" / 100 AS class, sum(count)::float8 AS count
-  FROM (${filtered(schema, range)}) AS stats GROUP BY 1, 2 ORDER BY 1`;
-
-/** Sums each bin of the histograms by interval. Streams are left out, unless the query is about them. */
-const binsByTimeOf = (schema: string, range: string, interval: number) => `
-  SELECT ${at(interval)} AS at, bin & 127 AS bucket, sum(bin >> 7)::float8 AS count
-  FROM (${filtered(schema, range)}) AS stats, unnest(histogram) AS bin
-  WHERE $1::text IS NOT NULL OR route <> ALL ('{${openEnded}}') GROUP BY 1, 2`;
-
-const binsByRouteOf = (schema: string, range: string) => `
-  SELECT method, route, bin & 127 AS bucket, sum(bin >> 7)::float8 AS count
-  FROM (${filtered(schema, range)}) AS stats, unnest(histogram) AS bin GROUP BY 1, 2, 3`;
-
-const routesOf = (schema: string, range: string) => `
-  SELECT method, route, "statusCode", sum(count)::float8 AS count
-  FROM (${filtered(schema, range)}) AS stats GROUP BY 1, 2, 3`;
-
-const keysOf = (schema: string, range: string) => `
-  SELECT "apiKeyId", sum(count)::float8 AS count, sum(errors)::float8 AS errors
-  FROM ${schema}.request_stats_by_key WHERE ${range}
-  GROUP BY 1 ORDER BY count DESC, 1 LIMIT ${busiestKeys}`;
-
+/** Requests in one bucket of a histogram. */
 interface Bin {
-  bucket: string;
+  bucket: string | number;
   count: number;
 }
 
-/** Reads the statistics. The time does not depend on the number of logged requests. */
-export async function statsOf(
-  { pool, quotedSchema }: Pick<DatabaseHandle, 'pool' | 'quotedSchema'>,
-  query: StatsQuery,
-) {
-  const { route, method, statusCode, excludeManagement } = query;
-  const { from, to, interval, durationInterval, ...ranges } = roundedRange(query);
-  const { lowest, highest } = statusRangeOf(statusCode ?? '>=100');
-  const excluded = excludeManagement ? managementRoutes.flatMap((start) => [start, `${start}/%`]) : null;
-  const isFiltered = [route, method, statusCode].some((value) => value !== undefined);
-  const read = async <Row extends object>(text: string) =>
-    (await pool.query<Row>(text, [route ?? null, method ?? null, lowest, highest, excluded])).rows;
-  const [counts, durationBins, routeCounts, routeBins, keys] = await Promise.all([
-    read<{ at: number; class: number; count: number }>(countsOf(quotedSchema, ranges.series, interval)),
-    read<Bin & { at: number }>(binsByTimeOf(quotedSchema, ranges.durations, durationInterval)),
-    read<{ method: string; route: string; statusCode: number; count: number }>(routesOf(quotedSchema, ranges.total)),
-    read<Bin & { method: string; route: string }>(binsByRouteOf(quotedSchema, ranges.total)),
-    isFiltered
-      ? null
-      : pool
-          .query<{ apiKeyId: string; count: number; errors: number }>(keysOf(quotedSchema, ranges.total))
-          .then(({ rows }) => rows),
-  ]);
+/** What a store reads for a query. */
+export interface StatsFigures {
+  /** Requests by interval and class of status (2 for 2xx), earliest first. An interval is its number since 1970. */
+  counts: { at: number; class: number; count: number }[];
+  /** Histograms by interval of durations, without streams unless the query has a route. */
+  durationBins: (Bin & { at: number })[];
+  routeCounts: { method: string; route: string; statusCode: number; count: number }[];
+  routeBins: (Bin & { method: string; route: string })[];
+  /** The busiest keys; null when the query has a route, method or status, which the statistics of keys do not have. */
+  keys: { apiKeyId: string; count: number; errors: number }[] | null;
+}
 
+/** The statistics of a query. */
+export type Stats = ReturnType<typeof statsOf>;
+
+/** Sums up the figures of a query. */
+export function statsOf({ route }: StatsQuery, range: RoundedRange, figures: StatsFigures) {
+  const { from, to, interval, durationInterval } = range;
+  const { counts, durationBins, routeCounts, routeBins, keys } = figures;
   const startOf = (at: number, interval: number) => new Date(at * interval * 1000);
   const percentilesByTime = new Map(
     [...groupsOf(durationBins, ({ at }) => at)].map(([at, bins]) => [at, percentilesOf(bins)]),

@@ -4,15 +4,14 @@ import { backoff } from '../database/backoff.js';
 import { withDeadline } from '../database/deadline.js';
 import type { DatabaseHandle } from '../database/index.js';
 import { OutageLog } from '../database/outage-log.js';
-import type { QuotaCounter } from '../limits/quota-counter.js';
 import { noTracing, type Tracing } from '../tracing/tracing.js';
-import { BatchStore, maxBatchRows } from './batch-store.js';
 import { HeldCharges } from './held-charges.js';
 import { Listeners } from './listeners.js';
 import type { RequestRecord } from './record.js';
 import { RecordBuffer } from './record-buffer.js';
 import type { Spool } from './spool/index.js';
 import { SpoolMover } from './spool-mover.js';
+import { maxBatchRows, type RequestLogStore } from './store.js';
 
 export interface WriterOptions {
   /** How long records are collected before a batch is sent, in milliseconds. */
@@ -58,14 +57,14 @@ export class RequestLogWriter {
   /** Called once with each record accepted into the buffer, before it is stored. Not with records of earlier processes. */
   readonly onRecord: Listeners<[records: readonly RequestRecord[]]>;
 
-  private readonly database: DatabaseHandle;
+  private readonly database: Pick<DatabaseHandle, 'isReady' | 'ready'>;
   private readonly options: WriterOptions;
   private readonly spool: Spool;
   private readonly log: FastifyBaseLogger;
   /** By the reason why records are dropped. */
   private readonly losses = new Map<string, OutageLog>();
   private readonly mover: SpoolMover;
-  private readonly store: BatchStore;
+  private readonly store: Pick<RequestLogStore, 'write'>;
   private readonly outage: OutageLog;
   private readonly stopped = new AbortController();
 
@@ -85,14 +84,14 @@ export class RequestLogWriter {
   /** How many steps in a row have failed. */
   private failures = 0;
 
-  /** @param quotas learns which charges were settled */
   constructor(
-    database: DatabaseHandle,
+    store: Pick<RequestLogStore, 'write'>,
+    database: Pick<DatabaseHandle, 'isReady' | 'ready'>,
     spool: Spool,
     options: WriterOptions,
     log: FastifyBaseLogger,
-    quotas: Pick<QuotaCounter, 'settle'> = { settle() {} },
   ) {
+    this.store = store;
     this.database = database;
     this.spool = spool;
     this.options = options;
@@ -100,7 +99,6 @@ export class RequestLogWriter {
     this.mover = new SpoolMover(this.buffer, spool, log, (records) => {
       this.total.spooled += records;
     });
-    this.store = new BatchStore(database, log, quotas);
     this.outage = new OutageLog(log);
     this.onBatch = new Listeners(log);
     this.onRecord = new Listeners(log);
@@ -290,7 +288,7 @@ export class RequestLogWriter {
     this.sentAt = performance.now();
     try {
       const { traceBatch = noTracing.traceBatch } = this.options;
-      const rejected = await traceBatch(batch, () => this.store.store(batch, hasPossibleDuplicates));
+      const rejected = await traceBatch(batch, () => this.store.write(batch, hasPossibleDuplicates));
       this.stopped.signal.throwIfAborted();
       const stored = rejected.length > 0 ? batch.filter((record) => !rejected.includes(record)) : batch;
       removeBatch();

@@ -1,9 +1,8 @@
 import { type ApiKeyRecord, eventActions, graceSeconds } from '../../plugins/api-keys/key-fields.js';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
 import type { ApiKeyStore } from '../../plugins/api-keys/store.js';
-import type { Database } from '../../plugins/database/open.js';
 import { maxRequests } from '../../plugins/limits/limit.js';
-import { busiestOwnersOf, usageOf } from '../../plugins/request-log/usage.js';
+import type { RequestLogReader } from '../../plugins/request-log/store.js';
 import { commandNames } from '../command-names.js';
 import { CommandError } from './command-line.js';
 import { exportKeys } from './key-export.js';
@@ -115,7 +114,7 @@ export function parseKeysCommand(args: string[], prefix = 'mez'): Work | undefin
 }
 
 /** A parsed command, to execute with a store. */
-export type Work = (store: ApiKeyStore, database: Pick<Database, 'pool' | 'quotedSchema'>) => Promise<void>;
+export type Work = (store: ApiKeyStore, log: Pick<RequestLogReader, 'usage' | 'owners'>) => Promise<void>;
 
 function create(options: Options): Work {
   const name = nameOf(options);
@@ -218,13 +217,13 @@ function usage(options: Options): Work {
   const to = timeOf(options, 'to') ?? new Date();
   const from = timeOf(options, 'from') ?? new Date(to.getTime() - 30 * dayMs);
   if (from >= to) throw new CommandError('--from must be before --to');
-  return async (_store, database) => {
+  return async (_store, log) => {
     const range = { from, to, interval: dayMs / 1_000, minutesSince: to };
     if (options.busiest) {
-      const found = await busiestOwnersOf(database, range);
+      const found = await log.owners(range);
       return print(options, found, () => tableOfOwners(found));
     }
-    const found = await usageOf(database, { apiKeyId, ownerId, ...range });
+    const found = await log.usage({ apiKeyId, ownerId, ...range });
     print(options, found, () => tableOfUsage(found));
   };
 }

@@ -1,4 +1,5 @@
 import { createApiKeyStore } from '../../plugins/api-keys/store.js';
+import { PostgresReader } from '../../plugins/request-log/stores/postgres/index.js';
 import type { Config } from '../config/index.js';
 import { CommandError } from './command-line.js';
 import { withDatabase } from './database.js';
@@ -15,7 +16,7 @@ export async function runKeysCommand(args: string[], config: Config): Promise<vo
   if (!work) return;
   await withDatabase(config, { path: '/v1/api-keys' }, async (prisma, database) => {
     try {
-      await work(createApiKeyStore(prisma, database, config.apiKeys.prefix), database);
+      await work(createApiKeyStore(prisma, database, config.apiKeys.prefix), new PostgresReader(prisma, database));
     } catch (error) {
       throw isRejection(error) ? new CommandError(`${error.message}${hintOn(error)}`) : error;
     }

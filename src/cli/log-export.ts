@@ -1,9 +1,9 @@
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { isUnavailable } from '../../plugins/database/unavailable.js';
-import type { PrismaClient, RequestLog } from '../../plugins/prisma/generated/client.js';
-import { pagesOf, textOf } from '../../plugins/request-log/export.js';
-import { conditionsOf } from '../../routes/request-log-fields.js';
+import { textOf } from '../../plugins/request-log/export.js';
+import type { RequestLogRow } from '../../plugins/request-log/row.js';
+import type { RequestLogReader } from '../../plugins/request-log/store.js';
 import { CommandError } from './command-line.js';
 import type { LogExport } from './log-commands.js';
 import { openFile } from './output.js';
@@ -26,17 +26,16 @@ export interface ExportContext {
  * @throws CommandError when it is interrupted, or the output or the database fails; a partial file is removed
  */
 export async function exportLog(
-  prisma: PrismaClient,
+  log: Pick<RequestLogReader, 'pages' | 'edges'>,
   { query: { format, ...filter }, output, force }: LogExport,
   { stdout, stderr, signal }: ExportContext,
 ): Promise<void> {
-  const conditions = conditionsOf(filter);
   const file = output === undefined ? undefined : await openFile(output, force);
   let progress: Progress | undefined;
   let rows = 0;
   try {
     // No progress bar among rows on a terminal.
-    if (file || !stdout.isTTY) progress = await startProgress(prisma, conditions.id, stderr);
+    if (stderr.isTTY && (file || !stdout.isTTY)) progress = startProgress(await log.edges(filter), stderr);
     await pipeline(read, (pages) => textOf(format, pages), file?.stream ?? stdout, { signal });
   } catch (error) {
     await file?.discard();
@@ -52,9 +51,9 @@ export async function exportLog(
   }
   stderr.write(`${rows} ${rows === 1 ? 'row' : 'rows'} written${output === undefined ? '' : ` to ${output}`}\n`);
 
-  async function* read(): AsyncGenerator<RequestLog[]> {
+  async function* read(): AsyncGenerator<RequestLogRow[]> {
     try {
-      for await (const page of pagesOf(prisma, conditions)) {
+      for await (const page of log.pages(filter)) {
         yield page;
         rows += page.length;
         progress?.update(rows, page.at(-1)?.id ?? '');

@@ -1,3 +1,4 @@
+import { PostgresReader } from '../../plugins/request-log/stores/postgres/index.js';
 import type { Config } from '../config/index.js';
 import { withDatabase } from './database.js';
 import { parseLogsCommand } from './log-commands.js';
@@ -17,11 +18,15 @@ export async function runLogsCommand(args: string[], config: Config): Promise<vo
   if (!task) return;
   const path = `/v1/request-logs/export?${new URLSearchParams(Object.entries(task.query).map(([k, v]) => [k, `${v}`]))}`;
   const configWithoutTimeout = { ...config, database: { ...config.database, queryTimeoutMs } };
-  await withDatabase(configWithoutTimeout, { path }, async (prisma) => {
+  await withDatabase(configWithoutTimeout, { path }, async (prisma, database) => {
     const interruption = new AbortController();
     const interrupt = () => interruption.abort();
     process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-    await exportLog(prisma, task, { stdout: process.stdout, stderr: process.stderr, signal: interruption.signal });
+    await exportLog(new PostgresReader(prisma, database), task, {
+      stdout: process.stdout,
+      stderr: process.stderr,
+      signal: interruption.signal,
+    });
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   });
 }

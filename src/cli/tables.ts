@@ -2,7 +2,7 @@ import type { ApiKeyEvent, ApiKeyRecord } from '../../plugins/api-keys/key-field
 import type { OwnerLimits } from '../../plugins/api-keys/owner-limits.js';
 import { formatLimits } from '../../plugins/limits/limit.js';
 import type { QuotaState } from '../../plugins/limits/quota.js';
-import type { busiestOwnersOf, usageOf } from '../../plugins/request-log/usage.js';
+import type { OwnerUsage, Usage } from '../../plugins/request-log/usage.js';
 
 export function tableOfKeys(keys: ApiKeyRecord[]): string {
   const rows = keys.map((key) => [
@@ -29,14 +29,14 @@ export function tableOfEvents(events: ApiKeyEvent[], { showsKeys = false } = {})
   return tableOf([['TIME', 'EVENT', ...(showsKeys ? ['KEY'] : []), 'BY', 'FIELDS'], ...rows]);
 }
 
-export function tableOfUsage({ total, series }: Awaited<ReturnType<typeof usageOf>>): string {
+export function tableOfUsage({ total, series }: Usage): string {
   const outcomes = Object.keys(total.outcomes);
   const cells = cellsOf(outcomes);
   const rows = series.map(({ start, ...usage }) => [start.toISOString().slice(0, 10), ...cells(usage)]);
   return tableOf([['DAY', 'CHECKS', ...outcomes], ...rows, ['total', ...cells(total)]]);
 }
 
-export function tableOfOwners({ owners }: Awaited<ReturnType<typeof busiestOwnersOf>>): string {
+export function tableOfOwners({ owners }: OwnerUsage): string {
   const outcomes = [...new Set(owners.flatMap(({ outcomes }) => Object.keys(outcomes)))];
   const cells = cellsOf(outcomes);
   return tableOf([

@@ -1,6 +1,6 @@
 import Fastify from 'fastify';
 import t from 'tap';
-import { insertOf } from '../../plugins/request-log/insert.js';
+import { insertOf } from '../../plugins/request-log/stores/postgres/insert.js';
 import { traceIdIn } from '../../plugins/trace-context.js';
 import { loadConfig } from '../../src/config/index.js';
 import { fastifyOptions } from '../../src/fastify-options.js';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { PartitionMaintenance } from '../../plugins/request-log/partition-maintenance.js';
+import { PartitionMaintenance } from '../../plugins/request-log/stores/postgres/partition-maintenance.js';
 import { clientOf, keyHeaders, startApp } from '../app.js';
 import { createTestDatabase } from '../database.js';
 

@@ -1,7 +1,7 @@
 import t from 'tap';
+import { acceptorOf } from '../../plugins/request-log/filter.js';
 import { maxGroupedRequests } from '../../plugins/request-log/groups.js';
-import { insertOf } from '../../plugins/request-log/insert.js';
-import { acceptorOf } from '../../routes/request-log-fields.js';
+import { insertOf } from '../../plugins/request-log/stores/postgres/insert.js';
 import { clientOf, keyHeaders, startApp } from '../app.js';
 import { createTestDatabase } from '../database.js';
 import { record } from '../plugins/request-log/records.js';

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { uuidv7obj } from 'uuidv7';
 import { bucketOf, quantileOf } from '../../plugins/request-log/histogram.js';
-import { insertOf } from '../../plugins/request-log/insert.js';
-import { PartitionMaintenance } from '../../plugins/request-log/partition-maintenance.js';
+import { insertOf } from '../../plugins/request-log/stores/postgres/insert.js';
+import { PartitionMaintenance } from '../../plugins/request-log/stores/postgres/partition-maintenance.js';
 import { firstIdAt } from '../../plugins/time-ordered-id.js';
 import { clientOf, keyHeaders, startApp } from '../app.js';
 import { createTestDatabase } from '../database.js';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import t from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
-import { PartitionMaintenance } from '../../plugins/request-log/partition-maintenance.js';
+import { PartitionMaintenance } from '../../plugins/request-log/stores/postgres/partition-maintenance.js';
 import { clientOf, keyHeaders, startApp } from '../app.js';
 import { createTestDatabase, needsPostgres } from '../database.js';
 import { checkStatistics } from '../plugins/request-log/sums.js';

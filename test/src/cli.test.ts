@@ -15,7 +15,7 @@ async function keys(t: Test, ...args: string[]): Promise<string> {
   const work = parseKeysCommand(args);
   app ??= await startApp(database);
   const service = app;
-  return captureOutput(t, async () => work?.(service.apiKeys, service.database));
+  return captureOutput(t, async () => work?.(service.apiKeys, service.requestLog.reader));
 }
 
 async function captureOutput(t: Test, work: () => Promise<void>): Promise<string> {

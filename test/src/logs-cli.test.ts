@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { uuidv7 } from 'uuidv7';
 import type { PrismaClient } from '../../plugins/prisma/generated/client.js';
+import { PostgresReader } from '../../plugins/request-log/stores/postgres/index.js';
 import { firstIdAt } from '../../plugins/time-ordered-id.js';
 import { parseLogsCommand } from '../../src/cli/log-commands.js';
 import { type ExportContext, exportLog } from '../../src/cli/log-export.js';
@@ -61,7 +62,13 @@ async function exportRows(args: string[], { prisma = app.prisma, terminal = fals
   const stdout = new PassThrough();
   const stderr = screen({ isTTY: terminal });
   const body = text(stdout).catch(() => '');
-  if (task) await exportLog(prisma, task, { stdout, stderr, signal: new AbortController().signal, ...given });
+  if (task)
+    await exportLog(new PostgresReader(prisma, app.database), task, {
+      stdout,
+      stderr,
+      signal: new AbortController().signal,
+      ...given,
+    });
   stdout.end();
   return { stdout: await body, stderr: stderr.text() };
 }

@@ -5,6 +5,7 @@ import { clock } from '../../../plugins/clock.js';
 import { windowAt } from '../../../plugins/limits/quota.js';
 import type { QuotaCharge } from '../../../plugins/limits/quota-counter.js';
 import { Spool } from '../../../plugins/request-log/spool/index.js';
+import { BatchStore } from '../../../plugins/request-log/stores/postgres/batch-store.js';
 import { RequestLogWriter } from '../../../plugins/request-log/writer.js';
 import { buildApp } from '../../../src/app.js';
 import { loadConfig } from '../../../src/config/index.js';
@@ -158,7 +159,13 @@ t.test('what a dropped record has used of a quota is settled with a later record
   const settled: QuotaCharge[] = [];
   const quotas = { settle: (charges: readonly QuotaCharge[]) => void settled.push(...charges) };
   const spool = new Spool({ directory: t.testdir(), maxBytes: 0 }, app.log);
-  const writer = new RequestLogWriter(app.database, spool, { flushIntervalMs: 5, bufferRows: 1 }, app.log, quotas);
+  const writer = new RequestLogWriter(
+    new BatchStore(app.database, app.log, quotas),
+    app.database,
+    spool,
+    { flushIntervalMs: 5, bufferRows: 1 },
+    app.log,
+  );
   const charge = { kind: 'key', id: 'dropped', start: 0, units: 2, replica: 'a' } as const;
   writer.push(record());
   for (let i = 0; i < 3; i++) writer.push(record({ charges: [charge] }));
@@ -176,7 +183,13 @@ t.test('what a dropped record has used of a quota is settled with a later record
 
 t.test('charges that the database rejects do not spoil later records', async (t) => {
   const spool = new Spool({ directory: t.testdir(), maxBytes: 0 }, app.log);
-  const writer = new RequestLogWriter(app.database, spool, { flushIntervalMs: 5, bufferRows: 10 }, app.log);
+  const writer = new RequestLogWriter(
+    new BatchStore(app.database, app.log),
+    app.database,
+    spool,
+    { flushIntervalMs: 5, bufferRows: 10 },
+    app.log,
+  );
   const charge = { kind: 'key', id: 'odd', start: -Number.MAX_SAFE_INTEGER, units: 1, replica: 'a' } as const;
   writer.push(record({ charges: [charge] }));
   await writer.flush();

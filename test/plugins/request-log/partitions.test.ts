@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import t from 'tap';
-import { BatchStore } from '../../../plugins/request-log/batch-store.js';
-import { PartitionMaintenance } from '../../../plugins/request-log/partition-maintenance.js';
+import { BatchStore } from '../../../plugins/request-log/stores/postgres/batch-store.js';
+import { PartitionMaintenance } from '../../../plugins/request-log/stores/postgres/partition-maintenance.js';
 import { firstIdAt } from '../../../plugins/time-ordered-id.js';
 import { keyHeaders, startApp } from '../../app.js';
 import { createTestDatabase } from '../../database.js';
@@ -172,7 +172,7 @@ t.test(
       const one = record({ id: firstIdAt(new Date(day + 1)) });
       let storing: Promise<unknown> | undefined;
       await withLock(`SELECT request_logs_add_day('${isoDay(day)}')`, async (client) => {
-        storing = new BatchStore(app.database, app.log, app.limits.quotas).store([one], hasPossibleDuplicates);
+        storing = new BatchStore(app.database, app.log, app.limits.quotas).write([one], hasPossibleDuplicates);
         const waiting =
           'SELECT FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())';
         while ((await client.query(waiting)).rowCount === 0);

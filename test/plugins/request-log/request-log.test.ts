@@ -5,6 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import pino from 'pino';
 import t from 'tap';
 import { Spool } from '../../../plugins/request-log/spool/index.js';
+import { BatchStore } from '../../../plugins/request-log/stores/postgres/batch-store.js';
 import { RequestLogWriter } from '../../../plugins/request-log/writer.js';
 import { buildApp } from '../../../src/app.js';
 import { loadConfig } from '../../../src/config/index.js';
@@ -111,7 +112,13 @@ t.test('a DATA_DIR that is not writable is reported at the start, with the conse
   const lines: string[] = [];
   const log = pino({ level: 'warn' }, { write: (line) => void lines.push(line) });
   const spool = new Spool({ directory: join(file, 'spool'), maxBytes: 1_000 }, log);
-  const writer = new RequestLogWriter(app.database, spool, { flushIntervalMs: 10, bufferRows: 10 }, log);
+  const writer = new RequestLogWriter(
+    new BatchStore(app.database, log),
+    app.database,
+    spool,
+    { flushIntervalMs: 10, bufferRows: 10 },
+    log,
+  );
   await writer.start();
   t.equal(spool.isWritable, false);
   t.match(lines, [/DATA_DIR cannot be written: while the database is down, records/]);

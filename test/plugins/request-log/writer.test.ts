@@ -4,9 +4,10 @@ import type pg from 'pg';
 import t, { type Test } from 'tap';
 import { uuidv7 } from 'uuidv7';
 import type { DatabaseHandle } from '../../../plugins/database/index.js';
-import { insertOf } from '../../../plugins/request-log/insert.js';
 import { type RequestRecord, recordOf } from '../../../plugins/request-log/record.js';
 import { Spool } from '../../../plugins/request-log/spool/index.js';
+import { BatchStore } from '../../../plugins/request-log/stores/postgres/batch-store.js';
+import { insertOf } from '../../../plugins/request-log/stores/postgres/insert.js';
 import { RequestLogWriter, type WriterOptions } from '../../../plugins/request-log/writer.js';
 import { startApp } from '../../app.js';
 import { createTestDatabase } from '../../database.js';
@@ -22,7 +23,7 @@ function createWriter(
   { spoolMaxBytes = 0, ...rest }: Partial<WriterOptions & { spoolMaxBytes: number }> = {},
 ) {
   const spool = new Spool({ directory: t.testdir(), maxBytes: spoolMaxBytes }, app.log);
-  return new RequestLogWriter(database, spool, { ...options, ...rest }, app.log);
+  return new RequestLogWriter(new BatchStore(database, app.log), database, spool, { ...options, ...rest }, app.log);
 }
 
 /** A database whose pool fails as the test decides. A real database cannot be made to fail after a write. */
@@ -204,7 +205,7 @@ t.test('a spool that is not writable does not stop the retries', async (t) => {
       await query();
     });
     const spool = new Spool({ directory, maxBytes: 2 ** 20 }, app.log);
-    return new RequestLogWriter(database, spool, options, app.log);
+    return new RequestLogWriter(new BatchStore(database, app.log), database, spool, options, app.log);
   });
   for (const writer of writers) for (let i = 0; i < options.bufferRows + 10; i++) writer.push(record());
   const isDone = ({ counts }: RequestLogWriter) => counts.written === options.bufferRows;
@@ -226,7 +227,13 @@ t.test('flush() waits for records that are being moved to the spool', async (t) 
       return append.call(spool, records);
     },
   });
-  const writer = new RequestLogWriter({ ...app.database, isReady: false }, spool, options, app.log);
+  const writer = new RequestLogWriter(
+    new BatchStore(app.database, app.log),
+    { ...app.database, isReady: false },
+    spool,
+    options,
+    app.log,
+  );
   writer.push(record());
   await once(calls, 'append');
   const flushed = writer.flush();
@@ -239,7 +246,13 @@ t.test('flush() waits for records that are being moved to the spool', async (t) 
 t.test('records that are not written before the writer closes are written by the next process', async (t) => {
   const directory = t.testdir();
   const make = (database: DatabaseHandle) =>
-    new RequestLogWriter(database, new Spool({ directory, maxBytes: 2 ** 20 }, app.log), options, app.log);
+    new RequestLogWriter(
+      new BatchStore(database, app.log),
+      database,
+      new Spool({ directory, maxBytes: 2 ** 20 }, app.log),
+      options,
+      app.log,
+    );
   const records = [record(), record()];
   const first = make(unready);
   records.forEach((r) => void first.push(r));

@@ -1,12 +1,9 @@
 import type { FastifyBaseLogger } from 'fastify';
-import { withDeadline } from '../database/deadline.js';
-import type { DatabaseHandle } from '../database/index.js';
-import type { QuotaCounter, QuotaTotal } from '../limits/quota-counter.js';
+import { withDeadline } from '../../../database/deadline.js';
+import type { DatabaseHandle } from '../../../database/index.js';
+import type { QuotaCounter, QuotaTotal } from '../../../limits/quota-counter.js';
+import type { RequestRecord } from '../../record.js';
 import { insertOf, isPreparedStatementError } from './insert.js';
-import type { RequestRecord } from './record.js';
-
-/** The largest number of rows in one statement. */
-export const maxBatchRows = 5_000;
 
 const deadlineMs = 15_000;
 
@@ -32,21 +29,21 @@ export class BatchStore {
   private readonly quotas: Pick<QuotaCounter, 'settle'>;
 
   /** @param quotas learns which charges were settled */
-  constructor(database: DatabaseHandle, log: FastifyBaseLogger, quotas: Pick<QuotaCounter, 'settle'>) {
+  constructor(
+    database: DatabaseHandle,
+    log: FastifyBaseLogger,
+    quotas: Pick<QuotaCounter, 'settle'> = { settle() {} },
+  ) {
     this.database = database;
     this.log = log;
     this.quotas = quotas;
   }
 
   /**
-   * Stores up to `maxBatchRows` records. They are committed when it resolves.
-   *
-   * @param hasPossibleDuplicates whether some of them may be stored already, by a batch whose response was lost
    * @param isReroutedRetry whether this is the retry after the partition for their day was created
-   * @returns the records that the database rejects, which are logged; all others are stored
-   * @throws any other error of the database; some of the records may be stored
+   * @see RequestLogStore.write
    */
-  async store(
+  async write(
     records: readonly RequestRecord[],
     hasPossibleDuplicates: boolean,
     isReroutedRetry = false,
@@ -63,9 +60,9 @@ export class BatchStore {
       const error = caught as DatabaseError;
       if (isPreparedStatementError(error)) {
         this.canPrepare = false;
-        return this.store(records, true);
+        return this.write(records, true);
       }
-      if (isRerouted(error) && !isReroutedRetry) return this.store(records, true, true);
+      if (isRerouted(error) && !isReroutedRetry) return this.write(records, true, true);
       const { code = '', message } = error;
       if (!dataErrors.test(code) || isRerouted(error)) throw error;
       if (records.length === 1 && hasPossibleDuplicates) {
@@ -75,7 +72,7 @@ export class BatchStore {
       const middle = Math.ceil(records.length / 2);
       const halves = [records.slice(0, middle), records.slice(middle)].filter((half) => half.length > 0);
       const rejected: RequestRecord[] = [];
-      for (const half of halves) rejected.push(...(await this.store(half, true)));
+      for (const half of halves) rejected.push(...(await this.write(half, true)));
       return rejected;
     }
   }

@@ -1,9 +1,9 @@
 import { hash, randomInt } from 'node:crypto';
 import type { QueryConfig } from 'pg';
-import type { QuotaCharge } from '../limits/quota-counter.js';
-import { timeInId } from '../time-ordered-id.js';
-import { bucketOf } from './histogram.js';
-import type { RequestRecord } from './record.js';
+import type { QuotaCharge } from '../../../limits/quota-counter.js';
+import { timeInId } from '../../../time-ordered-id.js';
+import { bucketOf } from '../../histogram.js';
+import type { RequestRecord } from '../../record.js';
 import { mergedHistogram } from './roll-up-stats.js';
 
 /** The number of shards of the statistics, which roll-up-stats.ts merges, and of the use of quotas. */

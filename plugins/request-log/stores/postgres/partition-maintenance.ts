@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import type pg from 'pg';
-import { withDeadline } from '../database/deadline.js';
-import type { DatabaseHandle } from '../database/index.js';
-import { isUnavailable } from '../database/unavailable.js';
+import { withDeadline } from '../../../database/deadline.js';
+import type { DatabaseHandle } from '../../../database/index.js';
+import { isUnavailable } from '../../../database/unavailable.js';
 import { rollUpStatements } from './roll-up-stats.js';
 
 const dayMs = 86_400_000;

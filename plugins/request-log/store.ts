@@ -1,0 +1,53 @@
+import type { RequestLogFilter } from './filter.js';
+import type { GroupKind, RequestGroups } from './groups.js';
+import type { KeyStats, KeyStatsQuery } from './key-stats.js';
+import type { RequestRecord } from './record.js';
+import type { RequestLogRow } from './row.js';
+import type { Stats, StatsQuery } from './stats.js';
+import type { StatsRange } from './stats-range.js';
+import type { LimitedKeys, OwnerUsage, Usage, UsageQuery } from './usage.js';
+
+/** The largest number of records in one batch. */
+export const maxBatchRows = 5_000;
+
+/** Reads the rows and the statistics of the request log. */
+export interface RequestLogReader {
+  /** Rows that match, newest first. @param before only rows with lower ids */
+  page(filter: RequestLogFilter, limit: number, before?: string): Promise<RequestLogRow[]>;
+  /** Rows that match, longest duration first. @param isShort whether the range is short enough to sort all of its rows */
+  slowest(filter: RequestLogFilter, limit: number, isShort: boolean): Promise<RequestLogRow[]>;
+  get(id: string): Promise<RequestLogRow | null>;
+  /** The rows that match and exist at the start, oldest first; reads at most one page ahead. */
+  pages(filter: RequestLogFilter): AsyncGenerator<RequestLogRow[], undefined>;
+  /** The first and last id in the range of a filter; null without rows. Other fields of the filter are ignored. */
+  edges(filter: Pick<RequestLogFilter, 'from' | 'to'>): Promise<{ first: string; last: string } | null>;
+  /** Groups of the newest requests that match. */
+  groups(kind: GroupKind, filter: RequestLogFilter & { from: string }): Promise<RequestGroups>;
+  stats(query: StatsQuery): Promise<Stats>;
+  /** Requests of keys over time, busiest key first. Keys without requests are left out. */
+  keyStats(query: KeyStatsQuery): Promise<KeyStats>;
+  /** Checks over time, in total and by interval. Intervals without checks are left out. */
+  usage(query: UsageQuery): Promise<Usage>;
+  /** The owners with the most checks. */
+  owners(range: StatsRange): Promise<OwnerUsage>;
+  /** The keys that limits and quotas denied most often. */
+  limitedKeys(range: StatsRange): Promise<LimitedKeys>;
+}
+
+/** Where the request log is stored. */
+export interface RequestLogStore extends RequestLogReader {
+  /**
+   * Stores up to `maxBatchRows` records, and adds them to the statistics. They are committed when it resolves.
+   *
+   * @param hasPossibleDuplicates whether some of them may be stored already, by a batch whose response was lost
+   * @returns the records that the store rejects, which are logged; all others are stored
+   * @throws any other error; some of the records may be stored
+   */
+  write(records: readonly RequestRecord[], hasPossibleDuplicates: boolean): Promise<RequestRecord[]>;
+  /** The start of the statistics by minute; those by hour and day start earlier. */
+  minutesSince(now: Date): Date;
+  /** Starts hourly maintenance: retention, and what keeps reads fast. The database must be ready. */
+  startMaintenance(): void;
+  /** Starts no more maintenance, and waits up to a second for a running one. */
+  stopMaintenance(): Promise<void>;
+}

@@ -1,0 +1,111 @@
+import type { FastifyBaseLogger } from 'fastify';
+import type { DatabaseHandle } from '../../../database/index.js';
+import type { QuotaCounter } from '../../../limits/quota-counter.js';
+import type { PrismaClient } from '../../../prisma/generated/client.js';
+import type { RequestLogFilter } from '../../filter.js';
+import type { GroupKind } from '../../groups.js';
+import type { KeyStatsQuery } from '../../key-stats.js';
+import type { RequestRecord } from '../../record.js';
+import type { StatsQuery } from '../../stats.js';
+import type { StatsRange } from '../../stats-range.js';
+import type { RequestLogReader, RequestLogStore } from '../../store.js';
+import type { UsageQuery } from '../../usage.js';
+import { BatchStore } from './batch-store.js';
+import { conditionsOf } from './conditions.js';
+import { readGroups } from './groups.js';
+import { readKeyStats } from './key-stats.js';
+import { PartitionMaintenance, type PartitionMaintenanceOptions } from './partition-maintenance.js';
+import { readEdges, readPages, readSlowest } from './rows.js';
+import { readStats } from './stats.js';
+import { readLimitedKeys, readOwners, readUsage } from './usage.js';
+
+/** Reads the request log in PostgreSQL. */
+export class PostgresReader implements RequestLogReader {
+  private readonly prisma: PrismaClient;
+  private readonly source: Pick<DatabaseHandle, 'pool' | 'quotedSchema'>;
+
+  constructor(prisma: PrismaClient, database: Pick<DatabaseHandle, 'pool' | 'quotedSchema'>) {
+    this.prisma = prisma;
+    this.source = database;
+  }
+
+  page(filter: RequestLogFilter, limit: number, before?: string) {
+    const where = conditionsOf(filter, before);
+    return this.prisma.requestLog.findMany({ where, orderBy: { id: 'desc' }, take: limit });
+  }
+
+  slowest(filter: RequestLogFilter, limit: number, isShort: boolean) {
+    return readSlowest(this.prisma.requestLog, conditionsOf(filter), limit, isShort);
+  }
+
+  get(id: string) {
+    return this.prisma.requestLog.findUnique({ where: { id } });
+  }
+
+  pages(filter: RequestLogFilter) {
+    return readPages(this.prisma.requestLog, conditionsOf(filter));
+  }
+
+  edges({ from, to }: Pick<RequestLogFilter, 'from' | 'to'>) {
+    return readEdges(this.prisma.requestLog, conditionsOf({ from, to }));
+  }
+
+  groups(kind: GroupKind, filter: RequestLogFilter & { from: string }) {
+    return readGroups(this.prisma, kind, conditionsOf(filter));
+  }
+
+  stats(query: StatsQuery) {
+    return readStats(this.source, query);
+  }
+
+  keyStats(query: KeyStatsQuery) {
+    return readKeyStats(this.source, query);
+  }
+
+  usage(query: UsageQuery) {
+    return readUsage(this.source, query);
+  }
+
+  owners(range: StatsRange) {
+    return readOwners(this.source, range);
+  }
+
+  limitedKeys(range: StatsRange) {
+    return readLimitedKeys(this.source, range);
+  }
+}
+
+/** The request log in PostgreSQL: a table partitioned by day, and statistics that each batch updates. */
+export class PostgresStore extends PostgresReader implements RequestLogStore {
+  private readonly batches: BatchStore;
+  private readonly partitions: PartitionMaintenance;
+
+  /** @param quotas learns which charges were settled */
+  constructor(
+    prisma: PrismaClient,
+    database: DatabaseHandle,
+    options: PartitionMaintenanceOptions,
+    log: FastifyBaseLogger,
+    quotas: Pick<QuotaCounter, 'settle'>,
+  ) {
+    super(prisma, database);
+    this.batches = new BatchStore(database, log, quotas);
+    this.partitions = new PartitionMaintenance(database, options, log);
+  }
+
+  write(records: readonly RequestRecord[], hasPossibleDuplicates: boolean) {
+    return this.batches.write(records, hasPossibleDuplicates);
+  }
+
+  minutesSince(now: Date) {
+    return this.partitions.minutesSince(now);
+  }
+
+  startMaintenance() {
+    this.partitions.start();
+  }
+
+  stopMaintenance() {
+    return this.partitions.stop();
+  }
+}

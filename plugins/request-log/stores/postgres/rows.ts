@@ -1,0 +1,43 @@
+import type { Prisma, PrismaClient } from '../../../prisma/generated/client.js';
+import type { RequestLogRow } from '../../row.js';
+
+const pageRows = 1_000;
+/** The migration request_stats creates an index of longer durations. */
+export const indexedDurationMs = 500;
+
+type Log = PrismaClient['requestLog'];
+
+/** Longest duration first. @param isShort whether all rows that match may be read and sorted */
+export async function readSlowest(log: Log, where: Prisma.RequestLogWhereInput, limit: number, isShort: boolean) {
+  const read = (where: Prisma.RequestLogWhereInput) =>
+    log.findMany({ where, orderBy: [{ duration: 'desc' }, { id: 'desc' }], take: limit });
+  const slow = await read({ AND: [where, { duration: { gte: indexedDurationMs } }] });
+  return slow.length === limit || !isShort ? slow : read(where);
+}
+
+/** Reads the rows that exist at the start, oldest first, and at most one page ahead of the reader. */
+export async function* readPages(
+  log: Log,
+  where: Prisma.RequestLogWhereInput,
+): AsyncGenerator<RequestLogRow[], undefined> {
+  const newest = await log.findFirst({ orderBy: { id: 'desc' }, select: { id: true } });
+  if (newest === null) return undefined;
+  let last: string | undefined;
+  for (;;) {
+    const rows: RequestLogRow[] = await log.findMany({
+      where: { AND: [where, { id: { lte: newest.id, ...(last && { gt: last }) } }] },
+      orderBy: { id: 'asc' },
+      take: pageRows,
+    });
+    last = rows.at(-1)?.id;
+    if (!last) return undefined;
+    yield rows;
+  }
+}
+
+/** The first and last id that match. */
+export async function readEdges(log: Log, where: Prisma.RequestLogWhereInput) {
+  const edge = (order: 'asc' | 'desc') => log.findFirst({ where, orderBy: { id: order }, select: { id: true } });
+  const [first, last] = [await edge('asc'), await edge('desc')];
+  return first && last && { first: first.id, last: last.id };
+}
