@@ -2,7 +2,8 @@ import type { TargetResult } from './target-result.js';
 
 /**
  * The servers, in the order of a round. Servers that are compared run close to each other, because a machine's speed drifts.
- * `traced` is this service with a span for each request. `base` is bare Fastify, started by the same command as this service; so are the parts, which are compared with it.
+ * `traced` is this service with a span for each request. `base` is bare Fastify, started by the same command as this service; so are
+ * the parts, which are compared with it.
  */
 export const serverNames = [
   ...(['straightforward', 'musicez', 'traced', 'bare', 'base'] as const),

@@ -9,16 +9,21 @@ const before = { colour: '--ink-soft', dash: [2, 2], isThin: true };
 
 interface ChartsProps {
   series: Series;
-  /** The series to compare with, and its name. */
-  earlier: { series: Series; name: string; shiftSeconds: number } | undefined;
+  /** The name of the period to compare with; undefined: none. */
+  earlierName: string | undefined;
+  /** Its series; undefined while it is loading. */
+  earlier: { series: Series; shiftSeconds: number } | undefined;
   /** The URL parameters that open the log with the same requests. */
   choice: Choice;
 }
 
-export function Charts({ series, earlier, choice }: ChartsProps) {
+export function Charts({ series, earlierName, earlier, choice }: ChartsProps) {
   const { moments, interval, from, to } = series;
   const hrefFor = (rest: Choice) => hrefOf('requests', { ...choice, ...rest });
-  const lines = useMemo(() => linesOf(series, earlier, hrefFor), [series, earlier, urlState.value]);
+  const lines = useMemo(
+    () => linesOf(series, earlierName, earlier, hrefFor),
+    [series, earlierName, earlier, urlState.value],
+  );
   const time = { moments, interval, from, to };
   const ofInterval = (more: Choice) => (range: { from: string; to: string }) =>
     hrefFor({ range: undefined, ...range, ...more });
@@ -57,15 +62,21 @@ export function Charts({ series, earlier, choice }: ChartsProps) {
   );
 }
 
-function linesOf(series: Series, earlier: ChartsProps['earlier'], hrefFor: (rest: Choice) => string) {
+function linesOf(
+  series: Series,
+  earlierName: string | undefined,
+  earlier: ChartsProps['earlier'],
+  hrefFor: (rest: Choice) => string,
+) {
   const compared = (
     moments: number[],
     name: string,
     of: (series: Series) => { moments: number[]; interval: number; values: (number | null)[] },
   ): Line[] => {
-    if (!earlier) return [];
-    const values = alignedTo(moments, of(earlier.series), earlier.shiftSeconds);
-    return [{ ...before, name: name + earlier.name, values }];
+    if (earlierName === undefined) return [];
+    // The line is there before its values, because a chart with another line is drawn anew and forgets the pointer.
+    const values = earlier ? alignedTo(moments, of(earlier.series), earlier.shiftSeconds) : moments.map(() => null);
+    return [{ ...before, name: name + earlierName, values }];
   };
   const classes = Object.entries(statusClasses).map(
     ([name, colour]): Line => ({

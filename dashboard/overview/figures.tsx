@@ -8,20 +8,22 @@ type Total = Wire<Stats>['total'];
 interface FiguresProps {
   stats: Wire<Stats>;
   series: Series;
-  /** The figures to compare with. */
-  earlier: { total: Total; name: string } | undefined;
+  /** The name of the period to compare with; undefined: none. */
+  earlierName: string | undefined;
+  /** Its figures; undefined while they are loading. */
+  earlier: { total: Total } | undefined;
   /** Such as “in the last hour”. */
   words: string;
 }
 
 /** The main figures of the range. */
-export function Figures({ stats: { total }, series, earlier, words }: FiguresProps) {
+export function Figures({ stats: { total }, series, earlierName, earlier, words }: FiguresProps) {
   const seconds = Math.max(series.to - series.from, 1);
   const rate = rateFormat(Math.max(...series.rate));
   const classes = total.statusClasses;
   const compared = (of: (total: Total) => number | null) => {
     const [now, before] = [of(total), earlier ? of(earlier.total) : null];
-    return now === null || before === null ? undefined : `${difference(now, before)} vs. ${earlier?.name}`;
+    return now === null || before === null ? undefined : `${difference(now, before)} vs. ${earlierName}`;
   };
   return (
     <dl class="figures">

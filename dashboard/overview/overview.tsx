@@ -24,6 +24,8 @@ import { StatusMix } from './status-mix.js';
 /** The comparisons by their names in the URL; the first one is the default. */
 const comparisons = { before: 'the period before', day: 'the day before', none: 'nothing' } as const;
 type Comparison = keyof typeof comparisons;
+/** How charts and figures call the compared period. */
+const earlierNames: Record<Comparison, string | undefined> = { before: 'before', day: 'day before', none: undefined };
 const minuteMs = 60_000;
 
 /** The overview: requests, errors and durations of a range, optionally filtered by route, method and status. */
@@ -42,6 +44,7 @@ export function OverviewView() {
   if (compared.data !== undefined || kept.current.of !== comparedOf)
     kept.current = { of: comparedOf, earlier: compared.data };
   const earlier = kept.current.earlier ?? undefined;
+  const earlierName = earlierNames[comparison];
   /** The URL parameters that open the log with the same requests. */
   const choice: Choice = { ...('preset' in range && { range: range.preset }), route, method, statusCode };
 
@@ -60,8 +63,7 @@ export function OverviewView() {
     const end = Math.round(Math.min(ends.to, serverNow()) / minuteMs) * minuteMs;
     const [earlierFrom, earlierTo] = [ends.from, end].map((time) => new Date(time - shiftMs).toISOString());
     const stats = await read({ from: earlierFrom, to: earlierTo }, signal);
-    const name = comparison === 'day' ? 'day before' : 'before';
-    return { total: stats.total, series: seriesOf(stats, serverNow()), name, shiftSeconds: shiftMs / 1_000 };
+    return { total: stats.total, series: seriesOf(stats, serverNow()), shiftSeconds: shiftMs / 1_000 };
   }
 
   function read(times: Query, signal: AbortSignal) {
@@ -92,12 +94,18 @@ export function OverviewView() {
           stats.total.count === 0 ? (
             <div class="overview-grid">
               <p class="nothing">{`No requests ${wordsOf(range)}${chipsOf(state).length > 0 ? ' match the filter' : ''}.`}</p>
-              <Charts series={series} earlier={earlier} choice={choice} />
+              <Charts series={series} earlierName={earlierName} earlier={earlier} choice={choice} />
             </div>
           ) : (
             <div class="overview-grid">
-              <Figures stats={stats} series={series} earlier={earlier} words={wordsOf(range, stats)} />
-              <Charts series={series} earlier={earlier} choice={choice} />
+              <Figures
+                stats={stats}
+                series={series}
+                earlierName={earlierName}
+                earlier={earlier}
+                words={wordsOf(range, stats)}
+              />
+              <Charts series={series} earlierName={earlierName} earlier={earlier} choice={choice} />
               <GroupPanel by="error" title="Errors" range={range} filter={filter} choice={choice} />
               <RouteLists routes={stats.routes} />
               <StatusMix statuses={stats.statuses} current={filter.statusCode} />

@@ -5,6 +5,8 @@ import { withDeadline } from '../database/deadline.js';
 import type { DatabaseHandle } from '../database/index.js';
 import { OutageLog } from '../database/outage-log.js';
 import { noTracing, type Tracing } from '../tracing/tracing.js';
+import { DroppedRecords } from './dropped-records.js';
+import { FlushTimer } from './flush-timer.js';
 import { HeldCharges } from './held-charges.js';
 import { Listeners } from './listeners.js';
 import type { RequestRecord } from './record.js';
@@ -36,11 +38,11 @@ export interface WriterCounts {
   dropped: number;
 }
 
+const bufferIsFull = 'the buffer is full';
 /**
  * How long records wait behind a slow batch. Then they go to the spool, so that a killed process loses the records
  * of about two flush intervals only. At least 90 ms, which a batch takes on a busy database; at most 250 ms.
  */
-const bufferIsFull = 'the buffer is full';
 const slowAfterMs = (flushIntervalMs: number) => Math.min(250, Math.max(90, 0.9 * flushIntervalMs));
 const drainDeadlineMs = 4_000;
 
@@ -61,8 +63,8 @@ export class RequestLogWriter {
   private readonly options: WriterOptions;
   private readonly spool: Spool;
   private readonly log: FastifyBaseLogger;
-  /** By the reason why records are dropped. */
-  private readonly losses = new Map<string, OutageLog>();
+  private readonly dropped: DroppedRecords;
+  private readonly timer: FlushTimer;
   private readonly mover: SpoolMover;
   private readonly store: Pick<RequestLogStore, 'write'>;
   private readonly outage: OutageLog;
@@ -70,10 +72,8 @@ export class RequestLogWriter {
 
   private readonly buffer = new RecordBuffer();
   private readonly heldCharges = new HeldCharges();
-  private readonly total = { accepted: 0, written: 0, spooled: 0, dropped: 0 };
+  private readonly total = { accepted: 0, written: 0, spooled: 0 };
 
-  private timer: NodeJS.Timeout | undefined;
-  private earlyTimer: NodeJS.Timeout | undefined;
   private isLooping = false;
   private step: Promise<void> = Promise.resolve();
 
@@ -96,6 +96,8 @@ export class RequestLogWriter {
     this.spool = spool;
     this.options = options;
     this.log = log;
+    this.dropped = new DroppedRecords(log);
+    this.timer = new FlushTimer(options.flushIntervalMs, () => this.onTimer());
     this.mover = new SpoolMover(this.buffer, spool, log, (records) => {
       this.total.spooled += records;
     });
@@ -105,7 +107,7 @@ export class RequestLogWriter {
   }
 
   get counts(): WriterCounts {
-    return { ...this.total, buffered: this.buffer.size };
+    return { ...this.total, buffered: this.buffer.size, dropped: this.dropped.count };
   }
 
   /** Whether the last step failed. */
@@ -132,19 +134,16 @@ export class RequestLogWriter {
     this.total.accepted++;
     if (this.buffer.size >= this.options.bufferRows) {
       this.heldCharges.hold(record.charges);
-      this.drop(1, bufferIsFull);
+      this.dropped.add(1, bufferIsFull);
       return;
     }
     this.buffer.push(this.heldCharges.addTo(record));
-    this.setTimer();
+    this.timer.set();
   }
 
   /** Sends the records after a third of the flush interval. */
   sendSoon(): void {
-    this.earlyTimer ??= setTimeout(() => {
-      this.earlyTimer = undefined;
-      if (this.buffer.waitingCount > 0) this.dispatch();
-    }, this.options.flushIntervalMs / 3).unref();
+    this.timer.setEarly();
   }
 
   /** Resolves when all records so far are committed or, while the database is down, in the spool. Never rejects. */
@@ -157,15 +156,14 @@ export class RequestLogWriter {
     if (this.database.isReady && !this.isDatabaseDown)
       await withDeadline(this.flush(), drainDeadlineMs).catch(() => {});
     this.stopped.abort();
-    clearTimeout(this.timer);
-    clearTimeout(this.earlyTimer);
+    this.timer.stop();
     await this.mover.current;
     this.buffer.returnBatch();
     await this.moveToSpool();
     const { spooled } = this.total;
     if (spooled > 0) this.log.warn({ records: spooled }, 'request log: records stay in the spool for the next start');
     const lost = this.buffer.clear();
-    this.total.dropped += lost;
+    this.dropped.count += lost;
     if (lost > 0)
       this.log.error({ records: lost }, 'request log: records are lost, neither database nor spool accepted them');
     await this.spool.close();
@@ -177,16 +175,10 @@ export class RequestLogWriter {
     if (records.length > 0) this.onRecord.emit(records);
   }
 
-  private setTimer() {
-    if (this.stopped.signal.aborted) return;
-    this.timer ??= setTimeout(() => this.onTimer(), this.options.flushIntervalMs).unref();
-  }
-
   private onTimer() {
-    this.timer = undefined;
     if (this.buffer.waitingCount === 0) return;
     this.dispatch();
-    this.setTimer();
+    this.timer.set();
   }
 
   /** Sends the waiting records to the database, or to the spool while the database is down or slow. */
@@ -199,9 +191,9 @@ export class RequestLogWriter {
 
   /** Dispatches until the current records were written, spooled or dropped, and `isDone()` is true. */
   private async drainUntil(isDone: () => boolean) {
-    const target = this.total.accepted - this.total.dropped;
+    const target = this.total.accepted - this.dropped.count;
     const isDrained = () =>
-      this.buffer.size === 0 || this.total.accepted - this.total.dropped - this.buffer.size >= target;
+      this.buffer.size === 0 || this.total.accepted - this.dropped.count - this.buffer.size >= target;
     while (!(isDrained() && isDone()) && !this.stopped.signal.aborted) {
       this.dispatch();
       // The pause lets other work run that a step may wait for.
@@ -215,7 +207,7 @@ export class RequestLogWriter {
     this.isLooping = true;
     void this.loop().finally(() => {
       this.isLooping = false;
-      if (this.buffer.waitingCount > 0) this.setTimer();
+      if (this.buffer.waitingCount > 0) this.timer.set();
     });
   }
 
@@ -270,7 +262,7 @@ export class RequestLogWriter {
   private async replay() {
     const { segment, records, lost } = await this.spool.oldest();
     this.total.spooled -= lost;
-    if (lost > 0) this.drop(lost, 'a spool file is damaged or was removed');
+    if (lost > 0) this.dropped.add(lost, 'a spool file is damaged or was removed');
     if (!segment) return;
     for (let at = 0; at < records.length; at += maxBatchRows) {
       const batch = records.slice(at, at + maxBatchRows);
@@ -294,9 +286,9 @@ export class RequestLogWriter {
       removeBatch();
       this.total.written += stored.length;
       // Their charges are not held: if these are the reason, the database would reject the next record as well.
-      if (rejected.length > 0) this.drop(rejected.length, 'the database rejects them');
+      if (rejected.length > 0) this.dropped.add(rejected.length, 'the database rejects them');
       if (this.buffer.size < this.options.bufferRows / 2)
-        this.losses.get(bufferIsFull)?.ended('request log: the buffer has room again', { dropped: this.total.dropped });
+        this.dropped.ended(bufferIsFull, 'request log: the buffer has room again');
       this.onBatch.emit(stored, (performance.now() - this.sentAt) / 1000);
     } finally {
       this.sentAt = Number.POSITIVE_INFINITY;
@@ -310,12 +302,5 @@ export class RequestLogWriter {
     await this.mover.move();
     // The loop may have ended before these records were in the spool.
     this.startLoop();
-  }
-
-  private drop(records: number, reason: string) {
-    this.total.dropped += records;
-    const loss = this.losses.get(reason) ?? new OutageLog(this.log, 'error');
-    this.losses.set(reason, loss);
-    loss.failed(`request log: records are dropped, ${reason}`, reason, { dropped: this.total.dropped });
   }
 }

@@ -24,9 +24,6 @@ const maxSampledRequests = 10_000;
 const maxLinks = 128;
 const maxPathLength = 1_024;
 
-/** They are needed only while the exporter is created; a diagnostic report of Node.js contains the environment. */
-const secretVariables = ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_TRACES_HEADERS'];
-
 /** Sends spans to the collector that the variables name. Uses OpenTelemetry's global API, so a process has one of these at a time. */
 export class OpenTelemetry implements Tracing {
   private readonly provider: NodeTracerProvider;
@@ -50,18 +47,19 @@ export class OpenTelemetry implements Tracing {
       // Without the arguments of commands.
       new IORedisInstrumentation({ dbStatementSerializer: (command) => command }),
     ];
-    // The SDK reads its variables from the environment, where those of `.env` are missing.
-    Object.assign(process.env, variables);
     const scopes = new Set(this.instrumentations.map(({ instrumentationName }) => instrumentationName));
-    this.provider = new NodeTracerProvider({
-      resource: defaultResource()
-        .merge(resourceFromAttributes({ 'service.name': 'musicez', 'service.version': version }))
-        .merge(detectResources({ detectors: [envDetector] })),
-      idGenerator: this.requestIds,
-      spanProcessors: [new BatchSpanProcessor(new SafeExporter(new OTLPTraceExporter(), scopes, log))],
-    });
+    this.provider = withVariables(
+      variables,
+      () =>
+        new NodeTracerProvider({
+          resource: defaultResource()
+            .merge(resourceFromAttributes({ 'service.name': 'musicez', 'service.version': version }))
+            .merge(detectResources({ detectors: [envDetector] })),
+          idGenerator: this.requestIds,
+          spanProcessors: [new BatchSpanProcessor(new SafeExporter(new OTLPTraceExporter(), scopes, log))],
+        }),
+    );
     this.provider.register({ propagator: new W3CTraceContextPropagator() });
-    for (const name of secretVariables) delete process.env[name];
     for (const instrumentation of this.instrumentations) instrumentation.setTracerProvider(this.provider);
     patchClients();
   }
@@ -84,15 +82,19 @@ export class OpenTelemetry implements Tracing {
   }
 
   async traceBatch<T>(records: readonly { id: string }[], store: () => Promise<T>): Promise<T> {
-    const links = this.takeLinks(records);
-    if (links.length === 0) return store();
+    const requests = records.map(({ id }) => spanIdOf(id)).filter((spanId) => this.sampled.has(spanId));
+    if (requests.length === 0) return store();
+    const links = requests.slice(0, maxLinks).map((spanId) => this.sampled.get(spanId) as Link);
     const span = this.provider.getTracer('musicez').startSpan('request_logs batch', {
       root: true,
       links,
       attributes: { 'db.operation.batch.size': records.length },
     });
     try {
-      return await context.with(trace.setSpan(ROOT_CONTEXT, span), store);
+      const result = await context.with(trace.setSpan(ROOT_CONTEXT, span), store);
+      // Not after a failure, because the batch is sent again.
+      for (const spanId of requests) this.sampled.delete(spanId);
+      return result;
     } catch (error) {
       span.setStatus({ code: SpanStatusCode.ERROR });
       span.setAttribute('error.type', typeOf(error));
@@ -125,17 +127,16 @@ export class OpenTelemetry implements Tracing {
     });
     if (span.isRecording()) this.sampled.set(spanIdOf(request.id), { context: span.spanContext() });
   }
+}
 
-  private takeLinks(records: readonly { id: string }[]): Link[] {
-    const links: Link[] = [];
-    for (const { id } of records) {
-      const spanId = spanIdOf(id);
-      const link = this.sampled.get(spanId);
-      if (link === undefined) continue;
-      this.sampled.delete(spanId);
-      if (links.length < maxLinks) links.push(link);
-    }
-    return links;
+/** Calls `create` with more variables in the environment, where the SDK reads them. Those of `.env` and secrets are not there otherwise. */
+function withVariables<T>(variables: Record<string, string>, create: () => T): T {
+  const added = Object.keys(variables).filter((name) => process.env[name] === undefined);
+  for (const name of added) process.env[name] = variables[name];
+  try {
+    return create();
+  } finally {
+    for (const name of added) delete process.env[name];
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Attributes, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { type Attributes, SpanKind, type SpanStatus, SpanStatusCode } from '@opentelemetry/api';
 import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-node';
 import type { FastifyBaseLogger } from 'fastify';
@@ -39,6 +39,7 @@ export class SafeExporter implements SpanExporter {
 
 /** Messages of errors can contain values of the client. */
 function withoutMessages(span: ReadableSpan): ReadableSpan {
+  const status = statusOf(span);
   const { name, kind, startTime, endTime, duration, ended, attributes, links, resource, instrumentationScope } = span;
   const { parentSpanContext, droppedAttributesCount, droppedEventsCount, droppedLinksCount } = span;
   return {
@@ -46,15 +47,15 @@ function withoutMessages(span: ReadableSpan): ReadableSpan {
     ...(parentSpanContext && { parentSpanContext }),
     ...{ droppedAttributesCount, droppedEventsCount, droppedLinksCount },
     spanContext: () => span.spanContext(),
-    status: { code: statusOf(span) },
+    status,
     events: span.events.map((event) => ({ ...event, attributes: typeOnly(event.attributes) })),
   };
 }
 
 /** @fastify/otel makes each denied request an error. By the conventions, only those from 500 are errors of a server. */
-function statusOf({ kind, status, attributes }: ReadableSpan): SpanStatusCode {
-  if (kind !== SpanKind.SERVER) return status.code;
-  return Number(attributes['http.response.status_code']) >= 500 ? SpanStatusCode.ERROR : SpanStatusCode.UNSET;
+function statusOf({ kind, status, attributes }: ReadableSpan): SpanStatus {
+  const isDenied = kind === SpanKind.SERVER && Number(attributes['http.response.status_code']) < 500;
+  return { code: isDenied ? SpanStatusCode.UNSET : status.code };
 }
 
 function typeOnly(attributes: Attributes = {}): Attributes {

@@ -1,7 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
+import Fastify from 'fastify';
 import t from 'tap';
 import { generateKey } from '../../../plugins/api-keys/key-format.js';
+import { newRequestId } from '../../../plugins/request-id.js';
+import { OpenTelemetry } from '../../../plugins/tracing/open-telemetry.js';
 import { createTestDatabase, skipOnEmbedded } from '../../database.js';
 import { startService } from '../../process.js';
 import { needsRedis, startRedis } from '../limits/redis.js';
@@ -197,3 +200,33 @@ t.test(
     t.ok((await loadedWith(endpoint)) > 10);
   },
 );
+
+t.test('a batch that is sent again is linked to its requests each time', async (t) => {
+  const { url, spans } = await startCollector(t);
+  const app = Fastify({ genReqId: newRequestId });
+  const openTelemetry = new OpenTelemetry(
+    { variables: { OTEL_EXPORTER_OTLP_ENDPOINT: url }, version: '1.0.0', exclude: ['/excluded'] },
+    app.log,
+  );
+  t.equal(process.env.OTEL_EXPORTER_OTLP_ENDPOINT, undefined, 'the environment is as before');
+  await openTelemetry.traceRequests(app);
+  app.get('/:any', async ({ id }) => id);
+  const ids = await Promise.all(['/one', '/two', '/excluded'].map(async (path) => (await app.inject(path)).body));
+  const records = ids.map((id) => ({ id }));
+  await t.rejects(
+    openTelemetry.traceBatch(records, () => Promise.reject(Object.assign(new Error(), { code: '57P01' }))),
+  );
+  t.equal(await openTelemetry.traceBatch(records, async () => 'stored'), 'stored');
+  t.equal(await openTelemetry.traceBatch(records, async () => 'again'), 'again');
+  await openTelemetry.close();
+  await app.close();
+  const requests = spans.filter(({ kind }) => kind === server).map(({ spanId }) => ({ spanId }));
+  t.match(
+    spans.filter(({ name }) => name === 'request_logs batch'),
+    [
+      { status: { code: 2 }, attributes: { 'error.type': '57P01', 'db.operation.batch.size': 3 }, links: requests },
+      { status: { code: unset }, links: requests },
+    ],
+  );
+  t.equal(spans.length, 4);
+});
