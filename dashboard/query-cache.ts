@@ -8,15 +8,15 @@ import { urlState } from './url-state.js';
 const deadlineMs = 30_000;
 /** The pause before a retry. */
 const retryMs = 5_000;
-/** How long data is kept that no part shows. */
+/** How long unused data stays in the cache. */
 const keptMs = 5 * 60_000;
 
-/** The data of all parts of the page. The key says which question it answers. */
+/** The cache of all API data of the dashboard, by query key. */
 export const queryCache = new QueryClient({
   defaultOptions: {
     queries: {
       gcTime: keptMs,
-      // Refetching after an error repeats the request.
+      // `refetchInterval` repeats a failed request.
       retry: false,
       networkMode: 'always',
     },
@@ -24,25 +24,27 @@ export const queryCache = new QueryClient({
 });
 queryCache.mount();
 
-/** The last data of a question, and the state of loading. */
+/** The last data of a key, and the state of loading. */
 export interface Loaded<T> {
-  /** Stays while newer data is loaded, and when that fails. Never the data of another question. */
+  /** Stays while newer data is loaded, and when that fails. Never the data of another key. */
   data: T | undefined;
   /** When `data` was loaded, by the server's clock. */
   loadedAt: Date | undefined;
+  /** Changes with each load, also when it returned the same data. */
+  loadCount: number;
   /** The error of the last load. */
   error: Error | undefined;
-  /** Loads now. */
+  /** Loads the data now. */
   refresh(): void;
 }
 
 /**
  * Loads data repeatedly, except while the tab is hidden. Loads at once when the tab becomes visible or the network is back.
  *
- * @param key the question that the data answers; parts with the same question share the data
+ * @param key identifies the data; components with the same key share it
  * @param intervalMs the pause between loads; `null`: loads once, and again after an error
  * @param canPause whether the user can pause the updates
- * @param staleMs how old data may be that another part has loaded
+ * @param staleMs cached data younger than this is not loaded again when a component mounts
  */
 export function useQuery<T>(
   key: QueryKey,
@@ -76,13 +78,14 @@ export function useQuery<T>(
   return {
     data,
     loadedAt: data === undefined ? undefined : new Date(dataUpdatedAt + serverNow() - Date.now()),
+    loadCount: queryCache.getQueryState(key)?.dataUpdateCount ?? 0,
     error: lastError.current.error ?? undefined,
     refresh: () => void observer.refetch(),
   };
 }
 
 /**
- * Loads all shown data again whose key begins like this.
+ * Marks all data whose key begins with `start` as outdated, and loads what is shown again.
  *
  * @param except the id of something that was deleted: data about it is not loaded again
  */

@@ -4,7 +4,7 @@ import { logsRead } from '../plugins/api-keys/index.js';
 import { streamWhileAllowed } from '../plugins/api-keys/stream-while-allowed.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { acceptorOf } from '../plugins/request-log/filter.js';
+import { matcherOf } from '../plugins/request-log/filter.js';
 import { checkedKeyOf, type RequestRecord } from '../plugins/request-log/record.js';
 import { Tail, type TailChunk } from '../plugins/request-log/tail.js';
 import { timeInId } from '../plugins/time-ordered-id.js';
@@ -65,7 +65,7 @@ export const requestLogStreamRoutes: FastifyPluginAsyncTypebox = async (app) => 
       reply.type('text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no');
       // A HEAD request has no body, so it would never end.
       if (request.method === 'HEAD') return Readable.from([]);
-      const tail = new Tail(acceptorOf(request.query), maxRecords);
+      const tail = new Tail(matcherOf(request.query), maxRecords);
       return streamWhileAllowed(app, request, logsRead, events(), { isKeyCheckedBySource: true });
 
       async function* events() {

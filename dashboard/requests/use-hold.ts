@@ -25,7 +25,7 @@ export function useHold(hold: () => void, release: () => void) {
   }, []);
 
   return {
-    // A touch screen has no pointer that leaves.
+    // Only a mouse hovers. A tap must not hold the list.
     onPointerEnter: ({ pointerType }: { pointerType: string }) => pointerType === 'mouse' && set('pointer', true),
     onPointerLeave: () => set('pointer', false),
     onFocusIn: () => set('focus', true),

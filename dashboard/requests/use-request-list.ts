@@ -32,10 +32,9 @@ export function useRequestList(query: ListQuery, isLive: boolean) {
     { canPause: true },
   );
   // Also when the same page was loaded again: the stream may have missed something.
-  const loadedMs = newest.loadedAt?.getTime();
   useEffect(() => {
     if (newest.data) dispatch({ type: 'newest', ...newest.data });
-  }, [newest.data, loadedMs]);
+  }, [newest.data, newest.loadCount]);
   useEffect(() => dispatch({ type: isPaused ? 'paused' : 'unpaused' }), [isPaused]);
   useEffect(
     () => () => {

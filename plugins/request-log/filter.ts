@@ -25,18 +25,19 @@ export interface RequestLogFilter {
   apiKeyId?: string | undefined;
   hasKey?: boolean | undefined;
   verifiedApiKeyId?: string | undefined;
+  /** The owner of the verified key when the request verified one, otherwise of its own key. */
   ownerId?: string | undefined;
   /** An address in any form. */
   ip?: string | undefined;
   /** A part of the user agent, in any case. */
   userAgent?: string | undefined;
   traceId?: string | undefined;
-  /** Whether to leave out requests that only read the management API. */
+  /** Whether to leave out `GET` requests for the dashboard, `/health` and the management API. */
   excludeManagement?: boolean | undefined;
 }
 
-/** Creates the condition of a filter for records, which have no range of time: they are new. */
-export function acceptorOf(filter: Omit<RequestLogFilter, 'from' | 'to'>): (record: RequestRecord) => boolean {
+/** Creates a predicate for records of the live stream. `from` and `to` do not apply: the records have just arrived. */
+export function matcherOf(filter: Omit<RequestLogFilter, 'from' | 'to'>): (record: RequestRecord) => boolean {
   const { method, path, pathPrefix, pathPart, route, minDuration, maxDuration } = filter;
   const { apiKeyId, hasKey, verifiedApiKeyId, ownerId, traceId, excludeManagement } = filter;
   const statuses = filter.statusCode === undefined ? undefined : statusRangeOf(filter.statusCode);
@@ -44,7 +45,7 @@ export function acceptorOf(filter: Omit<RequestLogFilter, 'from' | 'to'>): (reco
   const userAgent = filter.userAgent?.toLowerCase();
   return (record) =>
     (method === undefined || record.method === method) &&
-    (path === undefined || record.path === path) &&
+    (!path || record.path === path) &&
     (pathPrefix === undefined || record.path.startsWith(pathPrefix)) &&
     (pathPart === undefined || record.path.includes(pathPart)) &&
     (route === undefined || record.route === route) &&

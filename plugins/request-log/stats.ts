@@ -11,10 +11,10 @@ export interface StatsQuery extends StatsRange {
 }
 
 /** The largest number of keys in the statistics. */
-export const busiestKeys = 100;
+export const maxBusiestKeys = 100;
 
 /** Streams, whose duration depends on the client. */
-export const openEnded = ['/v1/request-logs/export', '/v1/request-logs/stream', '/v1/api-keys/export'];
+export const streamRoutes = ['/v1/request-logs/export', '/v1/request-logs/stream', '/v1/api-keys/export'];
 
 /** Requests in one bucket of a histogram. */
 interface Bin {
@@ -24,13 +24,13 @@ interface Bin {
 
 /** What a store reads for a query. */
 export interface StatsFigures {
-  /** Requests by interval and class of status (2 for 2xx), earliest first. An interval is its number since 1970. */
+  /** Requests by interval and class of status (2 for 2xx), earliest first. `at` counts whole intervals since 1970. */
   counts: { at: number; class: number; count: number }[];
-  /** Histograms by interval of durations, without streams unless the query has a route. */
+  /** Histograms of durations, one for each `durationInterval`. Streams are left out unless the query names a route. */
   durationBins: (Bin & { at: number })[];
   routeCounts: { method: string; route: string; statusCode: number; count: number }[];
   routeBins: (Bin & { method: string; route: string })[];
-  /** The busiest keys; null when the query has a route, method or status, which the statistics of keys do not have. */
+  /** The busiest keys; null when the query has a route, method or status, which the statistics of keys do not have. Ignores `excludeManagement`. */
   keys: { apiKeyId: string; count: number; errors: number }[] | null;
 }
 
@@ -48,7 +48,7 @@ export function statsOf({ route }: StatsQuery, range: RoundedRange, figures: Sta
   const percentilesByRoute = new Map(
     [...groupsOf(routeBins, nameOfRoute)].map(([name, bins]) => [name, percentilesOf(bins)]),
   );
-  const timedBins = routeBins.filter(({ route: name }) => route !== undefined || !openEnded.includes(name));
+  const timedBins = routeBins.filter(({ route: name }) => route !== undefined || !streamRoutes.includes(name));
   return {
     from,
     to,

@@ -14,10 +14,14 @@ export const maxBatchRows = 5_000;
 export interface RequestLogReader {
   /** Rows that match, newest first. @param before only rows with lower ids */
   page(filter: RequestLogFilter, limit: number, before?: string): Promise<RequestLogRow[]>;
-  /** Rows that match, longest duration first. @param isShort whether the range is short enough to sort all of its rows */
+  /**
+   * Rows that match, longest duration first.
+   *
+   * @param isShort false: returns only rows of 500 ms or more, which are indexed, because sorting the whole range would take too long
+   */
   slowest(filter: RequestLogFilter, limit: number, isShort: boolean): Promise<RequestLogRow[]>;
   get(id: string): Promise<RequestLogRow | null>;
-  /** The rows that match and exist at the start, oldest first; reads at most one page ahead. */
+  /** Rows that match, oldest first, up to the newest id at the start. Reads one page at a time, on demand. */
   pages(filter: RequestLogFilter): AsyncGenerator<RequestLogRow[], undefined>;
   /** The first and last id in the range of a filter; null without rows. Other fields of the filter are ignored. */
   edges(filter: Pick<RequestLogFilter, 'from' | 'to'>): Promise<{ first: string; last: string } | null>;
@@ -40,14 +44,14 @@ export interface RequestLogStore extends RequestLogReader {
    * Stores up to `maxBatchRows` records, and adds them to the statistics. They are committed when it resolves.
    *
    * @param hasPossibleDuplicates whether some of them may be stored already, by a batch whose response was lost
-   * @returns the records that the store rejects, which are logged; all others are stored
+   * @returns the records that the store rejects, each reported in the service's log; all others are stored
    * @throws any other error; some of the records may be stored
    */
   write(records: readonly RequestRecord[], hasPossibleDuplicates: boolean): Promise<RequestRecord[]>;
-  /** The start of the statistics by minute; those by hour and day start earlier. */
+  /** The earliest time with statistics by minute. For earlier ranges, only those by hour and day exist. */
   minutesSince(now: Date): Date;
-  /** Starts hourly maintenance: retention, and what keeps reads fast. The database must be ready. */
+  /** Starts hourly maintenance, such as creating and dropping partitions and merging statistics. The database must be ready. */
   startMaintenance(): void;
-  /** Starts no more maintenance, and waits up to a second for a running one. */
+  /** Stops maintenance. Waits up to a second for a running statement. */
   stopMaintenance(): Promise<void>;
 }

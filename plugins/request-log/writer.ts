@@ -141,7 +141,7 @@ export class RequestLogWriter {
     this.timer.set();
   }
 
-  /** Sends the records after a third of the flush interval. */
+  /** Sends the records after a third of the flush interval, or sooner if a flush is due. */
   sendSoon(): void {
     this.timer.setEarly();
   }

@@ -18,13 +18,13 @@ import type { SpanOptions, Tracing } from './tracing.js';
 
 /** How long the end of the process waits for the last spans. */
 const closeDeadlineMs = 1_000;
-/** Requests whose records wait for their batch. */
+/** The largest number of sampled requests that wait for their batch. */
 const maxSampledRequests = 10_000;
 /** As many as the specification's default for a span. */
 const maxLinks = 128;
 const maxPathLength = 1_024;
 
-/** Sends spans to the collector that the variables name. Uses OpenTelemetry's global API, so a process has one of these at a time. */
+/** Sends spans to the collector that the variables name. Uses OpenTelemetry's global API, so a process has one instance at a time. */
 export class OpenTelemetry implements Tracing {
   private readonly provider: NodeTracerProvider;
   private readonly instrumentations: readonly [FastifyOtelInstrumentation, PgInstrumentation, IORedisInstrumentation];
@@ -82,9 +82,9 @@ export class OpenTelemetry implements Tracing {
   }
 
   async traceBatch<T>(records: readonly { id: string }[], store: () => Promise<T>): Promise<T> {
-    const requests = records.map(({ id }) => spanIdOf(id)).filter((spanId) => this.sampled.has(spanId));
-    if (requests.length === 0) return store();
-    const links = requests.slice(0, maxLinks).map((spanId) => this.sampled.get(spanId) as Link);
+    const sampledSpanIds = records.map(({ id }) => spanIdOf(id)).filter((spanId) => this.sampled.has(spanId));
+    if (sampledSpanIds.length === 0) return store();
+    const links = sampledSpanIds.slice(0, maxLinks).map((spanId) => this.sampled.get(spanId) as Link);
     const span = this.provider.getTracer('musicez').startSpan('request_logs batch', {
       root: true,
       links,
@@ -93,7 +93,7 @@ export class OpenTelemetry implements Tracing {
     try {
       const result = await context.with(trace.setSpan(ROOT_CONTEXT, span), store);
       // Not after a failure, because the batch is sent again.
-      for (const spanId of requests) this.sampled.delete(spanId);
+      for (const spanId of sampledSpanIds) this.sampled.delete(spanId);
       return result;
     } catch (error) {
       span.setStatus({ code: SpanStatusCode.ERROR });
@@ -115,7 +115,7 @@ export class OpenTelemetry implements Tracing {
     return this.excluded.has(pathOf(url));
   }
 
-  /** Sets what @fastify/otel leaves to its users: the name, and the path, which it sets with the query string. */
+  /** Adds attributes that @fastify/otel omits, and replaces its name of the span and its `url.path`, which has the query string. */
   private describe(span: Span, request: FastifyRequest) {
     const { method, url, protocol, ip, headers, routeOptions } = request;
     span.updateName(routeOptions.url === undefined ? method : `${method} ${routeOptions.url}`);
@@ -129,7 +129,7 @@ export class OpenTelemetry implements Tracing {
   }
 }
 
-/** Calls `create` with more variables in the environment, where the SDK reads them. Those of `.env` and secrets are not there otherwise. */
+/** Sets variables in `process.env` while `create` runs: the SDK reads them only there. Those of `.env` and secrets are otherwise not there. */
 function withVariables<T>(variables: Record<string, string>, create: () => T): T {
   const added = Object.keys(variables).filter((name) => process.env[name] === undefined);
   for (const name of added) process.env[name] = variables[name];
@@ -140,7 +140,7 @@ function withVariables<T>(variables: Record<string, string>, create: () => T): T
   }
 }
 
-/** The instrumentations patch a package when it is required, also when it was imported before. */
+/** Requires the clients once, so that the instrumentations patch them, even if they were imported before. */
 function patchClients() {
   const require = createRequire(import.meta.url);
   for (const name of ['pg', 'ioredis']) require(name);

@@ -7,16 +7,19 @@ import { OutageLog } from '../database/outage-log.js';
 const delivered = 'tracing: the collector accepts spans again';
 const undelivered = 'tracing: the collector does not accept spans, they are dropped';
 
-/** Passes spans on without messages of errors, and logs when they do not reach the collector. */
+/**
+ * Removes messages of errors from spans before their export, because they can contain data of clients. Logs when the collector does not
+ * accept spans.
+ */
 export class SafeExporter implements SpanExporter {
   private readonly exporter: SpanExporter;
-  private readonly scopes: ReadonlySet<string>;
+  private readonly cleanedScopes: ReadonlySet<string>;
   private readonly outage: OutageLog;
 
-  /** @param scopes the instrumentations whose spans have no messages */
-  constructor(exporter: SpanExporter, scopes: ReadonlySet<string>, log: FastifyBaseLogger) {
+  /** @param cleanedScopes the names of the instrumentations whose spans are cleaned; those of route modules are exported as they are */
+  constructor(exporter: SpanExporter, cleanedScopes: ReadonlySet<string>, log: FastifyBaseLogger) {
     this.exporter = exporter;
-    this.scopes = scopes;
+    this.cleanedScopes = cleanedScopes;
     this.outage = new OutageLog(log);
   }
 
@@ -30,14 +33,15 @@ export class SafeExporter implements SpanExporter {
   }
 
   private canHaveMessages({ status, events, instrumentationScope }: ReadableSpan) {
-    return (status.code !== SpanStatusCode.UNSET || events.length > 0) && this.scopes.has(instrumentationScope.name);
+    return (
+      (status.code !== SpanStatusCode.UNSET || events.length > 0) && this.cleanedScopes.has(instrumentationScope.name)
+    );
   }
 
   forceFlush = () => this.exporter.forceFlush?.() ?? Promise.resolve();
   shutdown = () => this.exporter.shutdown();
 }
 
-/** Messages of errors can contain values of the client. */
 function withoutMessages(span: ReadableSpan): ReadableSpan {
   const status = statusOf(span);
   const { name, kind, startTime, endTime, duration, ended, attributes, links, resource, instrumentationScope } = span;
@@ -52,10 +56,10 @@ function withoutMessages(span: ReadableSpan): ReadableSpan {
   };
 }
 
-/** @fastify/otel makes each denied request an error. By the conventions, only those from 500 are errors of a server. */
+/** @fastify/otel marks 4xx responses as errors. By the HTTP conventions, only 5xx are errors of a server span. */
 function statusOf({ kind, status, attributes }: ReadableSpan): SpanStatus {
-  const isDenied = kind === SpanKind.SERVER && Number(attributes['http.response.status_code']) < 500;
-  return { code: isDenied ? SpanStatusCode.UNSET : status.code };
+  const isBelow500 = kind === SpanKind.SERVER && Number(attributes['http.response.status_code']) < 500;
+  return { code: isBelow500 ? SpanStatusCode.UNSET : status.code };
 }
 
 function typeOnly(attributes: Attributes = {}): Attributes {

@@ -9,10 +9,10 @@ const lists = ['OTEL_RESOURCE_ATTRIBUTES', ...secretTracingVariables];
 const samplers = ['always_on', 'always_off', 'traceidratio'].flatMap((name) => [name, `parentbased_${name}`]);
 
 /**
- * The variables of OpenTelemetry, when they ask for spans.
+ * The `OTEL_` variables; undefined when spans are off.
  *
  * @param variables all variables of the process
- * @throws ConfigError for values that OpenTelemetry would ignore
+ * @throws ConfigError for an invalid endpoint, protocol, list, exporter or sampler, which OpenTelemetry would ignore
  * @see https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
  */
 export function tracingVariables(variables: NodeJS.ProcessEnv): Record<string, string> | undefined {

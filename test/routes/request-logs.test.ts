@@ -1,5 +1,5 @@
 import t from 'tap';
-import { acceptorOf } from '../../plugins/request-log/filter.js';
+import { matcherOf } from '../../plugins/request-log/filter.js';
 import { maxGroupedRequests } from '../../plugins/request-log/groups.js';
 import { insertOf } from '../../plugins/request-log/stores/postgres/insert.js';
 import { clientOf, keyHeaders, startApp } from '../app.js';
@@ -108,7 +108,7 @@ t.test('a class of statuses, a part of the path, a range of durations and a miss
       t.strictSame(
         rows
           .map((row) => record(row))
-          .filter(acceptorOf(Object.fromEntries(typed)))
+          .filter(matcherOf(Object.fromEntries(typed)))
           .map(({ path }) => path)
           .sort(),
         expected.toSorted(),

@@ -26,10 +26,10 @@ export class SpoolFullError extends Error {
 
 /** Files are read as a whole, so their size bounds the memory of a replay. */
 const segmentBytes = 2 ** 20;
-/** After this many read errors a file is skipped, and stays on disk. */
+/** After this many read errors, a file is skipped. It stays on disk until the next start. */
 const maxReadFailures = 5;
 
-/** The records of the oldest file that are not stored yet, and how many records of it and of unreadable files are lost. */
+/** The oldest file, its records that are not stored yet, and how many records were lost in it and in unreadable files. */
 export interface Oldest {
   segment: Segment | undefined;
   records: RequestRecord[];
@@ -119,7 +119,7 @@ export class Spool {
       try {
         await file.appendFile(bytes);
       } catch (error) {
-        // Removes a partial write. If that fails, reading the file removes it.
+        // Removes a partial write. If that fails, readers ignore it: they stop after the last complete record.
         await file.truncate(segment.bytes).catch(() => this.endFile());
         throw error;
       }

@@ -49,6 +49,8 @@ t.test(
     const missing = await send('/absent');
     const denied = await send('/v1/me', { authorization: 'Bearer wrong' });
     await send('/livez');
+    const malformed = await send('/%zz');
+    t.match(JSON.parse(malformed.body), { status: 400, traceId: malformed.requestId.replaceAll('-', '') });
     t.match([traced.status, missing.status, denied.status], [200, 404, 401]);
     const newTrace = untraced.requestId.replaceAll('-', '');
     let rows: { data: { path: string }[] } = { data: [] };

@@ -28,7 +28,7 @@ export class BatchStore {
   private readonly log: FastifyBaseLogger;
   private readonly quotas: Pick<QuotaCounter, 'settle'>;
 
-  /** @param quotas learns which charges were settled */
+  /** @param quotas called with the charges of each committed batch */
   constructor(
     database: DatabaseHandle,
     log: FastifyBaseLogger,

@@ -22,11 +22,11 @@ import { readLimitedKeys, readOwners, readUsage } from './usage.js';
 /** Reads the request log in PostgreSQL. */
 export class PostgresReader implements RequestLogReader {
   private readonly prisma: PrismaClient;
-  private readonly source: Pick<DatabaseHandle, 'pool' | 'quotedSchema'>;
+  private readonly database: Pick<DatabaseHandle, 'pool' | 'quotedSchema'>;
 
   constructor(prisma: PrismaClient, database: Pick<DatabaseHandle, 'pool' | 'quotedSchema'>) {
     this.prisma = prisma;
-    this.source = database;
+    this.database = database;
   }
 
   page(filter: RequestLogFilter, limit: number, before?: string) {
@@ -55,23 +55,23 @@ export class PostgresReader implements RequestLogReader {
   }
 
   stats(query: StatsQuery) {
-    return readStats(this.source, query);
+    return readStats(this.database, query);
   }
 
   keyStats(query: KeyStatsQuery) {
-    return readKeyStats(this.source, query);
+    return readKeyStats(this.database, query);
   }
 
   usage(query: UsageQuery) {
-    return readUsage(this.source, query);
+    return readUsage(this.database, query);
   }
 
   owners(range: StatsRange) {
-    return readOwners(this.source, range);
+    return readOwners(this.database, range);
   }
 
   limitedKeys(range: StatsRange) {
-    return readLimitedKeys(this.source, range);
+    return readLimitedKeys(this.database, range);
   }
 }
 
@@ -80,7 +80,7 @@ export class PostgresStore extends PostgresReader implements RequestLogStore {
   private readonly batches: BatchStore;
   private readonly partitions: PartitionMaintenance;
 
-  /** @param quotas learns which charges were settled */
+  /** @param quotas called with the charges of each committed batch */
   constructor(
     prisma: PrismaClient,
     database: DatabaseHandle,

@@ -2,20 +2,20 @@ import type { Prisma, PrismaClient } from '../../../prisma/generated/client.js';
 import type { RequestLogRow } from '../../row.js';
 
 const pageRows = 1_000;
-/** The migration request_stats creates an index of longer durations. */
-export const indexedDurationMs = 500;
+/** The partial index of the migration request_stats has only rows with at least this duration. */
+const minIndexedDurationMs = 500;
 
 type Log = PrismaClient['requestLog'];
 
-/** Longest duration first. @param isShort whether all rows that match may be read and sorted */
+/** @see RequestLogReader.slowest */
 export async function readSlowest(log: Log, where: Prisma.RequestLogWhereInput, limit: number, isShort: boolean) {
   const read = (where: Prisma.RequestLogWhereInput) =>
     log.findMany({ where, orderBy: [{ duration: 'desc' }, { id: 'desc' }], take: limit });
-  const slow = await read({ AND: [where, { duration: { gte: indexedDurationMs } }] });
+  const slow = await read({ AND: [where, { duration: { gte: minIndexedDurationMs } }] });
   return slow.length === limit || !isShort ? slow : read(where);
 }
 
-/** Reads the rows that exist at the start, oldest first, and at most one page ahead of the reader. */
+/** @see RequestLogReader.pages */
 export async function* readPages(
   log: Log,
   where: Prisma.RequestLogWhereInput,

@@ -1,6 +1,6 @@
 import type { DatabaseHandle } from '../../../database/index.js';
 import { managementRoutes } from '../../management.js';
-import { busiestKeys, openEnded, type Stats, type StatsFigures, type StatsQuery, statsOf } from '../../stats.js';
+import { maxBusiestKeys, type Stats, type StatsFigures, type StatsQuery, statsOf, streamRoutes } from '../../stats.js';
 import { roundedRange } from '../../stats-range.js';
 import { statusRangeOf } from '../../status-range.js';
 import { conditionOf } from './range-condition.js';
@@ -23,7 +23,7 @@ const countsOf = (schema: string, range: string, interval: number) => `
 const binsByTimeOf = (schema: string, range: string, interval: number) => `
   SELECT ${at(interval)} AS at, bin & 127 AS bucket, sum(bin >> 7)::float8 AS count
   FROM (${filtered(schema, range)}) AS stats, unnest(histogram) AS bin
-  WHERE $1::text IS NOT NULL OR route <> ALL ('{${openEnded}}') GROUP BY 1, 2`;
+  WHERE $1::text IS NOT NULL OR route <> ALL ('{${streamRoutes}}') GROUP BY 1, 2`;
 
 const binsByRouteOf = (schema: string, range: string) => `
   SELECT method, route, bin & 127 AS bucket, sum(bin >> 7)::float8 AS count
@@ -36,7 +36,7 @@ const routesOf = (schema: string, range: string) => `
 const keysOf = (schema: string, range: string) => `
   SELECT "apiKeyId", sum(count)::float8 AS count, sum(errors)::float8 AS errors
   FROM ${schema}.request_stats_by_key WHERE ${range}
-  GROUP BY 1 ORDER BY count DESC, 1 LIMIT ${busiestKeys}`;
+  GROUP BY 1 ORDER BY count DESC, 1 LIMIT ${maxBusiestKeys}`;
 
 type Row<Name extends keyof StatsFigures> = NonNullable<StatsFigures[Name]>[number];
 
