@@ -328,6 +328,7 @@ t.test('a record truncates long fields to the limits of its row', async (t) => {
     method: 'GET',
     url: `/a/path/of/some/length?${long}`,
     ip: long,
+    traceId: null,
     headers: { 'user-agent': long },
   };
   const made = recordOf(request as never, `/${long}`, 200, 1.5, undefined);
