@@ -1,3 +1,4 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { ConfigError } from './error.js';
 
 /** Variables that can have secrets. */
@@ -32,6 +33,8 @@ export function tracingVariables(variables: NodeJS.ProcessEnv): Record<string, s
   for (const name of endpoints) check(name, isHttpUrl, 'an http or https URL, such as http://collector:4318');
   for (const name of protocols) check(name, (value) => value === 'http/protobuf', 'http/protobuf');
   for (const name of lists) check(name, isList, 'a list such as name=value,name=value');
+  for (const name of secretTracingVariables)
+    check(name, isHeaderList, 'a list of headers such as name=value,name=value');
   check('OTEL_TRACES_EXPORTER', (value) => value === 'otlp', 'otlp or none');
   check('OTEL_TRACES_SAMPLER', (value) => samplers.includes(value), `one of ${samplers.join(', ')}`);
   check('OTEL_TRACES_SAMPLER_ARG', isRatio, 'a number from 0 to 1');
@@ -40,6 +43,20 @@ export function tracingVariables(variables: NodeJS.ProcessEnv): Record<string, s
 
 function isList(value: string) {
   return value.split(',').every((entry) => entry.trim() === '' || entry.trim().indexOf('=') > 0);
+}
+
+/** Otherwise Node.js would reject the headers with an error that contains them. */
+function isHeaderList(value: string) {
+  try {
+    for (const entry of value.split(',').filter((entry) => entry.trim() !== '')) {
+      const at = entry.indexOf('=');
+      validateHeaderName(decodeURIComponent(entry.slice(0, at).trim()));
+      validateHeaderValue('value', decodeURIComponent(entry.slice(at + 1).trim()));
+    }
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isHttpUrl(value: string) {
