@@ -65,7 +65,7 @@ export async function startContenders(url: string | undefined, progress: Progres
   const authentication = await startParts('authentication');
   const limits = await startParts('limits');
   const log = await startParts('log');
-  // The answer of the same service: only the id of its key differs.
+  // Not compared with the others: it has a database of its own, so the id of the key in its answer differs.
   await fetchMe(traced.server);
   for (const other of [straightforward, bare, base, authentication.server, limits.server, log.server]) {
     const answer = await fetchMe(other);

@@ -1,5 +1,6 @@
 import fp from 'fastify-plugin';
 import { LRUCache } from 'lru-cache';
+import { inBackground } from './background.js';
 import { backoff } from './database/backoff.js';
 import { withDeadline } from './database/deadline.js';
 import { OutageLog } from './database/outage-log.js';
@@ -53,7 +54,7 @@ export default fp(
         if (total.used * 100 < quota.limit * percent || (reported.get(window) ?? 0) >= percent) continue;
         reported.set(window, percent);
         due.push({ quota, total, percent });
-        writing ??= writeAll().finally(() => {
+        writing ??= inBackground(writeAll).finally(() => {
           writing = undefined;
         });
       }

@@ -1,12 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
+import type { FastifyReply } from 'fastify';
 import { trackCheck } from '../plugins/api-keys/pending-check.js';
 import { scopePattern, verifyScope } from '../plugins/api-keys/scopes.js';
 import { canonicalAddress } from '../plugins/client-address.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { badField } from '../plugins/problem-details/bad-field.js';
 import { problems } from '../plugins/problem-details/schema.js';
-import { pathOf, type VerifiedClient } from '../plugins/request-log/record.js';
+import { clientClosedRequest, pathOf, type VerifiedClient } from '../plugins/request-log/record.js';
 import { traceIdIn } from '../plugins/trace-context.js';
 import { KeyMetadata, KeyOwnerId } from './api-key-fields.js';
 import { Id, lineOfText, nullable, oneOf, Timestamp } from './fields.js';
@@ -126,7 +127,7 @@ export const apiKeyVerificationRoutes: FastifyPluginAsyncTypebox = async (app) =
     },
     async (request, reply) => {
       // The caller has disconnected, and the row of this request has been written: a check now would not be counted.
-      if (request.raw.socket.destroyed) return reply.hijack();
+      if (request.raw.socket.destroyed) return (reply as FastifyReply).code(clientClosedRequest).send();
       const { key: presented, scope, cost, traceparent, ...described } = request.body;
       const traceId = traceparent === undefined ? null : traceIdIn(traceparent);
       const client = clientOf(described);

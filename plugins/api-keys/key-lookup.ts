@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { DeadlineError } from '../database/deadline.js';
 import type { DatabaseHandle } from '../database/index.js';
 import type { Limit } from '../limits/limit.js';
@@ -39,6 +40,8 @@ interface Row
 }
 
 interface Waiter {
+  /** The request that waits. */
+  context: AsyncResource;
   resolve(key: AuthenticatedKey | null): void;
   reject(error: unknown): void;
 }
@@ -82,6 +85,7 @@ export class KeyLookup {
       const waiters = this.waiting.get(digest) ?? new Set();
       this.waiting.set(digest, waiters);
       const waiter: Waiter = {
+        context: new AsyncResource('key lookup'),
         resolve(key) {
           clearTimeout(timer);
           resolve(key);
@@ -107,7 +111,9 @@ export class KeyLookup {
     while (this.waiting.size > 0) {
       const batch = new Map([...this.waiting].slice(0, maxBatch));
       for (const digest of batch.keys()) this.waiting.delete(digest);
-      await this.queryFor(batch);
+      // The query is in the trace of a request that waits for it.
+      const [waiter] = [...batch.values()].flatMap((waiters) => [...waiters]) as [Waiter, ...Waiter[]];
+      await waiter.context.runInAsyncScope(() => this.queryFor(batch));
     }
     this.isQuerying = false;
   }

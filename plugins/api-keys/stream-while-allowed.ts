@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { inBackground } from '../background.js';
 
 const checkIntervalMs = 500;
 
@@ -22,7 +23,7 @@ export function streamWhileAllowed(
   const stream = Readable.from(source);
   let isChecking = false;
   let ignoredFailures = isKeyCheckedBySource ? 1 : 0;
-  const timer = setInterval(async () => {
+  const checkKey = async () => {
     // The client disconnected: an unread stream never ends by itself.
     if (request.raw.socket.destroyed) return void stream.destroy();
     if (isChecking) return;
@@ -30,8 +31,8 @@ export function streamWhileAllowed(
     const denial = await app.apiKeys.recheckKey(request, scope);
     isChecking = false;
     if (denial && ignoredFailures-- === 0) stream.destroy(denial);
-  }, checkIntervalMs);
-  timer.unref();
+  };
+  const timer = inBackground(() => setInterval(checkKey, checkIntervalMs)).unref();
   stream.once('close', () => clearInterval(timer));
   return stream;
 }

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import pg from 'pg';
 import { cancelQuery } from './cancel-query.js';
 import { isReadOnlyError, markSocketError } from './unavailable.js';
@@ -56,6 +57,23 @@ export function clientClassOf(target: PoolTarget): typeof pg.Client {
   };
 }
 
+type OnClient = (
+  error: Error | undefined,
+  client: pg.PoolClient | undefined,
+  release: (error?: unknown) => void,
+) => void;
+
+/** A query that waits for a connection runs when another query ends; it stays in the trace of its own request. */
+class ContextPool extends pg.Pool {
+  override connect(): Promise<pg.PoolClient>;
+  override connect(callback: OnClient): void;
+  override connect(callback?: OnClient): Promise<pg.PoolClient> | undefined {
+    if (!callback) return super.connect();
+    super.connect(AsyncResource.bind(callback));
+    return undefined;
+  }
+}
+
 /**
  * Creates a pool, which connects with the first query.
  *
@@ -86,7 +104,7 @@ export function createPool(target: PoolTarget, limits: PoolLimits, queryTimeoutM
       callback(undefined as unknown as Error);
     }
   }
-  const pool = new pg.Pool({
+  const pool = new ContextPool({
     ...(connectionString === undefined ? { host, user, database } : { connectionString }),
     Client: TrackedClient,
     // The types of pg-pool do not know the client's own class.

@@ -1,4 +1,5 @@
 import { Cluster, Redis } from 'ioredis';
+import { inBackground } from '../background.js';
 import { withDeadline } from '../database/deadline.js';
 import type { CountedLimit, Counter } from './counter.js';
 import { exceeds, minuteName } from './limit.js';
@@ -82,7 +83,7 @@ export class RedisCounter {
       isSettled = true;
       clearTimeout(timer);
       if (!reply) {
-        this.fail(client, error as Error);
+        inBackground(() => this.fail(client, error as Error));
         return charged(error as Error);
       }
       this.report(undefined);

@@ -1,4 +1,6 @@
-/** Calls `flush` once an interval while it is set, and sooner on demand. Does not keep the process alive. */
+import { inBackground } from '../background.js';
+
+/** Calls `flush` once an interval while it is set, and sooner on demand. Does not keep the process alive. `flush` is in no trace. */
 export class FlushTimer {
   private readonly intervalMs: number;
   private readonly flush: () => void;
@@ -14,24 +16,30 @@ export class FlushTimer {
   /** Flushes after the interval. */
   set(): void {
     if (this.isStopped) return;
-    this.timer ??= setTimeout(() => {
+    this.timer ??= this.start(this.intervalMs, () => {
       this.timer = undefined;
-      this.flush();
-    }, this.intervalMs).unref();
+    });
   }
 
   /** Flushes after a third of the interval. */
   setEarly(): void {
     if (this.isStopped) return;
-    this.earlyTimer ??= setTimeout(() => {
+    this.earlyTimer ??= this.start(this.intervalMs / 3, () => {
       this.earlyTimer = undefined;
-      this.flush();
-    }, this.intervalMs / 3).unref();
+    });
   }
 
   stop(): void {
     this.isStopped = true;
     clearTimeout(this.timer);
     clearTimeout(this.earlyTimer);
+  }
+
+  private start(delayMs: number, reset: () => void) {
+    const onTimeout = () => {
+      reset();
+      this.flush();
+    };
+    return inBackground(() => setTimeout(onTimeout, delayMs)).unref();
   }
 }

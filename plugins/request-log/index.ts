@@ -136,8 +136,7 @@ export default fp<RequestLogOptions>(
       const { request } = reply;
       const path = pathOf(request.url);
       if (excluded.has(path)) return;
-      const record = recordOf(request, path, statusCode, durationMs, keyCheckOf(request));
-      app.tracing.detached(() => writer.push(record));
+      writer.push(recordOf(request, path, statusCode, durationMs, keyCheckOf(request)));
     }
   },
   { name: 'request-log', dependencies: ['trace-context', 'tracing', 'database', 'prisma', 'limits', 'api-keys'] },

@@ -95,18 +95,16 @@ export function recordOf(
   const overrides = (request as OverriddenRequest)[loggedFields];
   const url = overrides?.url ?? request.url;
   const loggedPath = overrides?.url === undefined ? path : pathOf(url);
-  const { 'x-forwarded-for': forwardedFor = '' } = request.headers;
-  const { ip = '' } = request;
+  const { 'user-agent': userAgent } = request.headers;
   return {
     id: request.id,
     method: overrides?.method ?? request.method,
-    path: url.length > maxTextLength ? cut(loggedPath) : loggedPath,
+    path: boundedPath(url, loggedPath),
     route: overrides?.route ?? request.routeOptions.url ?? '',
     statusCode,
     durationMs,
-    // `request.ip` can be a substring of that header.
-    ip: Math.max(forwardedFor.length, ip.length) > maxTextLength ? cut(ip) : ip,
-    userAgent: bounded(request.headers['user-agent'] ?? null),
+    ip: boundedIp(request),
+    userAgent: userAgent === undefined ? null : bounded(userAgent),
     apiKeyId: keyCheck?.key.id ?? null,
     ownerId: keyCheck?.key.ownerId ?? null,
     outcome: keyCheck?.outcome ?? null,
@@ -132,8 +130,20 @@ export function checkedKeyOf({ ownerId, outcome, verification }: RequestRecord) 
   };
 }
 
-function bounded(text: string | null): string | null {
-  return text !== null && text.length > maxTextLength ? cut(text) : text;
+/** The text, or a copy of its beginning. */
+export function bounded(text: string): string {
+  return text.length > maxTextLength ? cut(text) : text;
+}
+
+/** The path, copied where it is a part of a long URL. */
+export function boundedPath(url: string, path: string): string {
+  return url.length > maxTextLength ? cut(path) : path;
+}
+
+/** The address of the client, copied where it can be a part of a long `X-Forwarded-For`. */
+export function boundedIp({ headers, ip = '' }: FastifyRequest): string {
+  const { 'x-forwarded-for': forwardedFor = '' } = headers;
+  return Math.max(forwardedFor.length, ip.length) > maxTextLength ? cut(ip) : ip;
 }
 
 /** Copies the text: a substring would keep the whole string in memory while the record is buffered. */

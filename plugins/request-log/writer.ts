@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
+import { inBackground } from '../background.js';
 import { backoff } from '../database/backoff.js';
 import { withDeadline } from '../database/deadline.js';
 import type { DatabaseHandle } from '../database/index.js';
@@ -205,7 +206,7 @@ export class RequestLogWriter {
   private startLoop() {
     if (this.isLooping) return;
     this.isLooping = true;
-    void this.loop().finally(() => {
+    void inBackground(() => this.loop()).finally(() => {
       this.isLooping = false;
       if (this.buffer.waitingCount > 0) this.timer.set();
     });

@@ -1,7 +1,16 @@
 import { createRequire } from 'node:module';
 import { FastifyOtelInstrumentation } from '@fastify/otel';
-import { context, type Link, propagation, ROOT_CONTEXT, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
-import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import {
+  context,
+  DiagLogLevel,
+  diag,
+  type Link,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { IORedisInstrumentation } from '@opentelemetry/instrumentation-ioredis';
 import { PgInstrumentation } from '@opentelemetry/instrumentation-pg';
@@ -10,8 +19,10 @@ import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { withDeadline } from '../database/deadline.js';
-import { pathOf } from '../request-log/record.js';
+import { OutageLog } from '../database/outage-log.js';
+import { bounded, boundedIp, boundedPath, pathOf } from '../request-log/record.js';
 import { spanIdOf } from '../trace-context.js';
+import { BoundedPropagator } from './propagator.js';
 import { RequestIds } from './request-ids.js';
 import { SafeExporter } from './safe-exporter.js';
 import type { SpanOptions, Tracing } from './tracing.js';
@@ -22,9 +33,13 @@ const closeDeadlineMs = 1_000;
 const maxSampledRequests = 10_000;
 /** As many as the specification's default for a span. */
 const maxLinks = 128;
-const maxPathLength = 1_024;
+/** The methods that the HTTP conventions name. */
+const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'QUERY']);
 
-/** Sends spans to the collector that the variables name. Uses OpenTelemetry's global API, so a process has one instance at a time. */
+/**
+ * Sends spans to the collector that the variables name. Uses OpenTelemetry's global API and patches the clients
+ * once, so a process has one instance in its life.
+ */
 export class OpenTelemetry implements Tracing {
   private readonly provider: NodeTracerProvider;
   private readonly instrumentations: readonly [FastifyOtelInstrumentation, PgInstrumentation, IORedisInstrumentation];
@@ -59,9 +74,10 @@ export class OpenTelemetry implements Tracing {
           spanProcessors: [new BatchSpanProcessor(new SafeExporter(new OTLPTraceExporter(), scopes, log))],
         }),
     );
-    this.provider.register({ propagator: new W3CTraceContextPropagator() });
+    this.provider.register({ propagator: new BoundedPropagator() });
     for (const instrumentation of this.instrumentations) instrumentation.setTracerProvider(this.provider);
     patchClients();
+    logWarnings(log);
   }
 
   /** Adds a span to each request. */
@@ -75,10 +91,6 @@ export class OpenTelemetry implements Tracing {
       this.requestIds.requestId = undefined;
       done();
     });
-  }
-
-  detached<T>(work: () => T): T {
-    return context.with(ROOT_CONTEXT, work);
   }
 
   async traceBatch<T>(records: readonly { id: string }[], store: () => Promise<T>): Promise<T> {
@@ -108,7 +120,7 @@ export class OpenTelemetry implements Tracing {
   async close(): Promise<void> {
     await withDeadline(this.provider.shutdown(), closeDeadlineMs).catch(() => {});
     for (const instrumentation of this.instrumentations) instrumentation.disable();
-    for (const api of [trace, context, propagation]) api.disable();
+    for (const api of [trace, context, propagation, diag]) api.disable();
   }
 
   private isExcluded(url: string) {
@@ -117,15 +129,20 @@ export class OpenTelemetry implements Tracing {
 
   /** Adds attributes that @fastify/otel omits, and replaces its name of the span and its `url.path`, which has the query string. */
   private describe(span: Span, request: FastifyRequest) {
-    const { method, url, protocol, ip, headers, routeOptions } = request;
-    span.updateName(routeOptions.url === undefined ? method : `${method} ${routeOptions.url}`);
+    const { method, url, protocol, headers, routeOptions } = request;
+    const userAgent = headers['user-agent'];
+    const isKnown = methods.has(method);
     span.setAttributes({
-      'url.path': pathOf(url).slice(0, maxPathLength),
+      'url.path': boundedPath(url, pathOf(url)),
       'url.scheme': protocol,
-      'client.address': ip,
-      ...(headers['user-agent'] !== undefined && { 'user_agent.original': headers['user-agent'] }),
+      'client.address': boundedIp(request),
+      ...(userAgent !== undefined && { 'user_agent.original': bounded(userAgent) }),
+      ...(!isKnown && { 'http.request.method': '_OTHER', 'http.request.method_original': method }),
     });
-    if (span.isRecording()) this.sampled.set(spanIdOf(request.id), { context: span.spanContext() });
+    span.updateName([isKnown ? method : 'HTTP', routeOptions.url].join(' ').trimEnd());
+    if (!span.isRecording()) return;
+    const { traceId, spanId, traceFlags } = span.spanContext();
+    this.sampled.set(spanIdOf(request.id), { context: { traceId, spanId, traceFlags } });
   }
 }
 
@@ -145,6 +162,17 @@ function patchClients() {
   const require = createRequire(import.meta.url);
   for (const name of ['pg', 'ioredis']) require(name);
   createRequire(require.resolve('pg'))('pg-pool');
+}
+
+/** Logs what OpenTelemetry warns of, such as spans that did not fit into its queue. */
+function logWarnings(log: FastifyBaseLogger) {
+  const condition = new OutageLog(log);
+  const warn = (message: string) => condition.failed('tracing: a warning of OpenTelemetry', message);
+  const ignore = () => {};
+  diag.setLogger(
+    { error: ignore, warn, info: ignore, debug: ignore, verbose: ignore },
+    { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
+  );
 }
 
 function typeOf(error: unknown): string {

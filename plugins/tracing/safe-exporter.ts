@@ -8,8 +8,8 @@ const delivered = 'tracing: the collector accepts spans again';
 const undelivered = 'tracing: the collector does not accept spans, they are dropped';
 
 /**
- * Removes messages of errors from spans before their export, because they can contain data of clients. Logs when the collector does not
- * accept spans.
+ * Removes messages of errors from spans before their export, because they can contain data of clients. Sets the status of server spans
+ * as the HTTP conventions specify. Logs when the collector does not accept spans.
  */
 export class SafeExporter implements SpanExporter {
   private readonly exporter: SpanExporter;
@@ -24,7 +24,7 @@ export class SafeExporter implements SpanExporter {
   }
 
   export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
-    const safe = spans.map((span) => (this.canHaveMessages(span) ? withoutMessages(span) : span));
+    const safe = spans.map((span) => (this.cleanedScopes.has(span.instrumentationScope.name) ? cleaned(span) : span));
     this.exporter.export(safe, (result) => {
       if (result.code === ExportResultCode.SUCCESS) this.outage.ended(delivered);
       else this.outage.failed(undelivered, result.error, { spans: spans.length });
@@ -32,34 +32,26 @@ export class SafeExporter implements SpanExporter {
     });
   }
 
-  private canHaveMessages({ status, events, instrumentationScope }: ReadableSpan) {
-    return (
-      (status.code !== SpanStatusCode.UNSET || events.length > 0) && this.cleanedScopes.has(instrumentationScope.name)
-    );
-  }
-
   forceFlush = () => this.exporter.forceFlush?.() ?? Promise.resolve();
   shutdown = () => this.exporter.shutdown();
 }
 
-function withoutMessages(span: ReadableSpan): ReadableSpan {
-  const status = statusOf(span);
-  const { name, kind, startTime, endTime, duration, ended, attributes, links, resource, instrumentationScope } = span;
-  const { parentSpanContext, droppedAttributesCount, droppedEventsCount, droppedLinksCount } = span;
-  return {
-    ...{ name, kind, startTime, endTime, duration, ended, attributes, links, resource, instrumentationScope },
-    ...(parentSpanContext && { parentSpanContext }),
-    ...{ droppedAttributesCount, droppedEventsCount, droppedLinksCount },
-    spanContext: () => span.spanContext(),
-    status,
-    events: span.events.map((event) => ({ ...event, attributes: typeOnly(event.attributes) })),
-  };
+function cleaned(span: ReadableSpan): ReadableSpan {
+  const { kind, attributes, events } = span;
+  const status = attributes['http.response.status_code'];
+  const isServerError = kind === SpanKind.SERVER && Number(status) >= 500;
+  return Object.create(span, {
+    status: { value: statusOf(span, isServerError) },
+    attributes: { value: isServerError ? { 'error.type': String(status), ...attributes } : attributes },
+    events: { value: events.map((event) => ({ ...event, attributes: typeOnly(event.attributes) })) },
+  });
 }
 
-/** @fastify/otel marks 4xx responses as errors. By the HTTP conventions, only 5xx are errors of a server span. */
-function statusOf({ kind, status, attributes }: ReadableSpan): SpanStatus {
-  const isBelow500 = kind === SpanKind.SERVER && Number(attributes['http.response.status_code']) < 500;
-  return { code: isBelow500 ? SpanStatusCode.UNSET : status.code };
+/** @fastify/otel has marked 4xx responses as errors, and not each 5xx response. */
+function statusOf({ kind, status, attributes }: ReadableSpan, isServerError: boolean): SpanStatus {
+  const isResponse = kind === SpanKind.SERVER && attributes['http.response.status_code'] !== undefined;
+  if (!isResponse) return { code: status.code };
+  return { code: isServerError ? SpanStatusCode.ERROR : SpanStatusCode.UNSET };
 }
 
 function typeOnly(attributes: Attributes = {}): Attributes {

@@ -20,10 +20,10 @@ export { Environment } from './environment.js';
 export { ConfigError } from './error.js';
 
 /**
- * The time for shutdown after the delay: half of it for running requests; then key usage, request log, partition maintenance, listener and
- * pools, which take up to 1, 4, 1, 2 and 1 s.
+ * The time for shutdown after the delay: half of it for running requests; then key usage, events of quotas, request log, partition
+ * maintenance, listener, pools and spans, which take up to 1, 1, 4, 1, 2, 1 and 1 s.
  */
-export const closeDeadlineMs = 20_000;
+export const closeDeadlineMs = 22_000;
 
 /** The variables with secrets. */
 const secretVariables = [

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { ConfigError } from './error.js';
 
@@ -5,15 +6,52 @@ import { ConfigError } from './error.js';
 export const secretTracingVariables = ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_TRACES_HEADERS'] as const;
 
 const endpoints = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'];
-const protocols = ['OTEL_EXPORTER_OTLP_PROTOCOL', 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'];
-const lists = ['OTEL_RESOURCE_ATTRIBUTES', ...secretTracingVariables];
 const samplers = ['always_on', 'always_off', 'traceidratio'].flatMap((name) => [name, `parentbased_${name}`]);
+const propagators = ['tracecontext', 'baggage'];
+/** Of the exporter: for all signals, or for traces. */
+const otlp = (name: string) => new RegExp(`^OTEL_EXPORTER_OTLP_(?:TRACES_)?(?:${name})$`);
+
+const rules: readonly { names: RegExp; isValid(value: string): boolean; hint: string }[] = [
+  {
+    names: otlp('ENDPOINT'),
+    isValid: isEndpoint,
+    hint: 'an http or https URL such as http://collector:4318, without user and password, which OTEL_EXPORTER_OTLP_HEADERS can have',
+  },
+  { names: otlp('PROTOCOL'), isValid: (value) => value === 'http/protobuf', hint: 'http/protobuf' },
+  { names: otlp('HEADERS'), isValid: isHeaderList, hint: 'a list of headers such as name=value,name=value' },
+  { names: otlp('COMPRESSION'), isValid: (value) => ['gzip', 'none'].includes(value), hint: 'gzip or none' },
+  {
+    names: otlp('CERTIFICATE|CLIENT_CERTIFICATE|CLIENT_KEY'),
+    isValid: isReadable,
+    hint: 'the path of a file that this process can read',
+  },
+  { names: otlp('TIMEOUT'), isValid: isPositive, hint: 'a number of milliseconds above 0' },
+  { names: /^OTEL_BSP_/, isValid: isPositive, hint: 'a whole number above 0' },
+  { names: /^OTEL_(?:SPAN|ATTRIBUTE)_[A-Z_]+_LIMIT$/, isValid: isWhole, hint: 'a whole number' },
+  {
+    names: /^OTEL_RESOURCE_ATTRIBUTES$/,
+    isValid: isAttributeList,
+    hint: 'a list such as name=value,name=value, with = and , in a value as %3D and %2C',
+  },
+  {
+    names: /^OTEL_PROPAGATORS$/,
+    isValid: (value) => listOf(value).every((entry) => propagators.includes(entry)) && value.includes('tracecontext'),
+    hint: 'tracecontext, the only one that the service reads',
+  },
+  { names: /^OTEL_TRACES_EXPORTER$/, isValid: (value) => value === 'otlp', hint: 'otlp or none' },
+  {
+    names: /^OTEL_TRACES_SAMPLER$/,
+    isValid: (value) => samplers.includes(value),
+    hint: `one of ${samplers.join(', ')}`,
+  },
+  { names: /^OTEL_TRACES_SAMPLER_ARG$/, isValid: isRatio, hint: 'a number from 0 to 1' },
+];
 
 /**
  * The `OTEL_` variables; undefined when spans are off.
  *
  * @param variables all variables of the process
- * @throws ConfigError for an invalid endpoint, protocol, list, exporter or sampler, which OpenTelemetry would ignore
+ * @throws ConfigError for a value that OpenTelemetry would ignore or that this service does not support
  * @see https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
  */
 export function tracingVariables(variables: NodeJS.ProcessEnv): Record<string, string> | undefined {
@@ -25,42 +63,67 @@ export function tracingVariables(variables: NodeJS.ProcessEnv): Record<string, s
     otel.OTEL_SDK_DISABLED?.toLowerCase() !== 'true' &&
     otel.OTEL_TRACES_EXPORTER !== 'none';
   if (!isOn) return undefined;
-  const check = (name: string, isValid: (value: string) => boolean, hint: string) => {
-    const value = otel[name];
-    if (value !== undefined && !isValid(value))
-      throw new ConfigError(`${name} must be ${hint}; OTEL_SDK_DISABLED=true turns spans off`);
-  };
-  for (const name of endpoints) check(name, isHttpUrl, 'an http or https URL, such as http://collector:4318');
-  for (const name of protocols) check(name, (value) => value === 'http/protobuf', 'http/protobuf');
-  for (const name of lists) check(name, isList, 'a list such as name=value,name=value');
-  for (const name of secretTracingVariables)
-    check(name, isHeaderList, 'a list of headers such as name=value,name=value');
-  check('OTEL_TRACES_EXPORTER', (value) => value === 'otlp', 'otlp or none');
-  check('OTEL_TRACES_SAMPLER', (value) => samplers.includes(value), `one of ${samplers.join(', ')}`);
-  check('OTEL_TRACES_SAMPLER_ARG', isRatio, 'a number from 0 to 1');
+  for (const [name, value] of Object.entries(otel))
+    for (const { names, isValid, hint } of rules)
+      if (names.test(name) && !isValid(value))
+        throw new ConfigError(`${name} must be ${hint}; OTEL_SDK_DISABLED=true turns spans off`);
   return otel;
 }
 
-function isList(value: string) {
-  return value.split(',').every((entry) => entry.trim() === '' || entry.trim().indexOf('=') > 0);
+function listOf(value: string): string[] {
+  return value
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
 }
 
-/** Otherwise Node.js would reject the headers with an error that contains them. */
+function isEndpoint(value: string) {
+  if (!URL.canParse(value)) return false;
+  const { protocol, username, password } = new URL(value);
+  return ['http:', 'https:'].includes(protocol) && !username && !password;
+}
+
+/** OpenTelemetry drops what follows a semicolon, and Node.js rejects other invalid headers with an error that contains them. */
 function isHeaderList(value: string) {
   try {
-    for (const entry of value.split(',').filter((entry) => entry.trim() !== '')) {
-      const at = entry.indexOf('=');
-      validateHeaderName(decodeURIComponent(entry.slice(0, at).trim()));
-      validateHeaderValue('value', decodeURIComponent(entry.slice(at + 1).trim()));
+    for (const entry of listOf(value)) {
+      const [name = '', ...rest] = entry.split('=');
+      validateHeaderName(decodeURIComponent(name.trim()));
+      validateHeaderValue('value', decodeURIComponent(rest.join('=').trim()));
     }
+    return listOf(value).every((entry) => entry.includes('=')) && !value.includes(';');
+  } catch {
+    return false;
+  }
+}
+
+/** OpenTelemetry ignores the whole list if one entry is invalid. */
+function isAttributeList(value: string) {
+  try {
+    return listOf(value).every((entry) => {
+      const [name, text, ...rest] = entry.split('=').map((part) => decodeURIComponent(part.trim()));
+      return name && text !== undefined && rest.length === 0 && Math.max(name.length, text.length) <= 255;
+    });
+  } catch {
+    return false;
+  }
+}
+
+function isReadable(path: string) {
+  try {
+    readFileSync(path);
     return true;
   } catch {
     return false;
   }
 }
 
-function isHttpUrl(value: string) {
-  return URL.canParse(value) && ['http:', 'https:'].includes(new URL(value).protocol);
+function isWhole(value: string) {
+  return /^\d{1,9}$/.test(value.trim());
+}
+
+function isPositive(value: string) {
+  return isWhole(value) && Number(value) > 0;
 }
 
 function isRatio(value: string) {

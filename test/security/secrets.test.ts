@@ -105,7 +105,8 @@ t.test(
     addOutput('spans', JSON.stringify(collector.spans));
     for (const [name, secret] of secrets)
       t.notOk(JSON.stringify(collector.spans).includes(digestOf(secret)), `no digest of ${name} in a span`);
-    const isServerError = ({ kind, status }: ReceivedSpan) => kind === 2 && status.code === 2 && status.message === '';
+    const isServerError = ({ kind, status, attributes }: ReceivedSpan) =>
+      kind === 2 && status.code === 2 && status.message === '' && /^5\d\d$/.test(`${attributes['error.type']}`);
     t.ok(collector.spans.some(isServerError), 'the outage is in the spans');
 
     await useShell(variables);
@@ -142,6 +143,8 @@ t.test('a failed start writes no password', async (t) => {
     { REDIS_URL: `http://:${escaped}@redis` },
     { REDIS_URL: `redis://:${escaped}%zz@redis` },
     { BOOTSTRAP_ADMIN_KEY: `${admin}x` },
+    { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector', OTEL_EXPORTER_OTLP_HEADERS: `authorization: ${password}` },
+    { OTEL_EXPORTER_OTLP_ENDPOINT: `http://:${escaped}@collector` },
   ] as NodeJS.ProcessEnv[]) {
     const service = run('dist/src/server.js', [], {
       DATA_DIR,

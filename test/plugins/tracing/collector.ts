@@ -26,6 +26,7 @@ interface Ids {
 interface DecodedSpan extends Ids, Described {
   name: string;
   kind: number;
+  traceState: string | null;
   parentSpanId: Uint8Array | null;
   status?: { code: number; message: string };
   events: (Described & { name: string })[];
@@ -58,9 +59,9 @@ export async function startCollector(t: Test) {
 }
 
 function readable(span: DecodedSpan, scope: string) {
-  const { name, kind, status, events, links } = span;
+  const { name, kind, traceState, status, events, links } = span;
   return {
-    ...{ name, kind, scope },
+    ...{ name, kind, scope, traceState: traceState ?? '' },
     ...idsOf(span),
     parentSpanId: hex(span.parentSpanId),
     attributes: valuesOf(span),
