@@ -40,15 +40,14 @@ export class SpoolMover {
   }
 
   private async run() {
-    this.buffer.startSpooling();
+    this.buffer.startSpooling(chunkRows);
     let hasWritten = false;
     try {
-      for (let chunk = this.buffer.nextChunk(chunkRows); chunk.length > 0; ) {
-        await this.spool.append(chunk);
+      for (let chunk = this.buffer.nextChunk; chunk; chunk = this.buffer.nextChunk) {
+        await this.spool.append(chunk.records, chunk.wasSent);
         hasWritten = true;
-        this.buffer.finishChunk(chunk);
-        this.onSpooled(chunk.length);
-        chunk = this.buffer.nextChunk(chunkRows);
+        this.buffer.finishChunk();
+        this.onSpooled(chunk.records.length);
       }
       await this.spool.sync();
       if (hasWritten) this.outage.ended('request log: the spool can be written again');

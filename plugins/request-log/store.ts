@@ -1,3 +1,4 @@
+import type { Batch } from './batch.js';
 import type { RequestLogFilter } from './filter.js';
 import type { GroupKind, RequestGroups } from './groups.js';
 import type { KeyStats, KeyStatsQuery } from './key-stats.js';
@@ -41,13 +42,13 @@ export interface RequestLogReader {
 /** Where the request log is stored. */
 export interface RequestLogStore extends RequestLogReader {
   /**
-   * Stores up to `maxBatchRows` records, and adds them to the statistics. They are committed when it resolves.
+   * Stores a batch of up to `maxBatchRows` records, and adds them to the statistics, unless it has the batch. The records are committed
+   * when it resolves.
    *
-   * @param hasPossibleDuplicates whether some of them may be stored already, by a batch whose response was lost
    * @returns the records that the store rejects, each reported in the service's log; all others are stored
-   * @throws any other error; some of the records may be stored
+   * @throws any other error; then the batch may be stored, or a part of it: it can be written again
    */
-  write(records: readonly RequestRecord[], hasPossibleDuplicates: boolean): Promise<RequestRecord[]>;
+  write(batch: Batch): Promise<RequestRecord[]>;
   /** The earliest time with statistics by minute. For earlier ranges, only those by hour and day exist. */
   minutesSince(now: Date): Date;
   /** Starts hourly maintenance, such as creating and dropping partitions and merging statistics. The database must be ready. */

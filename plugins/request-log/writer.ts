@@ -6,6 +6,7 @@ import { withDeadline } from '../database/deadline.js';
 import type { DatabaseHandle } from '../database/index.js';
 import { OutageLog } from '../database/outage-log.js';
 import { noTracing, type Tracing } from '../tracing/tracing.js';
+import type { Batch } from './batch.js';
 import { DroppedRecords } from './dropped-records.js';
 import { FlushTimer } from './flush-timer.js';
 import { HeldCharges } from './held-charges.js';
@@ -78,8 +79,6 @@ export class RequestLogWriter {
   private isLooping = false;
   private step: Promise<void> = Promise.resolve();
 
-  /** Whether the waiting records may contain some that a failed batch has stored. */
-  private hasPossibleDuplicates = false;
   private wasLastStepSend = false;
   private sentAt = Number.POSITIVE_INFINITY;
   /** How many steps in a row have failed. */
@@ -248,28 +247,25 @@ export class RequestLogWriter {
     this.emitRecords();
     const batch = this.buffer.takeBatch(maxBatchRows);
     try {
-      await this.storeBatch(batch, this.hasPossibleDuplicates, () => this.buffer.finishBatch());
-      this.hasPossibleDuplicates = false;
+      await this.storeBatch(batch, () => this.buffer.finishBatch());
       // Small batches without a pause cost more, so only a full one is sent at once.
       if (this.buffer.waitingCount >= maxBatchRows) this.buffer.markDue();
     } catch (error) {
       this.stopped.signal.throwIfAborted();
       this.buffer.returnBatch();
-      this.hasPossibleDuplicates = true;
       throw error;
     }
   }
 
   private async replay() {
-    const { segment, records, lost } = await this.spool.oldest();
+    const { segment, batches, lost } = await this.spool.oldest();
     this.total.spooled -= lost;
     if (lost > 0) this.dropped.add(lost, 'a spool file is damaged or was removed');
     if (!segment) return;
-    for (let at = 0; at < records.length; at += maxBatchRows) {
-      const batch = records.slice(at, at + maxBatchRows);
-      await this.storeBatch(batch, true, () => {
-        this.total.spooled -= batch.length;
-        segment.stored += batch.length;
+    for (const batch of batches) {
+      await this.storeBatch(batch, () => {
+        this.total.spooled -= batch.records.length;
+        segment.stored += batch.records.length;
       });
     }
     await this.spool.remove(segment);
@@ -277,13 +273,14 @@ export class RequestLogWriter {
   }
 
   /** @param removeBatch removes the batch from the buffer or the spool; runs in the same tick as the counters change */
-  private async storeBatch(batch: readonly RequestRecord[], hasPossibleDuplicates: boolean, removeBatch: () => void) {
+  private async storeBatch(batch: Batch, removeBatch: () => void) {
+    const { records } = batch;
     this.sentAt = performance.now();
     try {
       const { traceBatch = noTracing.traceBatch } = this.options;
-      const rejected = await traceBatch(batch, () => this.store.write(batch, hasPossibleDuplicates));
+      const rejected = await traceBatch(records, () => this.store.write(batch));
       this.stopped.signal.throwIfAborted();
-      const stored = rejected.length > 0 ? batch.filter((record) => !rejected.includes(record)) : batch;
+      const stored = rejected.length > 0 ? records.filter((record) => !rejected.includes(record)) : records;
       removeBatch();
       this.total.written += stored.length;
       // Their charges are not held: if these are the reason, the database would reject the next record as well.

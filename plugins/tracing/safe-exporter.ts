@@ -24,7 +24,9 @@ export class SafeExporter implements SpanExporter {
   }
 
   export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
-    const safe = spans.map((span) => (this.cleanedScopes.has(span.instrumentationScope.name) ? cleaned(span) : span));
+    const safe = spans.map((span) =>
+      this.cleanedScopes.has(span.instrumentationScope.name) && needsCleaning(span) ? cleaned(span) : span,
+    );
     this.exporter.export(safe, (result) => {
       if (result.code === ExportResultCode.SUCCESS) this.outage.ended(delivered);
       else this.outage.failed(undelivered, result.error, { spans: spans.length });
@@ -36,22 +38,35 @@ export class SafeExporter implements SpanExporter {
   shutdown = () => this.exporter.shutdown();
 }
 
+function needsCleaning(span: ReadableSpan) {
+  return span.status.code !== SpanStatusCode.UNSET || span.events.length > 0 || isServerError(span);
+}
+
+function isServerError({ kind, attributes }: ReadableSpan) {
+  return kind === SpanKind.SERVER && Number(attributes['http.response.status_code']) >= 500;
+}
+
+/** A copy: an object with the span as its prototype would double the cost of spans, because V8 gives each prototype a shape of its own. */
 function cleaned(span: ReadableSpan): ReadableSpan {
-  const { kind, attributes, events } = span;
-  const status = attributes['http.response.status_code'];
-  const isServerError = kind === SpanKind.SERVER && Number(status) >= 500;
-  return Object.create(span, {
-    status: { value: statusOf(span, isServerError) },
-    attributes: { value: isServerError ? { 'error.type': String(status), ...attributes } : attributes },
-    events: { value: events.map((event) => ({ ...event, attributes: typeOnly(event.attributes) })) },
-  });
+  const { name, kind, startTime, endTime, duration, ended, attributes, links, resource, instrumentationScope } = span;
+  const { parentSpanContext, droppedAttributesCount, droppedEventsCount, droppedLinksCount } = span;
+  const errorType = isServerError(span) && { 'error.type': String(attributes['http.response.status_code']) };
+  return {
+    ...{ name, kind, startTime, endTime, duration, ended, links, resource, instrumentationScope },
+    ...(parentSpanContext && { parentSpanContext }),
+    ...{ droppedAttributesCount, droppedEventsCount, droppedLinksCount },
+    spanContext: () => span.spanContext(),
+    status: statusOf(span),
+    attributes: { ...attributes, ...errorType },
+    events: span.events.map((event) => ({ ...event, attributes: typeOnly(event.attributes) })),
+  };
 }
 
 /** @fastify/otel has marked 4xx responses as errors, and not each 5xx response. */
-function statusOf({ kind, status, attributes }: ReadableSpan, isServerError: boolean): SpanStatus {
-  const isResponse = kind === SpanKind.SERVER && attributes['http.response.status_code'] !== undefined;
-  if (!isResponse) return { code: status.code };
-  return { code: isServerError ? SpanStatusCode.ERROR : SpanStatusCode.UNSET };
+function statusOf(span: ReadableSpan): SpanStatus {
+  const isResponse = span.kind === SpanKind.SERVER && span.attributes['http.response.status_code'] !== undefined;
+  if (!isResponse) return { code: span.status.code };
+  return { code: isServerError(span) ? SpanStatusCode.ERROR : SpanStatusCode.UNSET };
 }
 
 function typeOnly(attributes: Attributes = {}): Attributes {

@@ -196,8 +196,8 @@ t.test('an invalid parameter is rejected with its name, and keys without admin a
 t.test('rows and statistics match, also when a batch is inserted twice', async (t) => {
   await app.requestLog.flush();
   const before = await checkStatistics(t, app.database.pool);
-  await app.database.pool.query(insertOf([...requests, record()], 'skipExisting'));
-  t.equal(await checkStatistics(t, app.database.pool), before + 1);
+  await app.database.pool.query(insertOf(requests, 'unprepared'));
+  t.equal(await checkStatistics(t, app.database.pool), before);
 });
 
 t.test('the shards of several processes are merged for past periods, without a change of the statistics', async (t) => {

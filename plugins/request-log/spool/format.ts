@@ -1,9 +1,12 @@
 import { crc32 } from 'node:zlib';
 import type { QuotaCharge } from '../../limits/quota-counter.js';
+import { type Batch, sealed } from '../batch.js';
 import type { RecordedVerification, RequestRecord } from '../record.js';
 
 /**
  * The header of a spool file. Each record follows with its length and its CRC-32 (both unsigned, 32 bits, little-endian), and as JSON.
+ * The first of records that were appended together has one more field with their number: `batch` if they were sent to the store before,
+ * as one batch, else `unsent`. Versions without these fields ignore them.
  */
 export const fileHead = Buffer.from('MEZLOG1\n');
 
@@ -20,10 +23,12 @@ export interface Scanned {
   state: 'whole' | 'torn' | 'damaged';
 }
 
-export function encode(records: readonly RequestRecord[]): Buffer {
+/** @param wasSent whether the records are a batch that was sent */
+export function encode(records: readonly RequestRecord[], wasSent = false): Buffer {
+  const mark = { [wasSent ? 'batch' : 'unsent']: records.length };
   return Buffer.concat(
-    records.flatMap((record) => {
-      const body = Buffer.from(JSON.stringify(record));
+    records.flatMap((record, i) => {
+      const body = Buffer.from(JSON.stringify(i === 0 ? { ...record, ...mark } : record));
       const head = Buffer.allocUnsafe(frameHeadBytes);
       head.writeUInt32LE(body.length, 0);
       head.writeUInt32LE(crc32(body), 4);
@@ -32,18 +37,41 @@ export function encode(records: readonly RequestRecord[]): Buffer {
   );
 }
 
+type Parsed = Partial<RequestRecord & { batch: unknown; unsent: unknown }> | null;
+
+/** Records of a file, in order, by how they can be divided into batches. */
+type Run = { kind: 'batch' | 'unsent' | 'unmarked'; records: RequestRecord[] };
+
 /**
- * Parses a record of any version. Missing and invalid fields get defaults, so that one record cannot block those behind it.
- *
- * @returns undefined for invalid JSON, and without a valid id
+ * Parses records of any version. Those without a valid id are left out. Always makes the same batches of the same records. Those
+ * without a mark are of an earlier version, and have no id: it has stored some of them, or none.
  */
-export function decode(body: Buffer): RequestRecord | undefined {
-  let parsed: Partial<RequestRecord> | null;
-  try {
-    parsed = JSON.parse(body.toString());
-  } catch {
-    return undefined;
+export function decode(bodies: readonly Buffer[], maxBatchRows: number): Batch[] {
+  const runs: Run[] = [];
+  for (const body of bodies) {
+    const parsed = parse(body);
+    const record = recordFrom(parsed);
+    if (!record) continue;
+    const last = runs.at(-1);
+    const mark = parsed?.batch !== undefined ? 'batch' : parsed?.unsent !== undefined ? 'unsent' : undefined;
+    const isFull = last === undefined || (last.kind !== 'batch' && last.records.length >= maxBatchRows);
+    if (last && !isFull && (mark === undefined || (mark === 'unsent' && last.kind === 'unsent')))
+      last.records.push(record);
+    else runs.push({ kind: mark ?? last?.kind ?? 'unmarked', records: [record] });
   }
+  return runs.map(({ kind, records }) => (kind === 'unmarked' ? { id: null, records } : sealed(records)));
+}
+
+function parse(body: Buffer): Parsed {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    return null;
+  }
+}
+
+/** Missing and invalid fields get defaults, so that one record cannot block those behind it. */
+function recordFrom(parsed: Parsed): RequestRecord | undefined {
   if (typeof parsed?.id !== 'string' || !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(parsed.id))
     return undefined;
   const { id, method, path, route, statusCode, durationMs, ip, userAgent, apiKeyId, ownerId, outcome } = parsed;

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import { reasonOf } from '../../database/outage-log.js';
 import { DirectoryLockedError } from '../../directory-lock.js';
+import type { Batch } from '../batch.js';
 import type { RequestRecord } from '../record.js';
+import { maxBatchRows } from '../store.js';
 import { makeDirectory, syncDirectory } from './directory.js';
 import { decode, encode, fileHead } from './format.js';
 import { lockSpool } from './lock.js';
@@ -29,10 +31,10 @@ const segmentBytes = 2 ** 20;
 /** After this many read errors, a file is skipped. It stays on disk until the next start. */
 const maxReadFailures = 5;
 
-/** The oldest file, its records that are not stored yet, and how many records were lost in it and in unreadable files. */
+/** The oldest file, its batches that are not stored yet, and how many records were lost in it and in unreadable files. */
 export interface Oldest {
   segment: Segment | undefined;
-  records: RequestRecord[];
+  batches: Batch[];
   lost: number;
 }
 
@@ -105,12 +107,13 @@ export class Spool {
   /**
    * Appends records: all of them or none.
    *
+   * @param wasSent whether they are a batch that was sent to the store
    * @throws SpoolFullError
    * @throws the error of the file system
    */
-  append(records: readonly RequestRecord[]): Promise<void> {
+  append(records: readonly RequestRecord[], wasSent = false): Promise<void> {
     return this.inTurn(async () => {
-      const bytes = encode(records);
+      const bytes = encode(records, wasSent);
       if (this.bytes + bytes.length > this.options.maxBytes) throw new SpoolFullError('the spool is full');
       if ((this.segments.at(-1)?.bytes ?? 0) >= segmentBytes || (await this.isRemoved())) await this.endFile();
       this.file ??= await this.newFile();
@@ -144,25 +147,28 @@ export class Spool {
       for (let segment = this.segments[0]; segment; segment = this.segments[0]) {
         if (this.segments.length === 1) await this.endFile();
         const { path, stored } = segment;
-        const left = segment.records - stored;
         try {
           const { bodies } = await this.read(path, segment.bytes);
-          const records = bodies
-            .slice(stored)
-            .map(decode)
-            .filter((record) => record !== undefined);
-          segment.records = stored + records.length;
+          let count = 0;
+          const batches: Batch[] = [];
+          for (const batch of decode(bodies, maxBatchRows)) {
+            count += batch.records.length;
+            if (count > stored) batches.push(batch);
+          }
+          lost += segment.records - count;
+          segment.records = count;
           segment.readFailures = 0;
-          return { segment, records, lost: lost + left - records.length };
+          return { segment, batches, lost };
         } catch (err) {
           const isGone = (err as NodeJS.ErrnoException).code === 'ENOENT';
           if (!isGone && ++segment.readFailures < maxReadFailures) throw err;
-          this.log.error({ err, file: path, records: left }, 'request log: a spool file cannot be read');
-          lost += left;
+          const records = segment.records - stored;
+          this.log.error({ err, file: path, records }, 'request log: a spool file cannot be read');
+          lost += records;
           this.segments.shift();
         }
       }
-      return { segment: undefined, records: [], lost };
+      return { segment: undefined, batches: [], lost };
     });
   }
 

@@ -167,12 +167,15 @@ t.test(
   'a row that arrives while its partition is created is stored in it, from memory or from the spool',
   oneSession,
   async (t) => {
-    for (const hasPossibleDuplicates of [false, true]) {
-      const day = today + (hasPossibleDuplicates ? 101 : 100) * dayMs;
+    for (const isSealed of [false, true]) {
+      const day = today + (isSealed ? 101 : 100) * dayMs;
       const one = record({ id: firstIdAt(new Date(day + 1)) });
       let storing: Promise<unknown> | undefined;
       await withLock(`SELECT request_logs_add_day('${isoDay(day)}')`, async (client) => {
-        storing = new BatchStore(app.database, app.log, app.limits.quotas).write([one], hasPossibleDuplicates);
+        storing = new BatchStore(app.database, app.log, app.limits.quotas).write({
+          id: isSealed ? one.id : null,
+          records: [one],
+        });
         const waiting =
           'SELECT FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())';
         while ((await client.query(waiting)).rowCount === 0);

@@ -10,11 +10,12 @@ import {
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import pino from 'pino';
 import t, { type Test } from 'tap';
 import type { RequestRecord } from '../../../plugins/request-log/record.js';
-import { encode, fileHead, scan } from '../../../plugins/request-log/spool/format.js';
-import { Spool } from '../../../plugins/request-log/spool/index.js';
+import { decode, encode, fileHead, scan } from '../../../plugins/request-log/spool/format.js';
+import { type Oldest, Spool } from '../../../plugins/request-log/spool/index.js';
 import type { Segment } from '../../../plugins/request-log/spool/segment.js';
 import { record } from './records.js';
 import { mountDisk, mountSkipReason, remountReadOnly } from './small-disk.js';
@@ -35,12 +36,16 @@ function files(directory: string): string[] {
     .sort();
 }
 
+function recordsIn({ batches }: Oldest): RequestRecord[] {
+  return batches.flatMap(({ records }) => records);
+}
+
 async function drain(spool: Spool) {
   const all = [];
   let lost = 0;
   while (!spool.isEmpty) {
     const oldest = await spool.oldest();
-    all.push(...oldest.records);
+    all.push(...recordsIn(oldest));
     lost += oldest.lost;
     if (oldest.segment) await spool.remove(oldest.segment);
   }
@@ -185,11 +190,11 @@ t.test(
     const { spool, lines } = spoolIn(directory);
     const records = [record(), record()];
     await spool.append(records);
-    t.strictSame((await spool.oldest()).records, records);
+    t.strictSame(recordsIn(await spool.oldest()), records);
     const [path = ''] = files(directory);
     truncateSync(path, readFileSync(path).length - 3);
     remountReadOnly(directory);
-    t.match(await spool.oldest(), { records: records.slice(0, 1), lost: 1 });
+    t.match(await spool.oldest(), { batches: [{ records: records.slice(0, 1) }], lost: 1 });
     t.match(lines[0], /torn spool file cannot be repaired/);
   },
 );
@@ -214,12 +219,12 @@ t.test('a file that cannot be read is retried, and then skipped', async (t) => {
   hide();
   for (let i = 0; i < 4; i++) await t.rejects(spool.oldest(), { code: 'EISDIR' });
   show();
-  t.strictSame((await spool.oldest()).records, records);
+  t.strictSame(recordsIn(await spool.oldest()), records);
   hide();
   const later = [record()];
   await spool.append(later);
   for (let i = 0; i < 4; i++) await t.rejects(spool.oldest(), { code: 'EISDIR' });
-  t.match(await spool.oldest(), { records: later, lost: 2 });
+  t.match(await spool.oldest(), { batches: [{ records: later }], lost: 2 });
   t.match(lines[0], /cannot be read/);
 });
 
@@ -232,7 +237,7 @@ t.test('stored records of a removed file are not counted as lost, and not subtra
   rmSync(files(directory)[0] ?? '');
   const next = [record(), record(), record()];
   await spool.append(next);
-  t.match(await spool.oldest(), { records: next, lost: 1 });
+  t.match(await spool.oldest(), { batches: [{ records: next }], lost: 1 });
 });
 
 t.test(
@@ -267,8 +272,8 @@ t.test('records on a disk that becomes read-only can be read', { skip: mountSkip
   const directory = mountDisk(t, 'size=64k');
   const { spool, lines } = spoolIn(directory);
   await spool.append([record(), record()]);
-  const { segment, records } = await spool.oldest();
-  t.equal(records.length, 2);
+  const { segment, batches } = await spool.oldest();
+  t.match(batches, [{ records: [{}, {}] }]);
   remountReadOnly(directory);
   await spool.remove(segment as Segment);
   t.ok(spool.isEmpty, 'a processed file is not read again, although it cannot be removed');
@@ -304,8 +309,44 @@ t.test('a record with missing or invalid fields is completed, and other values a
   const { route: _, ...withoutRoute } = record();
   const odd = { id: record().id, path: 7, statusCode: 'x' };
   await spool.append([record(), withoutRoute, odd, 'text', {}, record()] as unknown as RequestRecord[]);
-  const { records, lost } = await spool.oldest();
-  t.equal(lost, 2);
-  t.match(records, [{ route: '/' }, { route: '' }, { path: '', statusCode: 0, method: 'GET' }, { route: '/' }]);
+  const oldest = await spool.oldest();
+  t.equal(oldest.lost, 2);
+  t.match(recordsIn(oldest), [
+    { route: '/' },
+    { route: '' },
+    { path: '', statusCode: 0, method: 'GET' },
+    { route: '/' },
+  ]);
   await spool.close();
+});
+
+t.test('a batch that was sent is read back as one batch, and other records as large batches', async (t) => {
+  const { spool } = spoolIn(t.testdir());
+  const make = (length: number) => Array.from({ length }, () => record());
+  const parts = [30, 15, 10, 20, 26, 27, 1].map(make);
+  const wereSent = [2, 3];
+  for (const [i, records] of parts.entries()) await spool.append(records, wereSent.includes(i));
+  const { batches } = await spool.oldest();
+  const all = parts.flat();
+  const expected = (...starts: number[]) =>
+    starts.map((start, i) => ({ id: all[start]?.id, records: all.slice(start, starts[i + 1]) }));
+  t.strictSame(batches, expected(0, 45, 55, 75));
+  const file = Buffer.concat([fileHead, ...parts.map((records, i) => encode(records, wereSent.includes(i)))]);
+  t.strictSame(decode(scan(file).bodies, 40), expected(0, 40, 45, 55, 75, 115));
+});
+
+t.test('records of an earlier version are read in batches without an id', async (t) => {
+  const records = Array.from({ length: 3 }, () => record());
+  const frames = records.flatMap((one) => {
+    const body = Buffer.from(JSON.stringify(one));
+    const head = Buffer.alloc(8);
+    head.writeUInt32LE(body.length, 0);
+    head.writeUInt32LE(crc32(body), 4);
+    return [head, body];
+  });
+  const directory = t.testdir({ earlier: { '00000001.spool': Buffer.concat([Buffer.from('MEZLOG1\n'), ...frames]) } });
+  const { spool } = spoolIn(directory);
+  t.equal(await adoptFiles(spool), 3);
+  const { batches, lost } = await spool.oldest();
+  t.strictSame([batches, lost], [[{ id: null, records }], 0]);
 });

@@ -4,6 +4,7 @@ import type pg from 'pg';
 import t, { type Test } from 'tap';
 import { uuidv7 } from 'uuidv7';
 import type { DatabaseHandle } from '../../../plugins/database/index.js';
+import type { Batch } from '../../../plugins/request-log/batch.js';
 import { type RequestRecord, recordOf } from '../../../plugins/request-log/record.js';
 import { Spool } from '../../../plugins/request-log/spool/index.js';
 import { BatchStore } from '../../../plugins/request-log/stores/postgres/batch-store.js';
@@ -126,6 +127,47 @@ t.test('a failed batch goes through the spool to the database, and each record i
   );
   await writer.close();
 });
+
+t.test(
+  'a batch that fails keeps its id and its records, in memory, in the spool and in the next process',
+  async (t) => {
+    for (const spoolMaxBytes of [0, 2 ** 20]) {
+      const directory = t.testdir();
+      const written: Batch[] = [];
+      const writers: RequestLogWriter[] = [];
+      const start = (failures: number) => {
+        const store = {
+          async write(batch: Batch) {
+            written.push(batch);
+            writers.at(-1)?.push(record());
+            if (written.length <= failures) throw new Error('the response is lost');
+            return [];
+          },
+        };
+        const spool = new Spool({ directory, maxBytes: spoolMaxBytes }, app.log);
+        const writer = new RequestLogWriter(store, app.database, spool, options, app.log);
+        writers.push(writer);
+        return writer;
+      };
+      const first = start(2);
+      const records = [record(), record(), record()];
+      for (const one of records) first.push(one);
+      await first.flush();
+      if (spoolMaxBytes > 0) {
+        await first.close();
+        await start(0).start();
+      }
+      while (written.length < 5) await new Promise((resolve) => setTimeout(resolve, 1));
+      const [batch, ...others] = written;
+      t.strictSame(batch, { id: records[0]?.id, records });
+      t.strictSame(
+        others.filter(({ records: sent }) => sent.some(({ id }) => records.some((one) => one.id === id))),
+        [batch, batch],
+      );
+      for (const writer of writers) await writer.close();
+    }
+  },
+);
 
 t.test('records behind a slow batch are moved to the spool', async (t) => {
   let open = () => {};

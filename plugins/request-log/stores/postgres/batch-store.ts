@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import { withDeadline } from '../../../database/deadline.js';
 import type { DatabaseHandle } from '../../../database/index.js';
 import type { QuotaCounter, QuotaTotal } from '../../../limits/quota-counter.js';
+import { type Batch, sealed } from '../../batch.js';
 import type { RequestRecord } from '../../record.js';
 import { insertOf, isPreparedStatementError } from './insert.js';
 
@@ -15,6 +16,8 @@ const deadlineMs = 15_000;
 const dataErrors = /^(22|23|54)/;
 
 type DatabaseError = Error & { code?: string; constraint?: string };
+
+const uniqueViolation = '23505';
 
 /** How an insert into the default partition fails while the partition for its day is created: without a constraint name. */
 function isRerouted({ code, constraint }: DatabaseError): boolean {
@@ -40,18 +43,16 @@ export class BatchStore {
   }
 
   /**
-   * @param isReroutedRetry whether this is the retry after the partition for their day was created
+   * @param isRetry whether it has failed before because another process was creating a partition, or writing the same batch
    * @see RequestLogStore.write
    */
-  async write(
-    records: readonly RequestRecord[],
-    hasPossibleDuplicates: boolean,
-    isReroutedRetry = false,
-  ): Promise<RequestRecord[]> {
+  async write(batch: Batch, isRetry = false): Promise<RequestRecord[]> {
+    const { records } = batch;
+    const id = records.length === 1 ? (records[0]?.id ?? null) : batch.id;
     try {
       const { logPool, quotedSchema } = this.database;
-      const mode = hasPossibleDuplicates ? 'skipExisting' : this.canPrepare ? 'prepared' : 'unprepared';
-      const query = logPool.query<QuotaTotal>(insertOf(records, mode, quotedSchema));
+      const mode = this.canPrepare ? 'prepared' : 'unprepared';
+      const query = logPool.query<QuotaTotal>(insertOf(records, mode, quotedSchema, id));
       const result = await withDeadline(query, deadlineMs);
       const charges = records.flatMap(({ charges }) => charges);
       if (charges.length > 0) this.quotas.settle(charges, result.rows);
@@ -60,20 +61,29 @@ export class BatchStore {
       const error = caught as DatabaseError;
       if (isPreparedStatementError(error)) {
         this.canPrepare = false;
-        return this.write(records, true);
+        return this.write(batch);
       }
-      if (isRerouted(error) && !isReroutedRetry) return this.write(records, true, true);
       const { code = '', message } = error;
+      if ((isRerouted(error) || code === uniqueViolation) && !isRetry) return this.write(batch, true);
       if (!dataErrors.test(code) || isRerouted(error)) throw error;
-      if (records.length === 1 && hasPossibleDuplicates) {
+      if (records.length === 1) {
         this.log.error({ id: records[0]?.id, code, reason: message }, 'request log: the database rejects a record');
         return [...records];
       }
-      const middle = Math.ceil(records.length / 2);
-      const halves = [records.slice(0, middle), records.slice(middle)].filter((half) => half.length > 0);
       const rejected: RequestRecord[] = [];
-      for (const half of halves) rejected.push(...(await this.write(half, true)));
+      for (const half of halvesOf(batch, code)) rejected.push(...(await this.write(half)));
       return rejected;
     }
   }
+}
+
+/**
+ * The halves of a batch that the database rejects, the last one first: its first record, by which it is recognized, is stored last.
+ * After a unique violation, some of its records are stored in other batches.
+ */
+function halvesOf({ id, records }: Batch, code: string): Batch[] {
+  const middle = Math.ceil(records.length / 2);
+  const halves = [records.slice(middle), records.slice(0, middle)];
+  const isRecognized = id !== null && code !== uniqueViolation;
+  return halves.map((half) => (isRecognized ? sealed(half) : { id: null, records: half }));
 }

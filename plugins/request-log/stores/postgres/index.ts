@@ -2,10 +2,10 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { DatabaseHandle } from '../../../database/index.js';
 import type { QuotaCounter } from '../../../limits/quota-counter.js';
 import type { PrismaClient } from '../../../prisma/generated/client.js';
+import type { Batch } from '../../batch.js';
 import type { RequestLogFilter } from '../../filter.js';
 import type { GroupKind } from '../../groups.js';
 import type { KeyStatsQuery } from '../../key-stats.js';
-import type { RequestRecord } from '../../record.js';
 import type { StatsQuery } from '../../stats.js';
 import type { StatsRange } from '../../stats-range.js';
 import type { RequestLogReader, RequestLogStore } from '../../store.js';
@@ -93,8 +93,8 @@ export class PostgresStore extends PostgresReader implements RequestLogStore {
     this.partitions = new PartitionMaintenance(database, options, log);
   }
 
-  write(records: readonly RequestRecord[], hasPossibleDuplicates: boolean) {
-    return this.batches.write(records, hasPossibleDuplicates);
+  write(batch: Batch) {
+    return this.batches.write(batch);
   }
 
   minutesSince(now: Date) {

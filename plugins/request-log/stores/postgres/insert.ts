@@ -22,32 +22,33 @@ function byPeriod(minutes: string, columns: string[], counts: string[]): string 
 
 /**
  * One statement that inserts rows, adds them to the statistics, and settles their charges of quotas. The time of arrival comes from
- * the id. Returns what was used of each charged quota by all replicas (`QuotaTotal`).
+ * the id. Returns what was used of each charged quota by all replicas (`QuotaTotal`). A batch whose first row exists is stored:
+ * nothing of it is added again.
  *
  * @param schema the PostgreSQL schema of the tables, quoted
- * @param onConflict the clause for rows that exist
- * @param onlyStored joins the rows to count with those that were inserted
  */
-const insert = (schema: string, onConflict: string, onlyStored: string) => `
-  WITH batch AS MATERIALIZED (
+const insert = (schema: string) => `
+  WITH earlier AS MATERIALIZED (
+    SELECT EXISTS (SELECT FROM ${schema}.request_logs WHERE id = $22) AS stored
+  ), batch AS MATERIALIZED (
     SELECT *, arrived / 60000 AS minute
     FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::text[], $7::text[], $8::text[], $9::bigint[],
       $10::text[], $11::int[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[])
       AS batch (id, method, path, status, duration, ip, agent, key_id, arrived, route, bucket, owner, outcome, verified_id,
         verified_owner, verification, trace_id)
+    WHERE NOT (SELECT stored FROM earlier)
   ), charges AS MATERIALIZED (
-    SELECT id, kind, target, timestamp 'epoch' + start * interval '1 millisecond' AS start, units
-    FROM unnest($18::text[], $19::text[], $20::text[], $21::bigint[], $22::bigint[])
-      AS charges (id, kind, target, start, units)
+    SELECT kind, target, timestamp 'epoch' + start * interval '1 millisecond' AS start, units
+    FROM unnest($18::text[], $19::text[], $20::bigint[], $21::bigint[])
+      AS charges (kind, target, start, units)
   ), stored AS (
     INSERT INTO ${schema}.request_logs (id, method, path, "statusCode", duration, ip, "userAgent", "apiKeyId", "createdAt", route,
       outcome, "ownerId", "verifiedApiKeyId", verification, "traceId")
     SELECT id, method, path, status, duration, ip, agent, key_id, timestamp 'epoch' + arrived * interval '1 millisecond', route,
       outcome, CASE WHEN verification IS NULL THEN owner ELSE verified_owner END, verified_id, verification::jsonb, trace_id
-    FROM batch ${onConflict}
-    RETURNING id
+    FROM batch
   ), minutes AS MATERIALIZED (
-    SELECT minute, route, method, status, bucket, count(*) AS n FROM batch ${onlyStored} GROUP BY 1, 2, 3, 4, 5
+    SELECT minute, route, method, status, bucket, count(*) AS n FROM batch GROUP BY 1, 2, 3, 4, 5
   ), periods AS (
     ${byPeriod('minutes', ['route', 'method', 'status', 'bucket'], ['n'])}
   ), added AS (
@@ -60,7 +61,7 @@ const insert = (schema: string, onConflict: string, onlyStored: string) => `
       histogram = ${mergedHistogram}
   ), keys AS MATERIALIZED (
     SELECT minute, key_id, count(*) AS n, count(*) FILTER (WHERE status >= 500) AS errors
-    FROM batch ${onlyStored} WHERE key_id IS NOT NULL GROUP BY 1, 2
+    FROM batch WHERE key_id IS NOT NULL GROUP BY 1, 2
   ), added_keys AS (
   INSERT INTO ${schema}.request_stats_by_key AS stats (period, start, "apiKeyId", shard, count, errors)
   SELECT period, timestamp 'epoch' + start * interval '1 second', key_id, ${shard}, n, errors FROM (
@@ -71,9 +72,9 @@ const insert = (schema: string, onConflict: string, onlyStored: string) => `
   ), checks AS MATERIALIZED (
     SELECT minute, key_id, owner, outcome, count(*) AS n FROM (
       SELECT minute, key_id, coalesce(owner, '') AS owner, CASE WHEN verification IS NULL THEN outcome ELSE 'VALID' END AS outcome
-      FROM batch ${onlyStored} WHERE key_id IS NOT NULL AND outcome IS NOT NULL
+      FROM batch WHERE key_id IS NOT NULL AND outcome IS NOT NULL
       UNION ALL
-      SELECT minute, verified_id, coalesce(verified_owner, ''), outcome FROM batch ${onlyStored} WHERE verified_id IS NOT NULL
+      SELECT minute, verified_id, coalesce(verified_owner, ''), outcome FROM batch WHERE verified_id IS NOT NULL
     ) AS checks GROUP BY 1, 2, 3, 4
   ), added_usage AS (
   INSERT INTO ${schema}.key_usage AS stats (period, start, "apiKeyId", "ownerId", outcome, shard, count)
@@ -84,7 +85,7 @@ const insert = (schema: string, onConflict: string, onlyStored: string) => `
   ), settled AS (
     INSERT INTO ${schema}.quota_usage AS quotas (kind, id, start, shard, used)
     SELECT kind, target, start, ${shard}, sum(units)
-    FROM charges ${onlyStored} GROUP BY kind, target, start ORDER BY kind, target, start
+    FROM charges WHERE NOT (SELECT stored FROM earlier) GROUP BY kind, target, start ORDER BY kind, target, start
     ON CONFLICT (kind, id, start, shard) DO UPDATE SET used = quotas.used + excluded.used
     RETURNING kind, id AS target, start, used
   )
@@ -96,18 +97,10 @@ const insert = (schema: string, onConflict: string, onlyStored: string) => `
     ), 0))::float8 AS used
   FROM (SELECT DISTINCT kind, target, start FROM charges) AS charged LEFT JOIN settled USING (kind, target, start)`;
 
-/**
- * A retried batch may be stored already, when its response was lost: existing rows are skipped and not counted again. That costs
- * PostgreSQL 25 % more, so the first attempt omits the check.
- */
 function statementsOf(schema: string) {
-  const first = insert(schema, '', '');
-  return {
-    // The name depends on the text: behind a pooler, versions of the service share the sessions of the server.
-    prepared: { name: `request-log-insert-${hash('sha256', first).slice(0, 8)}`, text: first },
-    unprepared: { text: first },
-    skipExisting: { text: insert(schema, 'ON CONFLICT (id) DO NOTHING', 'JOIN stored USING (id)') },
-  };
+  const text = insert(schema);
+  // The name depends on the text: behind a pooler, versions of the service share the sessions of the server.
+  return { prepared: { name: `request-log-insert-${hash('sha256', text).slice(0, 8)}`, text }, unprepared: { text } };
 }
 
 /** Cached by schema. */
@@ -119,14 +112,15 @@ const maxDurationMs = 2 ** 31 - 1;
 /**
  * Creates the query that stores `records`. Serializes arrays itself, at a third of the cost of `pg`.
  *
- * @param mode `prepared`: a prepared statement, for a new batch; `unprepared`: for a new batch behind a pooler that does not keep
- *   prepared statements; `skipExisting`: for a batch that may be stored already
+ * @param mode `prepared`: a prepared statement; `unprepared`: behind a pooler that does not keep prepared statements
  * @param schema the PostgreSQL schema of the tables, quoted
+ * @param batchId the id of the batch, if a row with this id means that all of it is stored
  */
 export function insertOf(
   records: readonly RequestRecord[],
   mode: keyof ReturnType<typeof statementsOf>,
   schema = 'public',
+  batchId = records[0]?.id ?? null,
 ): QueryConfig {
   const known = statements.get(schema) ?? statementsOf(schema);
   statements.set(schema, known);
@@ -162,7 +156,7 @@ export function insertOf(
     routes.push(record.route);
     buckets.push(bucketOf(record.durationMs));
     const { ownerId, verification } = record;
-    for (const charge of record.charges) charges.push(record.id, charge);
+    for (const charge of record.charges) charges.push(charge);
     if (ownerId !== null) owners.set(row, ownerId);
     if (record.traceId !== null) traces.set(row, record.traceId);
     outcomes.push(verification?.outcome ?? record.outcome);
@@ -187,6 +181,7 @@ export function insertOf(
       arrayLiteral(buckets),
       ...[owners, outcomes, verifiedIds, verifiedOwners, verifications, traces].map((column) => column.toLiteral()),
       ...charges.toLiterals(),
+      batchId,
     ],
   };
 }
@@ -237,16 +232,14 @@ class SparseColumn {
   }
 }
 
-/** Charges of quotas, each with the id of its record. */
+/** Charges of quotas. */
 class ChargeColumns {
-  private readonly ids: string[] = [];
   private readonly kinds: string[] = [];
   private readonly targets = new TextColumn();
   private readonly starts: number[] = [];
   private readonly units: number[] = [];
 
-  push(id: string, charge: QuotaCharge) {
-    this.ids.push(id);
+  push(charge: QuotaCharge) {
     this.kinds.push(charge.kind);
     this.targets.push(charge.id);
     this.starts.push(charge.start);
@@ -254,8 +247,8 @@ class ChargeColumns {
   }
 
   toLiterals(): string[] {
-    const [ids, kinds, starts, units] = [this.ids, this.kinds, this.starts, this.units].map(arrayLiteral);
-    return [ids, kinds, this.targets.toLiteral(), starts, units] as string[];
+    const [kinds, starts, units] = [this.kinds, this.starts, this.units].map(arrayLiteral);
+    return [kinds, this.targets.toLiteral(), starts, units] as string[];
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Test } from 'tap';
+import { sealed } from '../../../../plugins/request-log/batch.js';
 import { matcherOf, type RequestLogFilter } from '../../../../plugins/request-log/filter.js';
 import { maxGroupedRequests } from '../../../../plugins/request-log/groups.js';
 import type { RequestRecord } from '../../../../plugins/request-log/record.js';
@@ -41,6 +42,7 @@ export async function testStore(t: Test, open: (t: Test) => Promise<StoreUnderTe
     minutesSince: new Date(0),
     isExact: true,
   });
+  const write = (records: readonly RequestRecord[]) => store.write(sealed(records));
   const pathsOf = (rows: readonly { path: string }[]) => rows.map(({ path }) => path);
 
   await t.test('a row has all fields of its record', async (t) => {
@@ -58,7 +60,7 @@ export async function testStore(t: Test, open: (t: Test) => Promise<StoreUnderTe
         client: { ip: '::1', tags: ['a'] },
       },
     });
-    t.strictSame(await store.write([plain, full, verified], false), []);
+    t.strictSame(await write([plain, full, verified]), []);
     t.strictSame(plainOf(await store.get(plain.id)), {
       ...{ id: plain.id, createdAt: new Date(start), method: 'GET', path: '/plain', route: '/', statusCode: 200 },
       ...{ duration: 1, ip: '', userAgent: null, apiKeyId: null, outcome: null, ownerId: null },
@@ -95,7 +97,7 @@ export async function testStore(t: Test, open: (t: Test) => Promise<StoreUnderTe
       { method: 'DELETE', path: '/v1/api-keys/x', route: '/v1/api-keys/:id', ip: '2001:db8::1' },
       { path: '/verify', verification: { apiKeyId: otherKey, ownerId: 'customer', outcome: 'VALID', client: {} } },
     ].map((fields, i) => at(from + i, { outcome: null, ...fields } as Partial<RequestRecord>));
-    await store.write(records, false);
+    await write(records);
     const filters: RequestLogFilter[] = [
       {},
       { method: 'POST' },
@@ -158,10 +160,7 @@ export async function testStore(t: Test, open: (t: Test) => Promise<StoreUnderTe
 
   await t.test('a range includes its start and excludes its end', async (t) => {
     const from = 30 * minuteMs;
-    await store.write(
-      [-1, 0, 9, 10].map((ms) => at(from + ms, { path: `/${ms}` })),
-      false,
-    );
+    await write([-1, 0, 9, 10].map((ms) => at(from + ms, { path: `/${ms}` })));
     const rows = await store.page({ from: timeAt(from), to: timeAt(from + 10) }, 100);
     t.strictSame(pathsOf(rows), ['/9', '/0']);
   });
@@ -169,12 +168,12 @@ export async function testStore(t: Test, open: (t: Test) => Promise<StoreUnderTe
   await t.test('a cursor reads each row once, while others are written', async (t) => {
     const from = 40 * minuteMs;
     const records = Array.from({ length: 300 }, (_, i) => at(from + i, { path: '/paged' }));
-    await store.write(records, false);
+    await write(records);
     const read: RequestLogRow[] = [];
     for (let before: string | undefined; ; before = read.at(-1)?.id) {
       const [page] = await Promise.all([
         store.page({ path: '/paged' }, 70, before),
-        store.write([at(from + 1_000, { path: '/paged' })], false),
+        write([at(from + 1_000, { path: '/paged' })]),
       ]);
       if (page.length === 0) break;
       read.push(...page);
@@ -196,7 +195,7 @@ export async function testStore(t: Test, open: (t: Test) => Promise<StoreUnderTe
         i % 4 === 0 ? { apiKeyId: key, ownerId: 'owner', outcome: i % 8 === 0 ? 'VALID' : 'EXPIRED' } : {};
       return at(from + (i % 10) * minuteMs, { ...fields, ...checked });
     });
-    for (let i = 0; i < records.length; i += 400) await store.write(records.slice(i, i + 400), false);
+    for (let i = 0; i < records.length; i += 400) await write(records.slice(i, i + 400));
     const range = rangeOf(from, from + 10 * minuteMs);
     const { total, series, routes, statuses, keys } = await store.stats({ ...range, interval: 60 });
     t.match(total, { count: 1_000, errors: 10, statusClasses: { '2xx': 990, '5xx': 10 } });
@@ -230,10 +229,10 @@ export async function testStore(t: Test, open: (t: Test) => Promise<StoreUnderTe
     t.match(await store.usage({ ...range, apiKeyId: key }), { total: checks });
     t.match(await store.usage({ ...range, ownerId: 'nobody' }), { total: { count: 0 } });
     t.match(await store.owners(range), { owners: [{ ownerId: 'owner', ...checks }] });
-    await store.write(
-      [at(from, { apiKeyId: key, outcome: 'RATE_LIMITED' }), at(from, { apiKeyId: key, outcome: 'QUOTA_EXCEEDED' })],
-      false,
-    );
+    await write([
+      at(from, { apiKeyId: key, outcome: 'RATE_LIMITED' }),
+      at(from, { apiKeyId: key, outcome: 'QUOTA_EXCEEDED' }),
+    ]);
     t.match(await store.limitedKeys(range), { keys: [{ apiKeyId: key, rateLimited: 1, quotaExceeded: 1 }] });
   });
 
@@ -242,26 +241,37 @@ export async function testStore(t: Test, open: (t: Test) => Promise<StoreUnderTe
     const batch = Array.from({ length: 20 }, (_, i) =>
       at(from + i, { path: '/again', route: '/again', apiKeyId: key, outcome: 'VALID' }),
     );
-    await store.write(batch.slice(0, 15), false);
-    for (let i = 0; i < 2; i++) t.strictSame(await store.write(batch, true), []);
+    for (let i = 0; i < 3; i++) t.strictSame(await write(batch), []);
     t.equal((await store.page({ path: '/again' }, 100)).length, batch.length);
     const range = rangeOf(from, from + minuteMs);
     t.match(await store.stats({ ...range, route: '/again' }), { total: { count: batch.length } });
     t.match(await store.usage({ ...range, apiKeyId: key }), { total: { count: batch.length } });
   });
 
+  await t.test('of a batch of an earlier version, only records that are not stored yet are added', async (t) => {
+    const from = 85 * minuteMs;
+    const records = Array.from({ length: 20 }, (_, i) => at(from + i, { path: '/earlier', route: '/earlier' }));
+    await write(records.slice(0, 4));
+    await write(records.slice(9, 12));
+    for (let i = 0; i < 2; i++) t.strictSame(await store.write({ id: null, records }), []);
+    t.equal((await store.page({ path: '/earlier' }, 100)).length, records.length);
+    const range = rangeOf(from, from + minuteMs);
+    t.match(await store.stats({ ...range, route: '/earlier' }), { total: { count: records.length } });
+  });
+
   await t.test('a record that cannot be stored does not keep the others out', async (t) => {
     const from = 90 * minuteMs;
     const batch = Array.from({ length: 9 }, (_, i) => at(from + i, { path: '/poisoned', ...(i === 4 && poison) }));
-    t.strictSame(await store.write(batch, false), [batch[4]]);
+    t.strictSame(await write(batch), [batch[4]]);
+    await write(batch);
     t.equal((await store.page({ from: timeAt(from), to: timeAt(from + 100) }, 100)).length, batch.length - 1);
   });
 
   await t.test('a full batch is stored, and groups count the newest of its requests', async (t) => {
     const from = 100 * minuteMs;
     const batch = Array.from({ length: maxBatchRows }, (_, i) => at(from + i, { ip: i % 2 ? '::1' : '::2' }));
-    await store.write(batch, false);
-    await store.write([at(from + maxBatchRows, { ip: '::2' })], false);
+    await write(batch);
+    await write([at(from + maxBatchRows, { ip: '::2' })]);
     const { groups, readSince } = await store.groups('ip', { from: timeAt(from), to: timeAt(from + 2 * maxBatchRows) });
     t.equal(
       groups.reduce((sum, { count }) => sum + count, 0),
