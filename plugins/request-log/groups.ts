@@ -30,3 +30,28 @@ export interface RequestGroups {
   /** Only requests after this time are counted; null when all are. */
   readSince: Date | null;
 }
+
+/** Requests with the same fields and the same key. */
+export type CountedRequests = Partial<RequestLogRow> & { count: number; firstSeen: Date; lastSeen: Date };
+
+/** @param newestUncounted the time of the newest request that `rows` do not count */
+export function groupsOf(
+  kind: GroupKind,
+  rows: readonly CountedRequests[],
+  newestUncounted: Date | undefined,
+): RequestGroups {
+  const groups = new Map<string, RequestGroup>();
+  for (const row of rows) {
+    const fields = Object.fromEntries(groupFields[kind].map((field) => [field, row[field]]));
+    const name = JSON.stringify(fields);
+    const { count, firstSeen, lastSeen } = row;
+    const group = groups.get(name) ?? { ...fields, count: 0, firstSeen, lastSeen, keyCount: 0 };
+    groups.set(name, group);
+    group.count += count;
+    group.keyCount += row.apiKeyId === null ? 0 : 1;
+    if (firstSeen < group.firstSeen) group.firstSeen = firstSeen;
+    if (lastSeen > group.lastSeen) group.lastSeen = lastSeen;
+  }
+  const largest = [...groups.values()].sort((a, b) => b.count - a.count || b.lastSeen.getTime() - a.lastSeen.getTime());
+  return { groups: largest.slice(0, maxGroups), readSince: newestUncounted ?? null };
+}

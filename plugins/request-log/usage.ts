@@ -1,4 +1,4 @@
-import type { StatsRange } from './stats-range.js';
+import type { RoundedRange, StatsRange } from './stats-range.js';
 
 /** Checks of a key or of all keys of an owner: those that are given must match. */
 export interface UsageQuery extends StatsRange {
@@ -41,11 +41,49 @@ export const maxOwners = 100;
 /** The largest number of limited keys in one response. */
 export const maxLimitedKeys = 100;
 
-export function emptyCounts(): CheckCounts {
+/** @param rows by interval, earliest first; `at` is its start in seconds since 1970 */
+export function usageOf(
+  { from, to, interval }: RoundedRange,
+  rows: readonly { at: number | string; outcome: string; count: number }[],
+): Usage {
+  const total = emptyCounts();
+  const series = new Map<number, CheckCounts>();
+  for (const { at, outcome, count } of rows) {
+    const usage = series.get(Number(at)) ?? emptyCounts();
+    series.set(Number(at), usage);
+    for (const each of [total, usage]) addUsage(each, outcome, count);
+  }
+  const intervals = [...series].map(([at, usage]) => ({ start: new Date(at * 1_000), ...usage }));
+  return { from, to, interval, total, series: intervals };
+}
+
+/** @param rows busiest owner first */
+export function ownersOf(
+  { from, to }: RoundedRange,
+  rows: readonly { ownerId: string; outcome: string; count: number }[],
+): OwnerUsage {
+  const owners = new Map<string, CheckCounts>();
+  for (const { ownerId, outcome, count } of rows) {
+    const usage = owners.get(ownerId) ?? emptyCounts();
+    owners.set(ownerId, usage);
+    addUsage(usage, outcome, count);
+  }
+  return { from, to, owners: [...owners].map(([ownerId, usage]) => ({ ownerId, ...usage })) };
+}
+
+/** @param rows most often denied first, with an empty `ownerId` for none */
+export function limitedKeysOf(
+  { from, to }: RoundedRange,
+  rows: readonly { apiKeyId: string; ownerId: string; rateLimited: number; quotaExceeded: number }[],
+): LimitedKeys {
+  return { from, to, keys: rows.map(({ ownerId, ...key }) => ({ ...key, ownerId: ownerId || null })) };
+}
+
+function emptyCounts(): CheckCounts {
   return { count: 0, outcomes: {} };
 }
 
-export function addUsage(counts: CheckCounts, outcome: string, count: number): void {
+function addUsage(counts: CheckCounts, outcome: string, count: number) {
   counts.count += count;
   counts.outcomes[outcome] = (counts.outcomes[outcome] ?? 0) + count;
 }

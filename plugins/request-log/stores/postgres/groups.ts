@@ -1,12 +1,5 @@
 import type { Prisma, PrismaClient } from '../../../prisma/generated/client.js';
-import {
-  type GroupKind,
-  groupFields,
-  maxGroupedRequests,
-  maxGroups,
-  type RequestGroup,
-  type RequestGroups,
-} from '../../groups.js';
+import { type GroupKind, groupFields, groupsOf, maxGroupedRequests, type RequestGroups } from '../../groups.js';
 
 /** Groups the newest `maxGroupedRequests` requests that match. */
 export async function readGroups(
@@ -29,18 +22,11 @@ export async function readGroups(
     _min: { createdAt: true },
     _max: { createdAt: true },
   });
-  const groups = new Map<string, RequestGroup>();
-  for (const row of rows) {
-    const fields = Object.fromEntries(groupFields[kind].map((field) => [field, row[field]]));
-    const name = JSON.stringify(fields);
-    const [firstSeen, lastSeen] = [row._min.createdAt as Date, row._max.createdAt as Date];
-    const group = groups.get(name) ?? { ...fields, count: 0, firstSeen, lastSeen, keyCount: 0 };
-    groups.set(name, group);
-    group.count += row._count;
-    group.keyCount += row.apiKeyId === null ? 0 : 1;
-    if (firstSeen < group.firstSeen) group.firstSeen = firstSeen;
-    if (lastSeen > group.lastSeen) group.lastSeen = lastSeen;
-  }
-  const largest = [...groups.values()].sort((a, b) => b.count - a.count || b.lastSeen.getTime() - a.lastSeen.getTime());
-  return { groups: largest.slice(0, maxGroups), readSince: newestUncounted?.createdAt ?? null };
+  const counted = rows.map(({ _count: count, _min: first, _max: last, ...fields }) => ({
+    ...fields,
+    count,
+    firstSeen: first.createdAt as Date,
+    lastSeen: last.createdAt as Date,
+  }));
+  return groupsOf(kind, counted, newestUncounted?.createdAt);
 }

@@ -1,5 +1,5 @@
 import type { DatabaseHandle } from '../../../database/index.js';
-import { type KeyCounts, type KeyStats, type KeyStatsQuery, maxKeys } from '../../key-stats.js';
+import { type KeyStats, type KeyStatsQuery, keyStatsOf, maxKeys } from '../../key-stats.js';
 import { roundedRange } from '../../stats-range.js';
 import { conditionOf } from './range-condition.js';
 
@@ -16,31 +16,15 @@ const countsOf = (schema: string, range: string) => `
   SELECT "apiKeyId", at, counts.count, counts.errors FROM counts JOIN busiest USING ("apiKeyId")
   ORDER BY total DESC, 1, 2`;
 
-interface Row {
-  apiKeyId: string;
-  /** Seconds since 1970. */
-  at: string;
-  count: number;
-  errors: number;
-}
-
 /** Requests of keys over time, from the statistics, busiest key first. Keys without requests are left out. */
 export async function readKeyStats(
   { pool, quotedSchema }: Pick<DatabaseHandle, 'pool' | 'quotedSchema'>,
   query: KeyStatsQuery,
 ): Promise<KeyStats> {
-  const { from, to, interval, series } = roundedRange(query);
-  const { rows } = await pool.query<Row>(countsOf(quotedSchema, conditionOf(series)), [
-    interval,
-    query.apiKeyIds ?? null,
-  ]);
-  const keys = new Map<string, KeyCounts>();
-  for (const { apiKeyId, at, count, errors } of rows) {
-    const key = keys.get(apiKeyId) ?? { apiKeyId, count: 0, errors: 0, series: [] };
-    keys.set(apiKeyId, key);
-    key.count += count;
-    key.errors += errors;
-    key.series.push({ start: new Date(Number(at) * 1000), count, errors });
-  }
-  return { from, to, interval, keys: [...keys.values()] };
+  const range = roundedRange(query);
+  const { rows } = await pool.query<{ apiKeyId: string; at: string; count: number; errors: number }>(
+    countsOf(quotedSchema, conditionOf(range.series)),
+    [range.interval, query.apiKeyIds ?? null],
+  );
+  return keyStatsOf(range, rows);
 }

@@ -1,15 +1,15 @@
 import type { DatabaseHandle } from '../../../database/index.js';
 import { roundedRange, type StatsRange } from '../../stats-range.js';
 import {
-  addUsage,
-  type CheckCounts,
-  emptyCounts,
   type LimitedKeys,
+  limitedKeysOf,
   maxLimitedKeys,
   maxOwners,
   type OwnerUsage,
+  ownersOf,
   type Usage,
   type UsageQuery,
+  usageOf,
 } from '../../usage.js';
 import { conditionOf } from './range-condition.js';
 
@@ -19,7 +19,7 @@ const seriesOf = (schema: string, range: string) => `
   WHERE ${range} AND ($2::text IS NULL OR "apiKeyId" = $2) AND ($3::text IS NULL OR "ownerId" = $3)
   GROUP BY 1, 2 ORDER BY 1, 2`;
 
-const ownersOf = (schema: string, range: string) => `
+const ownersQueryOf = (schema: string, range: string) => `
   WITH counts AS MATERIALIZED (
     SELECT "ownerId", outcome, sum(count)::float8 AS count FROM ${schema}.key_usage
     WHERE ${range} AND "ownerId" <> ''
@@ -42,45 +42,30 @@ type Reader = Pick<DatabaseHandle, 'pool' | 'quotedSchema'>;
 /** Checks over time, in total and by interval. Intervals without checks are left out. */
 export async function readUsage(
   { pool, quotedSchema }: Reader,
-  { apiKeyId, ownerId, ...range }: UsageQuery,
+  { apiKeyId, ownerId, ...query }: UsageQuery,
 ): Promise<Usage> {
-  const { from, to, interval, series: pieces } = roundedRange(range);
-  const values = [interval, apiKeyId ?? null, ownerId ?? null];
+  const range = roundedRange(query);
   const { rows } = await pool.query<{ at: string; outcome: string; count: number }>(
-    seriesOf(quotedSchema, conditionOf(pieces)),
-    values,
+    seriesOf(quotedSchema, conditionOf(range.series)),
+    [range.interval, apiKeyId ?? null, ownerId ?? null],
   );
-  const total = emptyCounts();
-  const series = new Map<string, CheckCounts>();
-  for (const { at, outcome, count } of rows) {
-    const usage = series.get(at) ?? emptyCounts();
-    series.set(at, usage);
-    for (const each of [total, usage]) addUsage(each, outcome, count);
-  }
-  const intervals = [...series].map(([at, usage]) => ({ start: new Date(Number(at) * 1_000), ...usage }));
-  return { from, to, interval, total, series: intervals };
+  return usageOf(range, rows);
 }
 
 /** The keys that limits and quotas denied most often. */
-export async function readLimitedKeys({ pool, quotedSchema }: Reader, range: StatsRange): Promise<LimitedKeys> {
-  const { from, to, total } = roundedRange(range);
+export async function readLimitedKeys({ pool, quotedSchema }: Reader, query: StatsRange): Promise<LimitedKeys> {
+  const range = roundedRange(query);
   const { rows } = await pool.query<{ apiKeyId: string; ownerId: string; rateLimited: number; quotaExceeded: number }>(
-    limitedOf(quotedSchema, conditionOf(total)),
+    limitedOf(quotedSchema, conditionOf(range.total)),
   );
-  return { from, to, keys: rows.map(({ ownerId, ...key }) => ({ ...key, ownerId: ownerId || null })) };
+  return limitedKeysOf(range, rows);
 }
 
 /** The owners with the most checks, busiest first. */
-export async function readOwners({ pool, quotedSchema }: Reader, range: StatsRange): Promise<OwnerUsage> {
-  const { from, to, total } = roundedRange(range);
+export async function readOwners({ pool, quotedSchema }: Reader, query: StatsRange): Promise<OwnerUsage> {
+  const range = roundedRange(query);
   const { rows } = await pool.query<{ ownerId: string; outcome: string; count: number }>(
-    ownersOf(quotedSchema, conditionOf(total)),
+    ownersQueryOf(quotedSchema, conditionOf(range.total)),
   );
-  const owners = new Map<string, CheckCounts>();
-  for (const { ownerId, outcome, count } of rows) {
-    const usage = owners.get(ownerId) ?? emptyCounts();
-    owners.set(ownerId, usage);
-    addUsage(usage, outcome, count);
-  }
-  return { from, to, owners: [...owners].map(([ownerId, usage]) => ({ ownerId, ...usage })) };
+  return ownersOf(range, rows);
 }
