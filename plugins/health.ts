@@ -72,6 +72,11 @@ export default fp(
       };
     }
 
+    /** Whether batches of the request log fail that are written to this database. */
+    function areBatchesFailing() {
+      return app.requestLog.store === 'postgresql' && app.requestLog.isDatabaseDown;
+    }
+
     /** Reads `system_health` through the pool of authentication. */
     async function isDatabaseWritable(): Promise<boolean> {
       const { isReady, keyPool } = app.database;
@@ -79,7 +84,7 @@ export default fp(
       try {
         const { rows } = await withDeadline(keyPool.query<{ readOnly: boolean }>(healthQuery), databaseDeadlineMs);
         if (rows.length === 0) throw new Error('system_health has no row');
-        const isWritable = rows[0]?.readOnly === false && !app.requestLog.isDatabaseDown;
+        const isWritable = rows[0]?.readOnly === false && !areBatchesFailing();
         if (isWritable) outage.ended('health check: the database is healthy again');
         else
           outage.failed(

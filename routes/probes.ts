@@ -27,8 +27,13 @@ const Health = Type.Object(
           buffered: Type.Integer(),
           spooled: Type.Integer(),
           dropped: Type.Integer(),
+          store: oneOf('postgresql', 'clickhouse'),
+          writable: Type.Boolean({ description: 'False while batches fail, so that records wait in the spool' }),
         },
-        { description: 'Records since the start: accepted = written + buffered + spooled + dropped' },
+        {
+          description:
+            'Records since the start: accepted = written + buffered + spooled + dropped; and where they are stored',
+        },
       ),
       keyCache: Type.Object({
         entries: Type.Integer(),
@@ -87,7 +92,11 @@ export const probeRoutes: FastifyPluginAsyncTypebox<{ version: string }> = async
         timestamp: new Date(),
         checks: {
           database,
-          requestLog: app.requestLog.counts,
+          requestLog: {
+            ...app.requestLog.counts,
+            store: app.requestLog.store,
+            writable: !app.requestLog.isDatabaseDown,
+          },
           keyCache: { entries: cache.entries, hearsChanges: cache.receivesChanges },
         },
       };
@@ -144,7 +153,10 @@ function healthOf(status: 'healthy' | 'unhealthy') {
     timestamp: '2026-01-31T09:30:00.000Z',
     checks: {
       database: { status, latencyMs: 0.8, writable: status === 'healthy', clockOffsetMs: 1 },
-      requestLog: { accepted: 1200, written: 1190, buffered: 10, spooled: 0, dropped: 0 },
+      requestLog: {
+        ...{ accepted: 1200, written: 1190, buffered: 10, spooled: 0, dropped: 0 },
+        ...{ store: 'postgresql', writable: status === 'healthy' },
+      },
       keyCache: { entries: 12, hearsChanges: status === 'healthy' },
     },
   };

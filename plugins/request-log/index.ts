@@ -6,8 +6,9 @@ import { clock } from '../clock.js';
 import { markSent, trackReply } from './pending-replies.js';
 import { type LoggedFields, overrideLogged, pathOf, type RequestRecord, recordOf } from './record.js';
 import { Spool, type SpoolOptions } from './spool/index.js';
-import type { RequestLogReader } from './store.js';
-import { PostgresStore } from './stores/postgres/index.js';
+import type { RequestLogReader, RequestLogStore } from './store.js';
+import { openStore } from './stores/index.js';
+import { PartitionMaintenance } from './stores/postgres/partition-maintenance.js';
 import { RequestLogWriter, type WriterCounts, type WriterOptions } from './writer.js';
 
 declare module 'fastify' {
@@ -19,6 +20,8 @@ declare module 'fastify' {
 export interface RequestLog {
   /** Reads rows and statistics. */
   readonly reader: RequestLogReader;
+  /** Where rows and statistics are. */
+  readonly store: RequestLogStore['kind'];
   /** Counts of all records, by where they are. */
   readonly counts: WriterCounts;
   /** Whether the last batch failed, so that records go to the spool. */
@@ -55,16 +58,18 @@ export interface RequestLogOptions extends WriterOptions {
   /** How many days events of keys are kept; 0: without limit. */
   eventsRetentionDays: number;
   spool: SpoolOptions;
+  /** `clickhouse://user:password@host:8123/database`; undefined: PostgreSQL. */
+  clickHouseUrl: string | undefined;
 }
 
 /** Logs each request as a row of `request_logs`. Never delays or fails a response. */
 export default fp<RequestLogOptions>(
-  async (app, { exclude, spool: spoolOptions, flushIntervalMs, bufferRows, ...retention }) => {
+  async (app, { exclude, spool: spoolOptions, flushIntervalMs, bufferRows, clickHouseUrl, ...retention }) => {
     const spool = new Spool(spoolOptions, app.log);
-    const store = new PostgresStore(app.prisma, app.database, retention, app.log, app.limits.quotas);
+    const maintenance = new PartitionMaintenance(app.database, retention, app.log);
+    const store = await openStore(app, clickHouseUrl, retention);
     const writer = new RequestLogWriter(
       store,
-      app.database,
       spool,
       { flushIntervalMs, bufferRows, traceBatch: (records, store) => app.tracing.traceBatch(records, store) },
       app.log,
@@ -76,6 +81,7 @@ export default fp<RequestLogOptions>(
 
     app.decorate('requestLog', {
       reader: store,
+      store: store.kind,
       get counts() {
         return writer.counts;
       },
@@ -113,13 +119,13 @@ export default fp<RequestLogOptions>(
     });
     app.addHook('onReady', async () => {
       // Rejects when the service closes before the database was ready.
-      app.database.ready.then(() => store.startMaintenance()).catch(() => {});
+      app.database.ready.then(() => maintenance.start()).catch(() => {});
       void writer.start();
     });
     app.addHook('onClose', async () => {
       await Promise.allSettled(checking);
       await writer.close();
-      await store.stopMaintenance();
+      await Promise.all([maintenance.stop(), store.close()]);
     });
 
     function settle(reply: FastifyReply, statusCode: number) {

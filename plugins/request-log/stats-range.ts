@@ -22,6 +22,7 @@ export interface Piece {
 const minuteSeconds = 60;
 export const hourSeconds = 3_600;
 const daySeconds = 86_400;
+const dayMs = daySeconds * 1_000;
 /** The periods of the statistics, longest first. */
 const periods = [daySeconds, hourSeconds, minuteSeconds];
 const maxMinutesRangeSeconds = 6 * hourSeconds;
@@ -70,6 +71,11 @@ export function roundedRange(range: StatsRange) {
     durations: cover(from, to, longestPeriodIn(durationInterval)),
     total: cover(from, to, range.isExact ? daySeconds : longest),
   };
+}
+
+/** The start of the statistics by minute, which are kept as long as the rows. @param retentionDays 0: without limit */
+export function minutesSince(now: Date, retentionDays: number): Date {
+  return new Date(retentionDays === 0 ? 0 : Math.floor(now.getTime() / dayMs - retentionDays) * dayMs);
 }
 
 function longestPeriodIn(interval: number): number {

@@ -72,7 +72,7 @@ export function statsOf({ route }: StatsQuery, range: RoundedRange, figures: Sta
         ...countsByClass(counts),
         ...(percentilesByRoute.get(name) ?? noPercentiles),
       }))
-      .sort((a, b) => b.count - a.count),
+      .sort((a, b) => b.count - a.count || (nameOfRoute(a) < nameOfRoute(b) ? -1 : 1)),
     statuses: [...groupsOf(routeCounts, ({ statusCode }) => statusCode)]
       .map(([statusCode, counts]) => ({ statusCode, count: sumOf(counts) }))
       .sort((a, b) => a.statusCode - b.statusCode),

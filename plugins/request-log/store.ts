@@ -41,6 +41,11 @@ export interface RequestLogReader {
 
 /** Where the request log is stored. */
 export interface RequestLogStore extends RequestLogReader {
+  readonly kind: 'postgresql' | 'clickhouse';
+  /** Whether `ready` has resolved. */
+  readonly isReady: boolean;
+  /** Resolves when batches can be written. Rejects when the service closes before. */
+  readonly ready: Promise<void>;
   /**
    * Stores a batch of up to `maxBatchRows` records, and adds them to the statistics, unless it has the batch. The records are committed
    * when it resolves.
@@ -51,8 +56,6 @@ export interface RequestLogStore extends RequestLogReader {
   write(batch: Batch): Promise<RequestRecord[]>;
   /** The earliest time with statistics by minute. For earlier ranges, only those by hour and day exist. */
   minutesSince(now: Date): Date;
-  /** Starts hourly maintenance, such as creating and dropping partitions and merging statistics. The database must be ready. */
-  startMaintenance(): void;
-  /** Stops maintenance. Waits up to a second for a running statement. */
-  stopMaintenance(): Promise<void>;
+  /** Ends connections, after the last batch. Waits for a second at most. */
+  close(): Promise<void>;
 }

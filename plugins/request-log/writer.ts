@@ -3,7 +3,6 @@ import type { FastifyBaseLogger } from 'fastify';
 import { inBackground } from '../background.js';
 import { backoff } from '../database/backoff.js';
 import { withDeadline } from '../database/deadline.js';
-import type { DatabaseHandle } from '../database/index.js';
 import { OutageLog } from '../database/outage-log.js';
 import { noTracing, type Tracing } from '../tracing/tracing.js';
 import type { Batch } from './batch.js';
@@ -61,14 +60,13 @@ export class RequestLogWriter {
   /** Called once with each record accepted into the buffer, before it is stored. Not with records of earlier processes. */
   readonly onRecord: Listeners<[records: readonly RequestRecord[]]>;
 
-  private readonly database: Pick<DatabaseHandle, 'isReady' | 'ready'>;
   private readonly options: WriterOptions;
   private readonly spool: Spool;
   private readonly log: FastifyBaseLogger;
   private readonly dropped: DroppedRecords;
   private readonly timer: FlushTimer;
   private readonly mover: SpoolMover;
-  private readonly store: Pick<RequestLogStore, 'write'>;
+  private readonly store: Pick<RequestLogStore, 'write' | 'isReady' | 'ready'>;
   private readonly outage: OutageLog;
   private readonly stopped = new AbortController();
 
@@ -85,14 +83,12 @@ export class RequestLogWriter {
   private failures = 0;
 
   constructor(
-    store: Pick<RequestLogStore, 'write'>,
-    database: Pick<DatabaseHandle, 'isReady' | 'ready'>,
+    store: Pick<RequestLogStore, 'write' | 'isReady' | 'ready'>,
     spool: Spool,
     options: WriterOptions,
     log: FastifyBaseLogger,
   ) {
     this.store = store;
-    this.database = database;
     this.spool = spool;
     this.options = options;
     this.log = log;
@@ -148,13 +144,12 @@ export class RequestLogWriter {
 
   /** Resolves when all records so far are committed or, while the database is down, in the spool. Never rejects. */
   flush(): Promise<void> {
-    return this.drainUntil(() => this.total.spooled === 0 || this.isDatabaseDown || !this.database.isReady);
+    return this.drainUntil(() => this.total.spooled === 0 || this.isDatabaseDown || !this.store.isReady);
   }
 
   /** Flushes for a few seconds at most, and moves the rest to the spool. */
   async close(): Promise<void> {
-    if (this.database.isReady && !this.isDatabaseDown)
-      await withDeadline(this.flush(), drainDeadlineMs).catch(() => {});
+    if (this.store.isReady && !this.isDatabaseDown) await withDeadline(this.flush(), drainDeadlineMs).catch(() => {});
     this.stopped.abort();
     this.timer.stop();
     await this.mover.current;
@@ -184,7 +179,7 @@ export class RequestLogWriter {
   /** Sends the waiting records to the database, or to the spool while the database is down or slow. */
   private dispatch() {
     const isSlow = performance.now() - this.sentAt > slowAfterMs(this.options.flushIntervalMs);
-    if (this.isDatabaseDown || isSlow || !this.database.isReady) void this.moveToSpool();
+    if (this.isDatabaseDown || isSlow || !this.store.isReady) void this.moveToSpool();
     else this.buffer.markDue();
     this.startLoop();
   }
@@ -223,7 +218,7 @@ export class RequestLogWriter {
     const shouldSend =
       this.spool.isEmpty || (this.buffer.dueCount > 0 && !this.isDatabaseDown && !this.wasLastStepSend);
     try {
-      await this.database.ready;
+      await this.store.ready;
       this.wasLastStepSend = shouldSend;
       await (shouldSend ? this.send() : this.replay());
       this.outage.ended('request log: the database accepts records again', { attempts: this.failures });

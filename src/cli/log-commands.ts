@@ -12,8 +12,12 @@ const usage = `Usage: ${commandNames.logs} COMMAND
          [--verified-api-key-id ID] [--owner OWNER] [--ip ADDRESS] [--user-agent PART]
          [--trace-id ID] [--exclude-management true]
                          write all requests that match, oldest first; --to is exclusive
+  copy --from-postgres|--from-clickhouse --days NUMBER
+                         copy the requests of the last days between PostgreSQL and the ClickHouse at
+                         REQUEST_LOG_URL; can be interrupted and started again
 
-Uses the database at DATABASE_URL; without it, the embedded database: stop the service first.
+Uses the ClickHouse at REQUEST_LOG_URL; without it, the database at DATABASE_URL; without both, the embedded
+database: stop the service first.
 
   --output FILE  write to a file in place of standard output, where npm also writes without --silent
   --force        overwrite an existing file
@@ -29,6 +33,12 @@ export interface LogExport {
   /** The file; undefined: standard output. */
   output: string | undefined;
   force: boolean;
+}
+
+/** A parsed `logs copy` command. */
+export interface LogCopy {
+  source: 'postgresql' | 'clickhouse';
+  days: number;
 }
 
 /** The option of each parameter of the query, and its values. */
@@ -69,17 +79,26 @@ const isQuery = AjvCompiler()({}, { customOptions: { coerceTypes: true, removeAd
  * @returns undefined when it printed the help
  * @throws CommandError when `args` are invalid
  */
-export function parseLogsCommand(args: string[]): LogExport | undefined {
+export function parseLogsCommand(args: string[]): LogExport | LogCopy | undefined {
   const { values, positionals } = parse(args);
   const [name = 'help', ...rest] = positionals;
   if (values.help || name === 'help') {
     process.stdout.write(usage);
     return undefined;
   }
+  if (name === 'copy') return copyOf(values);
   if (name !== 'export') throw new CommandError(`unknown command "logs ${name}": try "logs --help"`);
   if (values.format === undefined) throw new CommandError('logs export requires --format ndjson or --format csv');
   if (rest.length > 0) throw new CommandError(`"${rest[0]}" is not an option: use --output FILE for a file`);
   return { query: queryOf(values), output: values.output, force: values.force };
+}
+
+function copyOf(values: ReturnType<typeof parse>['values']): LogCopy {
+  const { 'from-postgres': fromPostgres, 'from-clickhouse': fromClickHouse, days = '' } = values;
+  if (fromPostgres === fromClickHouse)
+    throw new CommandError('logs copy requires --from-postgres or --from-clickhouse');
+  if (!/^[1-9]\d{0,4}$/.test(days)) throw new CommandError(`--days must be a whole number above 0; not "${days}"`);
+  return { source: fromPostgres ? 'postgresql' : 'clickhouse', days: Number(days) };
 }
 
 function parse(args: string[]) {
@@ -106,6 +125,9 @@ function parse(args: string[]) {
       'user-agent': { type: 'string' },
       'trace-id': { type: 'string' },
       'exclude-management': { type: 'string' },
+      'from-postgres': { type: 'boolean', default: false },
+      'from-clickhouse': { type: 'boolean', default: false },
+      days: { type: 'string' },
       output: { type: 'string', short: 'o' },
       force: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },

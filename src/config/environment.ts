@@ -31,6 +31,12 @@ export const Environment = Type.Object({
   KEY_CACHE_TTL_MS: Type.Integer({ minimum: 0, maximum: dayMs, default: 5_000 }),
   KEY_CACHE_MAX_STALE_MS: Type.Integer({ minimum: 0, maximum: dayMs, default: 60_000 }),
   KEY_CACHE_MAX_ENTRIES: Type.Integer({ minimum: 1, maximum: 10_000_000, default: 50_000 }),
+  REQUEST_LOG_URL: Type.Optional(
+    Type.String({
+      pattern: '^clickhouses?://.',
+      description: 'a URL such as clickhouse://user:password@localhost:8123/musicez',
+    }),
+  ),
   REQUEST_LOG_FLUSH_MS: Type.Integer({ minimum: 1, maximum: 60_000, default: 100 }),
   REQUEST_LOG_BUFFER_ROWS: Type.Integer({ minimum: 1, maximum: 10_000_000, default: 50_000 }),
   REQUEST_LOG_SPOOL_MAX_BYTES: Type.Integer({ minimum: 0, default: 2 ** 30 }),

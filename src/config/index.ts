@@ -8,6 +8,7 @@ import { secretTracingVariables, tracingVariables } from './tracing.js';
 import {
   allowedOrigins,
   anyAddress,
+  checkedClickHouseUrl,
   checkedDatabaseUrl,
   checkedKey,
   checkedUrl,
@@ -27,7 +28,7 @@ export const closeDeadlineMs = 22_000;
 
 /** The variables with secrets. */
 const secretVariables = [
-  ...['DATABASE_URL', 'SHADOW_DATABASE_URL', 'BOOTSTRAP_ADMIN_KEY', 'REDIS_URL'],
+  ...['DATABASE_URL', 'SHADOW_DATABASE_URL', 'BOOTSTRAP_ADMIN_KEY', 'REDIS_URL', 'REQUEST_LOG_URL'],
   ...secretTracingVariables,
 ];
 
@@ -84,6 +85,7 @@ export function loadConfig(variables: NodeJS.ProcessEnv, { dotenv = false } = {}
       retentionDays: env.REQUEST_LOG_RETENTION_DAYS,
       statsRetentionDays: env.REQUEST_STATS_RETENTION_DAYS,
       eventsRetentionDays: env.API_KEY_EVENTS_RETENTION_DAYS,
+      clickHouseUrl: env.REQUEST_LOG_URL && checkedClickHouseUrl(env.REQUEST_LOG_URL),
       spool: { directory: join(resolve(env.DATA_DIR), 'spool'), maxBytes: env.REQUEST_LOG_SPOOL_MAX_BYTES },
     },
     http: {

@@ -27,6 +27,16 @@ export function checkedDatabaseUrl(value: string) {
   }
 }
 
+/** @see ClickHouse */
+export function checkedClickHouseUrl(value: string) {
+  const { search, hash, pathname } = new URL(checkedUrl('REQUEST_LOG_URL', value));
+  if (search + hash !== '' || !/^\/[^/]*$|^$/.test(pathname))
+    throw new ConfigError(
+      'REQUEST_LOG_URL must end with the name of the database, such as clickhouse://host:8123/musicez',
+    );
+  return value;
+}
+
 /** The address for all interfaces: `::` includes IPv4, but needs a machine with IPv6. */
 export function anyAddress(): string {
   const addresses = Object.values(networkInterfaces()).flatMap((all) => all ?? []);

@@ -62,7 +62,7 @@ async function exportRows(args: string[], { prisma = app.prisma, terminal = fals
   const stdout = new PassThrough();
   const stderr = screen({ isTTY: terminal });
   const body = text(stdout).catch(() => '');
-  if (task)
+  if (task && 'query' in task)
     await exportLog(new PostgresReader(prisma, app.database), task, {
       stdout,
       stderr,

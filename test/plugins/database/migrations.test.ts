@@ -64,6 +64,7 @@ t.test('rows from before the daily partitions are in the partition of their day 
     '20261127234000_key_indexes',
     '20261127235000_limits',
     '20261128040000_request_trace',
+    '20261128100000_settled_batches',
   ]);
   const { rows } = await database.pool.query(
     `SELECT id, tableoid::regclass::text AS day, path, "apiKeyId", route FROM request_logs ORDER BY id`,

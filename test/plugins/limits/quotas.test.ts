@@ -161,7 +161,6 @@ t.test('what a dropped record has used of a quota is settled with a later record
   const spool = new Spool({ directory: t.testdir(), maxBytes: 0 }, app.log);
   const writer = new RequestLogWriter(
     new BatchStore(app.database, app.log, quotas),
-    app.database,
     spool,
     { flushIntervalMs: 5, bufferRows: 1 },
     app.log,
@@ -185,7 +184,6 @@ t.test('charges that the database rejects do not spoil later records', async (t)
   const spool = new Spool({ directory: t.testdir(), maxBytes: 0 }, app.log);
   const writer = new RequestLogWriter(
     new BatchStore(app.database, app.log),
-    app.database,
     spool,
     { flushIntervalMs: 5, bufferRows: 10 },
     app.log,

@@ -114,7 +114,6 @@ t.test('a DATA_DIR that is not writable is reported at the start, with the conse
   const spool = new Spool({ directory: join(file, 'spool'), maxBytes: 1_000 }, log);
   const writer = new RequestLogWriter(
     new BatchStore(app.database, log),
-    app.database,
     spool,
     { flushIntervalMs: 10, bufferRows: 10 },
     log,

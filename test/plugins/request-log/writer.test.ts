@@ -24,7 +24,7 @@ function createWriter(
   { spoolMaxBytes = 0, ...rest }: Partial<WriterOptions & { spoolMaxBytes: number }> = {},
 ) {
   const spool = new Spool({ directory: t.testdir(), maxBytes: spoolMaxBytes }, app.log);
-  return new RequestLogWriter(new BatchStore(database, app.log), database, spool, { ...options, ...rest }, app.log);
+  return new RequestLogWriter(new BatchStore(database, app.log), spool, { ...options, ...rest }, app.log);
 }
 
 /** A database whose pool fails as the test decides. A real database cannot be made to fail after a write. */
@@ -137,6 +137,8 @@ t.test(
       const writers: RequestLogWriter[] = [];
       const start = (failures: number) => {
         const store = {
+          isReady: true,
+          ready: Promise.resolve(),
           async write(batch: Batch) {
             written.push(batch);
             writers.at(-1)?.push(record());
@@ -145,7 +147,7 @@ t.test(
           },
         };
         const spool = new Spool({ directory, maxBytes: spoolMaxBytes }, app.log);
-        const writer = new RequestLogWriter(store, app.database, spool, options, app.log);
+        const writer = new RequestLogWriter(store, spool, options, app.log);
         writers.push(writer);
         return writer;
       };
@@ -247,7 +249,7 @@ t.test('a spool that is not writable does not stop the retries', async (t) => {
       await query();
     });
     const spool = new Spool({ directory, maxBytes: 2 ** 20 }, app.log);
-    return new RequestLogWriter(new BatchStore(database, app.log), database, spool, options, app.log);
+    return new RequestLogWriter(new BatchStore(database, app.log), spool, options, app.log);
   });
   for (const writer of writers) for (let i = 0; i < options.bufferRows + 10; i++) writer.push(record());
   const isDone = ({ counts }: RequestLogWriter) => counts.written === options.bufferRows;
@@ -270,8 +272,7 @@ t.test('flush() waits for records that are being moved to the spool', async (t) 
     },
   });
   const writer = new RequestLogWriter(
-    new BatchStore(app.database, app.log),
-    { ...app.database, isReady: false },
+    new BatchStore({ ...app.database, isReady: false }, app.log),
     spool,
     options,
     app.log,
@@ -290,7 +291,6 @@ t.test('records that are not written before the writer closes are written by the
   const make = (database: DatabaseHandle) =>
     new RequestLogWriter(
       new BatchStore(database, app.log),
-      database,
       new Spool({ directory, maxBytes: 2 ** 20 }, app.log),
       options,
       app.log,

@@ -2,8 +2,9 @@ import type { FastifyBaseLogger } from 'fastify';
 import { withDeadline } from '../../../database/deadline.js';
 import type { DatabaseHandle } from '../../../database/index.js';
 import type { QuotaCounter, QuotaTotal } from '../../../limits/quota-counter.js';
-import { type Batch, sealed } from '../../batch.js';
+import type { Batch } from '../../batch.js';
 import type { RequestRecord } from '../../record.js';
+import { halvesOf } from '../divide.js';
 import { insertOf, isPreparedStatementError } from './insert.js';
 
 const deadlineMs = 15_000;
@@ -24,22 +25,28 @@ function isRerouted({ code, constraint }: DatabaseError): boolean {
   return code === '23514' && constraint === undefined;
 }
 
+type BatchDatabase = Pick<DatabaseHandle, 'logPool' | 'quotedSchema' | 'isReady' | 'ready'>;
+
 /** Writes batches to the database. */
 export class BatchStore {
   private canPrepare = true;
-  private readonly database: DatabaseHandle;
+  private readonly database: BatchDatabase;
   private readonly log: FastifyBaseLogger;
   private readonly quotas: Pick<QuotaCounter, 'settle'>;
 
   /** @param quotas called with the charges of each committed batch */
-  constructor(
-    database: DatabaseHandle,
-    log: FastifyBaseLogger,
-    quotas: Pick<QuotaCounter, 'settle'> = { settle() {} },
-  ) {
+  constructor(database: BatchDatabase, log: FastifyBaseLogger, quotas: Pick<QuotaCounter, 'settle'> = { settle() {} }) {
     this.database = database;
     this.log = log;
     this.quotas = quotas;
+  }
+
+  get isReady(): boolean {
+    return this.database.isReady;
+  }
+
+  get ready(): Promise<void> {
+    return this.database.ready;
   }
 
   /**
@@ -71,19 +78,8 @@ export class BatchStore {
         return [...records];
       }
       const rejected: RequestRecord[] = [];
-      for (const half of halvesOf(batch, code)) rejected.push(...(await this.write(half)));
+      for (const half of halvesOf(batch, code === uniqueViolation)) rejected.push(...(await this.write(half)));
       return rejected;
     }
   }
-}
-
-/**
- * The halves of a batch that the database rejects, the last one first: its first record, by which it is recognized, is stored last.
- * After a unique violation, some of its records are stored in other batches.
- */
-function halvesOf({ id, records }: Batch, code: string): Batch[] {
-  const middle = Math.ceil(records.length / 2);
-  const halves = [records.slice(middle), records.slice(0, middle)];
-  const isRecognized = id !== null && code !== uniqueViolation;
-  return halves.map((half) => (isRecognized ? sealed(half) : { id: null, records: half }));
 }

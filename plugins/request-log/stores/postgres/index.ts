@@ -7,14 +7,13 @@ import type { RequestLogFilter } from '../../filter.js';
 import type { GroupKind } from '../../groups.js';
 import type { KeyStatsQuery } from '../../key-stats.js';
 import type { StatsQuery } from '../../stats.js';
-import type { StatsRange } from '../../stats-range.js';
+import { minutesSince, type StatsRange } from '../../stats-range.js';
 import type { RequestLogReader, RequestLogStore } from '../../store.js';
 import type { UsageQuery } from '../../usage.js';
 import { BatchStore } from './batch-store.js';
 import { conditionsOf } from './conditions.js';
 import { readGroups } from './groups.js';
 import { readKeyStats } from './key-stats.js';
-import { PartitionMaintenance, type PartitionMaintenanceOptions } from './partition-maintenance.js';
 import { readEdges, readPages, readSlowest } from './rows.js';
 import { readStats } from './stats.js';
 import { readLimitedKeys, readOwners, readUsage } from './usage.js';
@@ -78,19 +77,28 @@ export class PostgresReader implements RequestLogReader {
 /** The request log in PostgreSQL: a table partitioned by day, and statistics that each batch updates. */
 export class PostgresStore extends PostgresReader implements RequestLogStore {
   private readonly batches: BatchStore;
-  private readonly partitions: PartitionMaintenance;
+  readonly kind = 'postgresql';
+  private readonly retentionDays: number;
 
   /** @param quotas called with the charges of each committed batch */
   constructor(
     prisma: PrismaClient,
     database: DatabaseHandle,
-    options: PartitionMaintenanceOptions,
+    { retentionDays }: { retentionDays: number },
     log: FastifyBaseLogger,
     quotas: Pick<QuotaCounter, 'settle'>,
   ) {
     super(prisma, database);
+    this.retentionDays = retentionDays;
     this.batches = new BatchStore(database, log, quotas);
-    this.partitions = new PartitionMaintenance(database, options, log);
+  }
+
+  get isReady() {
+    return this.batches.isReady;
+  }
+
+  get ready() {
+    return this.batches.ready;
   }
 
   write(batch: Batch) {
@@ -98,14 +106,9 @@ export class PostgresStore extends PostgresReader implements RequestLogStore {
   }
 
   minutesSince(now: Date) {
-    return this.partitions.minutesSince(now);
+    return minutesSince(now, this.retentionDays);
   }
 
-  startMaintenance() {
-    this.partitions.start();
-  }
-
-  stopMaintenance() {
-    return this.partitions.stop();
-  }
+  /** The connections are those of the database plugin. */
+  async close() {}
 }

@@ -1,14 +1,11 @@
-import { hash, randomInt } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { QueryConfig } from 'pg';
-import type { QuotaCharge } from '../../../limits/quota-counter.js';
 import { timeInId } from '../../../time-ordered-id.js';
 import { bucketOf } from '../../histogram.js';
 import type { RequestRecord } from '../../record.js';
+import { arrayLiteral, SparseColumn, TextColumn } from './array-literal.js';
+import { ChargeColumns, settlementOf, shard } from './charges.js';
 import { mergedHistogram } from './roll-up-stats.js';
-
-/** The number of shards of the statistics, which roll-up-stats.ts merges, and of the use of quotas. */
-const shards = 16;
-const shard = randomInt(shards);
 
 /** Sums counts by the minute into those by the minute, hour and day. The periods are in seconds. */
 function byPeriod(minutes: string, columns: string[], counts: string[]): string {
@@ -27,7 +24,9 @@ function byPeriod(minutes: string, columns: string[], counts: string[]): string 
  *
  * @param schema the PostgreSQL schema of the tables, quoted
  */
-const insert = (schema: string) => `
+function insert(schema: string) {
+  const settlement = settlementOf(schema, 18, '(SELECT stored FROM earlier)');
+  return `
   WITH earlier AS MATERIALIZED (
     SELECT EXISTS (SELECT FROM ${schema}.request_logs WHERE id = $22) AS stored
   ), batch AS MATERIALIZED (
@@ -37,10 +36,6 @@ const insert = (schema: string) => `
       AS batch (id, method, path, status, duration, ip, agent, key_id, arrived, route, bucket, owner, outcome, verified_id,
         verified_owner, verification, trace_id)
     WHERE NOT (SELECT stored FROM earlier)
-  ), charges AS MATERIALIZED (
-    SELECT kind, target, timestamp 'epoch' + start * interval '1 millisecond' AS start, units
-    FROM unnest($18::text[], $19::text[], $20::bigint[], $21::bigint[])
-      AS charges (kind, target, start, units)
   ), stored AS (
     INSERT INTO ${schema}.request_logs (id, method, path, "statusCode", duration, ip, "userAgent", "apiKeyId", "createdAt", route,
       outcome, "ownerId", "verifiedApiKeyId", verification, "traceId")
@@ -82,20 +77,9 @@ const insert = (schema: string) => `
     ${byPeriod('checks', ['key_id', 'owner', 'outcome'], ['n'])}
   ) AS periods ORDER BY period, start, key_id, owner, outcome
   ON CONFLICT (period, start, "apiKeyId", "ownerId", outcome, shard) DO UPDATE SET count = stats.count + excluded.count
-  ), settled AS (
-    INSERT INTO ${schema}.quota_usage AS quotas (kind, id, start, shard, used)
-    SELECT kind, target, start, ${shard}, sum(units)
-    FROM charges WHERE NOT (SELECT stored FROM earlier) GROUP BY kind, target, start ORDER BY kind, target, start
-    ON CONFLICT (kind, id, start, shard) DO UPDATE SET used = quotas.used + excluded.used
-    RETURNING kind, id AS target, start, used
-  )
-  -- Charges that were settled earlier are not added again; their totals are returned too.
-  SELECT kind, target AS id, (extract(epoch FROM start) * 1000)::float8 AS start, (coalesce(used, 0) + coalesce((
-      SELECT sum(others.used) FROM ${schema}.quota_usage AS others
-      WHERE others.kind = charged.kind AND others.id = target AND others.start = charged.start
-        AND (others.shard <> ${shard} OR settled.used IS NULL)
-    ), 0))::float8 AS used
-  FROM (SELECT DISTINCT kind, target, start FROM charges) AS charged LEFT JOIN settled USING (kind, target, start)`;
+  ), ${settlement.tables}
+  ${settlement.totals}`;
+}
 
 function statementsOf(schema: string) {
   const text = insert(schema);
@@ -192,67 +176,4 @@ export function insertOf(
  */
 export function isPreparedStatementError(error: unknown): boolean {
   return ['26000', '42P05'].includes(String((error as { code?: unknown }).code));
-}
-
-/** An array literal of values without special characters: numbers, UUIDs, HTTP methods. */
-function arrayLiteral(items: readonly (string | number)[]): string {
-  return `{${items.join(',')}}`;
-}
-
-/** An array literal of any text. Adjacent rows often have the same value, so the last one is cached. */
-class TextColumn {
-  private readonly items: string[] = [];
-  private last: string | null = null;
-  private lastQuoted = 'NULL';
-
-  push(text: string | null) {
-    if (text !== this.last) {
-      this.last = text;
-      this.lastQuoted = text === null ? 'NULL' : quote(text);
-    }
-    this.items.push(this.lastQuoted);
-  }
-
-  toLiteral() {
-    return arrayLiteral(this.items);
-  }
-}
-
-/** An array literal of texts that few rows have. It ends with the last of them: PostgreSQL's unnest adds NULL for the other rows. */
-class SparseColumn {
-  private readonly items: string[] = [];
-
-  set(row: number, text: string) {
-    while (this.items.length < row) this.items.push('NULL');
-    this.items.push(quote(text));
-  }
-
-  toLiteral() {
-    return arrayLiteral(this.items);
-  }
-}
-
-/** Charges of quotas. */
-class ChargeColumns {
-  private readonly kinds: string[] = [];
-  private readonly targets = new TextColumn();
-  private readonly starts: number[] = [];
-  private readonly units: number[] = [];
-
-  push(charge: QuotaCharge) {
-    this.kinds.push(charge.kind);
-    this.targets.push(charge.id);
-    this.starts.push(charge.start);
-    this.units.push(charge.units);
-  }
-
-  toLiterals(): string[] {
-    const [kinds, starts, units] = [this.kinds, this.starts, this.units].map(arrayLiteral);
-    return [kinds, this.targets.toLiteral(), starts, units] as string[];
-  }
-}
-
-/** Removes NUL, which PostgreSQL's text cannot have, and escapes quotes and backslashes. */
-function quote(text: string): string {
-  return `"${text.replace(/\0/g, '').replace(/["\\]/g, '\\$&')}"`;
 }

@@ -6,7 +6,6 @@ import type { DatabaseHandle } from '../../../database/index.js';
 import { isUnavailable } from '../../../database/unavailable.js';
 import { rollUpStatements } from './roll-up-stats.js';
 
-const dayMs = 86_400_000;
 const hourMs = 3_600_000;
 const minuteMs = 60_000;
 /** Long, because a statement may move millions of rows out of the default partition. */
@@ -29,6 +28,7 @@ const sqlOf = (schema: string) => ({
   trimStatsByKey: `DELETE FROM ${schema}.request_stats_by_key WHERE start < ${today} - $2::int AND period = $3`,
   expireEvents: `SELECT ${schema}.api_key_events_expire(${today} - $2::int)`,
   trimQuotas: `DELETE FROM ${schema}.quota_usage WHERE start < ${today} - $2::int`,
+  trimSettled: `DELETE FROM ${schema}.settled_batches WHERE "settledAt" < ${today} - $2::int`,
   trimThresholds: `DELETE FROM ${schema}.quota_thresholds WHERE start < ${today} - $2::int`,
   trimUsage: `DELETE FROM ${schema}.key_usage WHERE start < ${today} - $2::int AND period = $3`,
 });
@@ -124,12 +124,6 @@ export class PartitionMaintenance {
     return result;
   }
 
-  /** The start of the statistics by minute, which are kept as long as the rows. */
-  minutesSince(now: Date): Date {
-    const { retentionDays } = this.options;
-    return new Date(retentionDays === 0 ? 0 : Math.floor(now.getTime() / dayMs - retentionDays) * dayMs);
-  }
-
   private async maintain(run: Run, result: MaintenanceResult, day?: string) {
     const { retentionDays, statsRetentionDays, eventsRetentionDays } = this.options;
     const { quotedSchema } = this.database;
@@ -158,6 +152,7 @@ export class PartitionMaintenance {
     }
     await run(sql.trimQuotas, day, quotaDays);
     await run(sql.trimThresholds, day, quotaDays);
+    await run(sql.trimSettled, day, quotaDays);
     for (const statement of rollUpStatements(quotedSchema)) await run(statement, null);
     if (eventsRetentionDays > 0) await run(sql.expireEvents, day, eventsRetentionDays);
   }

@@ -1,0 +1,98 @@
+import type { FastifyBaseLogger } from 'fastify';
+import { inBackground } from '../../../background.js';
+import { backoff } from '../../../database/backoff.js';
+import { withDeadline } from '../../../database/deadline.js';
+import { OutageLog } from '../../../database/outage-log.js';
+import type { QuotaCharge, QuotaCounter } from '../../../limits/quota-counter.js';
+import type { Batch } from '../../batch.js';
+import type { ChargeStore } from '../postgres/charge-store.js';
+
+const closeDeadlineMs = 1_000;
+/** The largest number of batches whose charges wait in memory. */
+const maxWaiting = 10_000;
+
+interface Unsettled {
+  id: string;
+  charges: readonly QuotaCharge[];
+}
+
+/**
+ * Settles the charges of batches in PostgreSQL. While it is down, they wait in memory, and the rows do not wait for them. Charges that
+ * wait when the process is killed are not counted.
+ */
+export class ChargeQueue {
+  private readonly store: Pick<ChargeStore, 'settle'>;
+  private readonly quotas: Pick<QuotaCounter, 'settle'>;
+  private readonly log: FastifyBaseLogger;
+  private readonly outage: OutageLog;
+  private readonly waiting: Unsettled[] = [];
+  private readonly stopped = new AbortController();
+  private retrying: Promise<void> | undefined;
+
+  /** @param quotas called with the charges that were settled */
+  constructor(store: Pick<ChargeStore, 'settle'>, quotas: Pick<QuotaCounter, 'settle'>, log: FastifyBaseLogger) {
+    this.store = store;
+    this.quotas = quotas;
+    this.log = log;
+    this.outage = new OutageLog(log);
+  }
+
+  /** Settles the charges of a batch, before its rows are sent: a batch that is sent again is settled once. Never rejects. */
+  async settle({ records }: Batch): Promise<void> {
+    const charges = records.flatMap(({ charges }) => charges);
+    const [first] = records;
+    if (charges.length === 0 || first === undefined) return;
+    const unsettled = { id: first.id, charges };
+    if (this.waiting.length > 0) return this.wait(unsettled);
+    try {
+      await this.trySettle(unsettled);
+    } catch (error) {
+      this.reportFailure(error);
+      this.wait(unsettled);
+    }
+  }
+
+  /** Settles what waits, for up to a second. */
+  async close(): Promise<void> {
+    if (this.retrying) await withDeadline(this.retrying, closeDeadlineMs).catch(() => {});
+    this.stopped.abort();
+    if (this.waiting.length > 0)
+      this.log.error({ batches: this.waiting.length }, 'quotas: charges are lost, the database did not accept them');
+  }
+
+  private wait(unsettled: Unsettled) {
+    if (this.waiting.length >= maxWaiting) {
+      this.waiting.shift();
+      this.log.error('quotas: charges are lost, too many wait for the database');
+    }
+    this.waiting.push(unsettled);
+    this.retrying ??= inBackground(() => this.retry()).finally(() => {
+      this.retrying = undefined;
+    });
+  }
+
+  private async retry() {
+    const { signal } = this.stopped;
+    for (let failures = 1; this.waiting.length > 0; ) {
+      if (failures > 0) await backoff(failures, signal).catch(() => {});
+      if (signal.aborted) return;
+      try {
+        await this.trySettle(this.waiting[0] as Unsettled);
+        this.waiting.shift();
+        failures = 0;
+        this.outage.ended('quotas: charges can be settled again');
+      } catch (error) {
+        failures++;
+        this.reportFailure(error);
+      }
+    }
+  }
+
+  private async trySettle({ id, charges }: Unsettled) {
+    this.quotas.settle(charges, await this.store.settle(id, charges));
+  }
+
+  private reportFailure(error: unknown) {
+    this.outage.failed('quotas: charges cannot be settled, trying again', error, { batches: this.waiting.length });
+  }
+}

@@ -1,0 +1,95 @@
+import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import { markSocketError } from '../../../database/unavailable.js';
+
+/** Values of `{name:Type}` in a query. */
+export type Parameters = Record<string, string | number | readonly string[]>;
+
+const requestTimeoutMs = 15_000;
+
+/**
+ * Codes of errors in the data: it cannot be parsed or does not fit its column. Other batches can be stored.
+ *
+ * @see https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp
+ */
+const dataErrors = new Set(['6', '26', '27', '38', '41', '53', '69', '70', '72', '117', '131', '349', '376']);
+
+/** A connection to ClickHouse over HTTP. Methods throw errors that count as an unavailable database when it does not respond. */
+export class ClickHouse {
+  /** Without user and password. */
+  readonly address: string;
+  private readonly client: ClickHouseClient;
+
+  /** @param url `clickhouse://user:password@host:8123/database`, or `clickhouses://` for TLS */
+  constructor(url: string) {
+    const { protocol, hostname, port, username, password, pathname } = new URL(url);
+    const isSecure = protocol === 'clickhouses:';
+    const database = decodeURIComponent(pathname.slice(1)) || 'default';
+    const host = `${hostname}:${port || (isSecure ? 8443 : 8123)}`;
+    this.address = `${host}/${database}`;
+    this.client = createClient({
+      url: `${isSecure ? 'https' : 'http'}://${host}`,
+      username: decodeURIComponent(username) || 'default',
+      password: decodeURIComponent(password),
+      database,
+      request_timeout: requestTimeoutMs,
+      application: 'musicez',
+      log: { level: ClickHouseLogLevel.OFF },
+      clickhouse_settings: {
+        output_format_json_quote_64bit_integers: 0,
+        // Otherwise `sum(count) AS count` would be an aggregate function in itself.
+        prefer_column_name_to_alias: 1,
+      },
+    });
+  }
+
+  async rows<Row>(query: string, parameters: Parameters = {}): Promise<Row[]> {
+    const result = await this.run(() =>
+      this.client.query({ query, query_params: { ...parameters }, format: 'JSONEachRow' }),
+    );
+    return this.run(() => result.json<Row>());
+  }
+
+  async execute(statement: string): Promise<void> {
+    await this.run(() => this.client.command({ query: statement }));
+  }
+
+  /**
+   * Inserts rows as one block, also into the tables of materialized views.
+   *
+   * @param token a block with the same token is inserted once
+   */
+  async insert(table: string, columns: readonly string[], rows: readonly unknown[][], token: string): Promise<void> {
+    await this.run(() =>
+      this.client.insert({
+        table,
+        columns: [...columns] as [string, ...string[]],
+        values: rows,
+        format: 'JSONCompactEachRow',
+        clickhouse_settings: {
+          async_insert: 0,
+          insert_deduplicate: 1,
+          insert_deduplication_token: token,
+          deduplicate_blocks_in_dependent_materialized_views: 1,
+          input_format_parallel_parsing: 0,
+        },
+      }),
+    );
+  }
+
+  close(): Promise<void> {
+    return this.client.close();
+  }
+
+  private async run<T>(send: () => Promise<T>): Promise<T> {
+    try {
+      return await send();
+    } catch (error) {
+      if (!isDataError(error)) markSocketError(Object(error));
+      throw error;
+    }
+  }
+}
+
+export function isDataError(error: unknown): boolean {
+  return error instanceof ClickHouseError && dataErrors.has(error.code);
+}

@@ -1,0 +1,60 @@
+// An HTTP interface of ClickHouse for the official client: runs queries in chdb, which is ClickHouse as a library. One at a time.
+// Arguments: the directory of the data, the port.
+
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { root } from '../root.js';
+
+interface Session {
+  queryAsync(query: string, options?: { format?: string }): Promise<{ text(): string }>;
+}
+const require = createRequire(join(root, 'test/clickhouse/engine/package.json'));
+const { Session } = require('chdb') as { Session: new (directory: string) => Session };
+
+const [directory = '', port = '0'] = process.argv.slice(2);
+const session = new Session(directory);
+const run = async (query: string) => (await session.queryAsync(query, { format: 'JSONEachRow' })).text();
+
+/** Parameters of a URL that are not settings. */
+const others = ['query', 'query_id', 'database', 'default_format', 'session_id', 'wait_end_of_query'];
+let turn: Promise<unknown> = Promise.resolve();
+
+const server = createServer(async (request, response) => {
+  const { searchParams, pathname } = new URL(request.url ?? '', 'http://front');
+  if (pathname === '/ping') return void response.end('Ok.\n');
+  const body = await text(request);
+  const answer = turn.then(() => answerTo(searchParams, body));
+  turn = answer.catch(() => {});
+  try {
+    response.end(await answer);
+  } catch (error) {
+    const { message } = error as Error;
+    const [, code = '1'] = /Code: (\d+)/.exec(message) ?? [];
+    response.writeHead(500, { 'x-clickhouse-exception-code': code }).end(message);
+  }
+});
+
+async function answerTo(searchParams: URLSearchParams, body: string): Promise<string> {
+  const query = [searchParams.get('query') ?? '', body].filter((part) => part !== '').join('\n');
+  const database = searchParams.get('database') ?? 'default';
+  await run(`CREATE DATABASE IF NOT EXISTS ${quoted(database, '`')}`);
+  await run(`USE ${quoted(database, '`')}`);
+  const names = [...searchParams.keys()].filter((name) => !others.includes(name));
+  for (const name of names) await run(`SET ${name} = ${quoted(searchParams.get(name) ?? '', "'")}`);
+  try {
+    return await run(query);
+  } finally {
+    for (const name of names.filter((name) => !name.startsWith('param_'))) await run(`SET ${name} = DEFAULT`);
+  }
+}
+
+function quoted(text: string, mark: string) {
+  return mark + text.replace(/[\\'`]/g, '\\$&') + mark;
+}
+
+server.listen(Number(port), '127.0.0.1', () => {
+  const { port } = server.address() as { port: number };
+  process.stdout.write(`listening on ${port}\n`);
+});
