@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { Histogram } from 'prom-client';
-import { registerCounters, registerGauge } from './register.js';
+import { registerCounters, registerGauge, registerGauges } from './register.js';
 
 const flushBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15];
 
@@ -16,6 +16,15 @@ export function measureRequestLog({ metrics, requestLog }: FastifyInstance) {
       const { accepted, written, dropped } = requestLog.counts;
       return { accepted, written, dropped };
     },
+  );
+  registerGauges(
+    metrics,
+    {
+      name: 'musicez_request_log_store_writable',
+      help: 'Whether the last batch could be written: 1 or 0, for the store of the request log',
+      label: 'store',
+    },
+    () => ({ [requestLog.store]: Number(!requestLog.isDatabaseDown) }),
   );
   registerGauge(
     metrics,

@@ -37,7 +37,7 @@ export const Environment = Type.Object({
       description: 'a URL such as clickhouse://user:password@localhost:8123/musicez',
     }),
   ),
-  REQUEST_LOG_FLUSH_MS: Type.Integer({ minimum: 1, maximum: 60_000, default: 100 }),
+  REQUEST_LOG_FLUSH_MS: Type.Optional(Type.Integer({ minimum: 1, maximum: 60_000 })),
   REQUEST_LOG_BUFFER_ROWS: Type.Integer({ minimum: 1, maximum: 10_000_000, default: 50_000 }),
   REQUEST_LOG_SPOOL_MAX_BYTES: Type.Integer({ minimum: 0, default: 2 ** 30 }),
   REQUEST_LOG_RETENTION_DAYS: Type.Integer({ minimum: 0, maximum: 36_500, default: 30 }),

@@ -80,7 +80,8 @@ export function loadConfig(variables: NodeJS.ProcessEnv, { dotenv = false } = {}
     },
     bootstrapAdminKey: checkedKey(env.BOOTSTRAP_ADMIN_KEY),
     requestLog: {
-      flushIntervalMs: env.REQUEST_LOG_FLUSH_MS,
+      // Each insert into ClickHouse creates files, which it has to merge.
+      flushIntervalMs: env.REQUEST_LOG_FLUSH_MS ?? (env.REQUEST_LOG_URL ? 1_000 : 100),
       bufferRows: env.REQUEST_LOG_BUFFER_ROWS,
       retentionDays: env.REQUEST_LOG_RETENTION_DAYS,
       statsRetentionDays: env.REQUEST_STATS_RETENTION_DAYS,

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
-import { createTestDatabase, needsPostgres } from '../database.js';
+import { createTestDatabase, needsPostgres, skipOnEmbedded } from '../database.js';
 import { BreakableDatabase } from '../plugins/database/proxy.js';
 import { startService } from '../process.js';
 import { needsClickHouse, TestClickHouse } from './server.js';
@@ -91,6 +91,46 @@ t.test('each request is stored and counted once, through an outage of ClickHouse
   t.strictSame(await countsOf(second, metered.id), expected);
   second.child.kill('SIGTERM');
   t.equal(await second.exited, 0);
+});
+
+t.test(
+  'an outage at the start delays nothing, and the log has neither user nor password',
+  { skip: skipOnEmbedded },
+  async (t) => {
+    const service = await startService({
+      ...(await createTestDatabase()),
+      REQUEST_LOG_URL: 'clickhouse://somebody:hunter2@127.0.0.1:1/log',
+      BOOTSTRAP_ADMIN_KEY: admin,
+    });
+    const [line] = await service.waitFor(/^.*ClickHouse does not answer.*$/m);
+    t.match(JSON.parse(line), { level: 40, address: '127.0.0.1:1/log', reason: String });
+    const send = clientOf(service);
+    t.equal((await send('/v1/me')).status, 200);
+    await until(async () => (await send('/health')).body.checks.requestLog.spooled > 0);
+    const metrics = await fetch(`${service.url}/metrics`, { headers: { authorization: `Bearer ${admin}` } });
+    t.match(await metrics.text(), 'musicez_request_log_store_writable{store="clickhouse"}');
+    service.child.kill('SIGTERM');
+    t.equal(await service.exited, 0);
+    t.notMatch(service.stdout() + service.stderr(), /somebody|hunter2/);
+  },
+);
+
+t.test('without REQUEST_LOG_URL, the client of ClickHouse is not loaded', { skip: skipOnEmbedded }, async (t) => {
+  const print = `
+    import { createRequire } from 'node:module';
+    import { isMainThread } from 'node:worker_threads';
+    if (isMainThread) process.on('exit', () => {
+      console.log('loaded', Object.keys(createRequire('/').cache).filter((file) => file.includes('@clickhouse')).length);
+    });`;
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(print)}`;
+  const loadedWith = async (variables: NodeJS.ProcessEnv) => {
+    const service = await startService({ ...(await createTestDatabase()), ...variables, NODE_OPTIONS });
+    service.child.kill('SIGTERM');
+    await service.exited;
+    return Number(/^loaded (\d+)$/m.exec(service.stdout())?.[1]);
+  };
+  t.equal(await loadedWith({}), 0);
+  t.ok((await loadedWith({ REQUEST_LOG_URL: 'clickhouse://127.0.0.1:1/log' })) > 0);
 });
 
 t.test(
