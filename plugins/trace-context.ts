@@ -11,7 +11,8 @@ declare module 'fastify' {
 
 /** `version-trace-parent-flags`. Version ff is invalid, and so are ids of zeros; later versions can have more fields. */
 const format = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)/;
-const length = 55;
+/** The length of the header in version 00. */
+export const traceparentLength = 55;
 
 /**
  * @param traceparent the header; Node.js joins repeated headers, which makes them invalid
@@ -20,7 +21,10 @@ const length = 55;
  */
 export function traceIdIn(traceparent: string): string | null {
   if (!format.test(traceparent)) return null;
-  return traceparent.length > length && traceparent.startsWith('00') ? null : traceparent.slice(3, 35);
+  if (traceparent.length === traceparentLength) return traceparent.slice(3, 35);
+  if (traceparent.startsWith('00')) return null;
+  // A slice would keep the whole header in memory while the record waits.
+  return Buffer.from(traceparent.slice(3, 35)).toString();
 }
 
 /** The id of a trace that starts with a request: the digits of the request's id, a UUIDv7. */

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
+import { inBackground } from '../background.js';
 import { maxCost } from '../limits/limit.js';
 import { addLimitHeaders } from '../limits/limit-state.js';
 import { type Charge, chargeKey } from './charge-key.js';
@@ -151,7 +152,12 @@ export function createAuthentication(app: FastifyInstance, known: KnownKeys) {
     return { key, states };
   }
 
-  async function recheckKey(request: FastifyRequest, scope?: string): Promise<Error | undefined> {
+  function recheckKey(request: FastifyRequest, scope?: string): Promise<Error | undefined> {
+    // A stream can check its key long after the span of its request has ended.
+    return inBackground(() => recheck(request, scope));
+  }
+
+  async function recheck(request: FastifyRequest, scope: string | undefined): Promise<Error | undefined> {
     const { headers, raw } = request;
     const presented = presentedKey(headers);
     if (presented === null) return keyMissing();

@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { inBackground } from '../background.js';
 
 const checkIntervalMs = 500;
 
@@ -32,7 +31,7 @@ export function streamWhileAllowed(
     isChecking = false;
     if (denial && ignoredFailures-- === 0) stream.destroy(denial);
   };
-  const timer = inBackground(() => setInterval(checkKey, checkIntervalMs)).unref();
+  const timer = setInterval(checkKey, checkIntervalMs).unref();
   stream.once('close', () => clearInterval(timer));
   return stream;
 }

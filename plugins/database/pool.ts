@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import pg from 'pg';
+import { inBackground } from '../background.js';
 import { cancelQuery } from './cancel-query.js';
 import { isReadOnlyError, markSocketError } from './unavailable.js';
 
@@ -57,13 +58,14 @@ export function clientClassOf(target: PoolTarget): typeof pg.Client {
   };
 }
 
+type OnConnected = ((error: Error) => void) | ((error: null, client: pg.Client) => void);
 type OnClient = (
   error: Error | undefined,
   client: pg.PoolClient | undefined,
   release: (error?: unknown) => void,
 ) => void;
 
-/** A query that waits for a connection runs when another query ends; it stays in the trace of its own request. */
+/** Runs a query that waits for a connection in the context of its own request, or in none, and not of the request that ends another. */
 class ContextPool extends pg.Pool {
   override connect(): Promise<pg.PoolClient>;
   override connect(callback: OnClient): void;
@@ -91,6 +93,17 @@ export function createPool(target: PoolTarget, limits: PoolLimits, queryTimeoutM
     }
 
     private cancelled: Promise<void> | undefined;
+
+    /** In no trace: a connection serves many requests. */
+    override connect(): Promise<pg.Client>;
+    override connect(callback: OnConnected): void;
+    override connect(callback?: OnConnected): Promise<pg.Client> | undefined {
+      return inBackground(() => {
+        if (!callback) return super.connect();
+        super.connect(callback);
+        return undefined;
+      });
+    }
 
     /** Asks the server to cancel the running query. `end` waits for this. */
     cancel() {

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { format } from 'node:util';
 import { FastifyOtelInstrumentation } from '@fastify/otel';
 import {
   context,
@@ -31,6 +32,8 @@ import type { SpanOptions, Tracing } from './tracing.js';
 const closeDeadlineMs = 1_000;
 /** The largest number of sampled requests that wait for their batch. */
 const maxSampledRequests = 10_000;
+/** How many kinds of warnings have lines of their own. */
+const maxWarnings = 20;
 /** As many as the specification's default for a span. */
 const maxLinks = 128;
 /** The methods that the HTTP conventions name. */
@@ -166,8 +169,15 @@ function patchClients() {
 
 /** Logs what OpenTelemetry warns of, such as spans that did not fit into its queue. */
 function logWarnings(log: FastifyBaseLogger) {
-  const condition = new OutageLog(log);
-  const warn = (message: string) => condition.failed('tracing: a warning of OpenTelemetry', message);
+  // One for each kind of warning, which differ in more than numbers.
+  const conditions = new LRUCache<string, OutageLog>({ max: maxWarnings });
+  const warn = (...parts: unknown[]) => {
+    const message = format(...parts);
+    const kind = message.replace(/\d+/g, '');
+    const condition = conditions.get(kind) ?? new OutageLog(log);
+    conditions.set(kind, condition);
+    condition.failed('tracing: a warning of OpenTelemetry', message);
+  };
   const ignore = () => {};
   diag.setLogger(
     { error: ignore, warn, info: ignore, debug: ignore, verbose: ignore },

@@ -62,7 +62,7 @@ function cleaned(span: ReadableSpan): ReadableSpan {
   };
 }
 
-/** @fastify/otel has marked 4xx responses as errors, and not each 5xx response. */
+/** @fastify/otel marks 4xx responses as errors, and does not mark a 5xx response without a route. */
 function statusOf(span: ReadableSpan): SpanStatus {
   const isResponse = span.kind === SpanKind.SERVER && span.attributes['http.response.status_code'] !== undefined;
   if (!isResponse) return { code: span.status.code };

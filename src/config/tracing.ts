@@ -11,15 +11,19 @@ const propagators = ['tracecontext', 'baggage'];
 /** Of the exporter: for all signals, or for traces. */
 const otlp = (name: string) => new RegExp(`^OTEL_EXPORTER_OTLP_(?:TRACES_)?(?:${name})$`);
 
+/** Without them, an OpenTelemetry for other signals can have values that do not apply here. */
+const isReplaced = (name: string, otel: Record<string, string>) =>
+  /^OTEL_EXPORTER_OTLP_(?!TRACES_|HEADERS$)/.test(name) && otel[name.replace('_OTLP_', '_OTLP_TRACES_')] !== undefined;
+
 const rules: readonly { names: RegExp; isValid(value: string): boolean; hint: string }[] = [
   {
     names: otlp('ENDPOINT'),
     isValid: isEndpoint,
-    hint: 'an http or https URL such as http://collector:4318, without user and password, which OTEL_EXPORTER_OTLP_HEADERS can have',
+    hint: 'an http or https URL such as http://collector:4318, without user, password, query and white space',
   },
   { names: otlp('PROTOCOL'), isValid: (value) => value === 'http/protobuf', hint: 'http/protobuf' },
   { names: otlp('HEADERS'), isValid: isHeaderList, hint: 'a list of headers such as name=value,name=value' },
-  { names: otlp('COMPRESSION'), isValid: (value) => ['gzip', 'none'].includes(value), hint: 'gzip or none' },
+  { names: otlp('COMPRESSION'), isValid: (value) => ['gzip', 'none'].includes(value.trim()), hint: 'gzip or none' },
   {
     names: otlp('CERTIFICATE|CLIENT_CERTIFICATE|CLIENT_KEY'),
     isValid: isReadable,
@@ -27,7 +31,9 @@ const rules: readonly { names: RegExp; isValid(value: string): boolean; hint: st
   },
   { names: otlp('TIMEOUT'), isValid: isPositive, hint: 'a number of milliseconds above 0' },
   { names: /^OTEL_BSP_/, isValid: isPositive, hint: 'a whole number above 0' },
-  { names: /^OTEL_(?:SPAN|ATTRIBUTE)_[A-Z_]+_LIMIT$/, isValid: isWhole, hint: 'a whole number' },
+  { names: /^OTEL_(?:SPAN|ATTRIBUTE)_[A-Z_]+_COUNT_LIMIT$/, isValid: isWhole, hint: 'a whole number' },
+  { names: /^OTEL_(?:SPAN_)?ATTRIBUTE_VALUE_LENGTH_LIMIT$/, isValid: isPositive, hint: 'a whole number above 0' },
+  { names: /^OTEL_SDK_DISABLED$/, isValid: (value) => /^(?:true|false)$/i.test(value.trim()), hint: 'true or false' },
   {
     names: /^OTEL_RESOURCE_ATTRIBUTES$/,
     isValid: isAttributeList,
@@ -60,12 +66,12 @@ export function tracingVariables(variables: NodeJS.ProcessEnv): Record<string, s
   );
   const isOn =
     endpoints.some((name) => otel[name] !== undefined) &&
-    otel.OTEL_SDK_DISABLED?.toLowerCase() !== 'true' &&
+    otel.OTEL_SDK_DISABLED?.trim().toLowerCase() !== 'true' &&
     otel.OTEL_TRACES_EXPORTER !== 'none';
   if (!isOn) return undefined;
   for (const [name, value] of Object.entries(otel))
     for (const { names, isValid, hint } of rules)
-      if (names.test(name) && !isValid(value))
+      if (names.test(name) && !isReplaced(name, otel) && !isValid(value))
         throw new ConfigError(`${name} must be ${hint}; OTEL_SDK_DISABLED=true turns spans off`);
   return otel;
 }
@@ -79,11 +85,11 @@ function listOf(value: string): string[] {
 
 function isEndpoint(value: string) {
   if (!URL.canParse(value)) return false;
-  const { protocol, username, password } = new URL(value);
-  return ['http:', 'https:'].includes(protocol) && !username && !password;
+  const { protocol, username, password, search, hash } = new URL(value);
+  return ['http:', 'https:'].includes(protocol) && !/\s/.test(value) && !(username + password + search + hash);
 }
 
-/** OpenTelemetry drops what follows a semicolon, and Node.js rejects other invalid headers with an error that contains them. */
+/** OpenTelemetry drops headers without a value, and what follows a semicolon. Node.js rejects others with an error that contains them. */
 function isHeaderList(value: string) {
   try {
     for (const entry of listOf(value)) {
@@ -91,7 +97,7 @@ function isHeaderList(value: string) {
       validateHeaderName(decodeURIComponent(name.trim()));
       validateHeaderValue('value', decodeURIComponent(rest.join('=').trim()));
     }
-    return listOf(value).every((entry) => entry.includes('=')) && !value.includes(';');
+    return listOf(value).every((entry) => /=\s*\S/.test(entry)) && !value.includes(';');
   } catch {
     return false;
   }
@@ -119,7 +125,7 @@ function isReadable(path: string) {
 }
 
 function isWhole(value: string) {
-  return /^\d{1,9}$/.test(value.trim());
+  return /^\d{1,10}$/.test(value.trim());
 }
 
 function isPositive(value: string) {

@@ -73,7 +73,11 @@ t.test('with an endpoint, a value that OpenTelemetry would ignore is rejected', 
     ['OTEL_EXPORTER_OTLP_TRACES_HEADERS', 'authorization=%zz'],
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://user@collector:4318'],
     ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'http://:password@collector:4318'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://collector:4318 '],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://collector:4318/?a=b'],
     ['OTEL_EXPORTER_OTLP_HEADERS', 'authorization=a;b'],
+    ['OTEL_EXPORTER_OTLP_HEADERS', 'authorization='],
+    ['OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT', '0'],
     ['OTEL_EXPORTER_OTLP_TRACES_COMPRESSION', 'zstd'],
     ['OTEL_EXPORTER_OTLP_TIMEOUT', '10s'],
     ['OTEL_EXPORTER_OTLP_CERTIFICATE', '/absent.pem'],
@@ -102,8 +106,13 @@ t.test('with an endpoint, a value that OpenTelemetry would ignore is rejected', 
     if (!(name in endpoint)) t.equal(loadConfig({ [name]: name.endsWith('ENDPOINT') ? '' : value }).tracing, undefined);
     t.equal(loadConfig({ ...endpoint, [name]: value, OTEL_SDK_DISABLED: 'True' }).tracing, undefined);
   }
+  t.throws(() => loadConfig({ ...endpoint, OTEL_SDK_DISABLED: 'yes' }), {
+    message: /^OTEL_SDK_DISABLED must be true or false/,
+  });
   const valid = {
     ...endpoint,
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+    OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/protobuf',
     OTEL_EXPORTER_OTLP_HEADERS: 'x-tenant=team, authorization=Bearer%20x==,',
     OTEL_EXPORTER_OTLP_CERTIFICATE: 'package.json',
     OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip',

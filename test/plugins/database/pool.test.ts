@@ -1,5 +1,7 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
 import t from 'tap';
+import { createPool } from '../../../plugins/database/pool.js';
 import { databaseConfig } from '../../../src/config/database.js';
 import { startApp } from '../../app.js';
 import { createTestDatabase, needsPostgres, onPostgres } from '../../database.js';
@@ -29,6 +31,40 @@ t.test('Prisma and the pool use the same database', async (t) => {
   const { rows } = await app.database.pool.query('SELECT name FROM api_keys WHERE id = $1', [record.id]);
   t.strictSame(rows, [{ name: 'seen' }]);
 });
+
+t.test(
+  'a query that waits for a connection runs in the context of its own request',
+  { skip: needsPostgres },
+  async (t) => {
+    const { pool, end } = createPool(
+      { connectionString: `${app.database.pool.options.connectionString}`, async onConnect() {} },
+      { ...databaseConfig, connectionLimit: 1 },
+      1_000,
+    );
+    t.teardown(end);
+    const request = new AsyncLocalStorage<string>();
+    const queries: unknown[] = [];
+    pool.on('connect', (client) => {
+      const { query } = client;
+      t.intercept(client, 'query', {
+        value(...args: unknown[]) {
+          queries.push([args[0], request.getStore()]);
+          return Reflect.apply(query, client, args);
+        },
+      });
+    });
+    await Promise.all([
+      request.run('first', () => pool.query('SELECT 1')),
+      request.run('second', () => pool.query('SELECT 2')),
+      pool.query('SELECT 3'),
+    ]);
+    t.strictSame(queries, [
+      ['SELECT 1', 'first'],
+      ['SELECT 2', 'second'],
+      ['SELECT 3', undefined],
+    ]);
+  },
+);
 
 t.test('concurrent queries, transactions and errors do not break the connections', async (t) => {
   await app.database.pool.query('CREATE TABLE numbers (n int PRIMARY KEY)');

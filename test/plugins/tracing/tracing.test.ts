@@ -16,8 +16,10 @@ const [internal, server, client] = [1, 2, 3];
 const unset = 0;
 const key = generateKey('mez');
 const headers = { authorization: `Bearer ${key}` };
-/** The statements that write what requests leave behind. */
-const backgroundQuery = /INSERT INTO \S*(?:request_logs|request_stats|quota_thresholds)|SET "lastUsed"/;
+/** The statement of a batch. */
+const batchQuery = /INSERT INTO \S*request_logs/;
+/** Statements that requests and batches start and do not wait for. */
+const backgroundQuery = /INSERT INTO \S*quota_thresholds|SET "lastUsed"|LISTEN|transaction_read_only/;
 
 /** Only the end of the process sends spans. */
 const sendAtTheEnd = { OTEL_BSP_SCHEDULE_DELAY: '3600000' };
@@ -150,12 +152,18 @@ t.test(
     t.ok(childrenOf(batch).length > 0, 'the insert is a child of the batch');
     t.ok(batches.some(({ links }) => links.some(({ traceId: id }) => id === newTrace)));
     const traces = new Set(spans.filter(({ kind }) => kind === server).map((span) => span.traceId));
-    const inBackground = spans.filter(({ attributes }) => backgroundQuery.test(`${attributes['db.query.text']}`));
-    t.ok(inBackground.length > 0);
+    const spansOf = (query: RegExp) => spans.filter(({ attributes }) => query.test(`${attributes['db.query.text']}`));
+    t.ok(spansOf(batchQuery).length > 0);
     t.strictSame(
-      inBackground.filter((span) => traces.has(span.traceId)),
+      spansOf(batchQuery).filter((span) => traces.has(span.traceId)),
       [],
-      'what runs in the background is in no trace of a request',
+      'a batch is in no trace of a request',
+    );
+    t.strictSame(spansOf(backgroundQuery), [], 'what else runs in the background has no span');
+    t.strictSame(
+      spans.filter(({ name }) => name === 'pg.connect'),
+      [],
+      'a connection is in no trace',
     );
   },
 );
