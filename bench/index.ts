@@ -39,7 +39,7 @@ async function main() {
     process.stderr.write('No DATABASE_URL: the figures will be for the embedded database.\n');
   }
   if (options.rows > 0) {
-    const results = await measureStorage(options.rows, url, progress, interrupted.signal);
+    const results = await measureStorage(options, url, progress, interrupted.signal);
     await show(options, results, reportStorage(results));
     if (options.check && storageTargets(results).some(({ isMet }) => isMet === false)) process.exitCode = 1;
     return;

@@ -13,6 +13,9 @@ database. The load comes from wrk if it is installed, otherwise from autocannon.
                  memory (0: off)
   --rows N       in place of the comparison, fill a request log with N rows over 30 days and measure queries; the targets
                  are for 20000000 rows, which take 10 minutes and 10 GB; requires DATABASE_URL
+  --store clickhouse
+                 with --rows: then copy the same rows to ClickHouse, as a library, and measure the same queries; the
+                 library is installed by npm ci --prefix scripts/clickhouse/engine
   --keys N       in place of the comparison, fill a database with N keys and measure lists, usage and imports. The targets
                  are for 1000000; requires DATABASE_URL
   --json [FILE]  also write the results as JSON, to FILE; without FILE or with "-", to standard output
@@ -31,6 +34,8 @@ export interface BenchOptions {
   requests: number;
   /** How many rows to fill a log with, in place of the comparison; 0: compare servers. */
   rows: number;
+  /** Where else to measure the log of `rows`. */
+  store: 'postgresql' | 'clickhouse';
   /** How many keys to fill a database with, in place of the comparison; 0: none. */
   keys: number;
   /** The file for the JSON, `-` for standard output. */
@@ -53,6 +58,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     rounds: count('rounds', values.rounds, 1, 100),
     requests: count('requests', values.requests, 0, 1e9),
     rows: count('rows', values.rows, 0, 1e9),
+    store: storeOf(values.store, values.rows),
     keys: count('keys', values.keys, 0, 1e8),
     json: values.json,
     check: values.check,
@@ -72,6 +78,7 @@ function parse(args: readonly string[]) {
         rounds: { type: 'string', default: '9' },
         requests: { type: 'string', default: '0' },
         rows: { type: 'string', default: '0' },
+        store: { type: 'string', default: 'postgresql' },
         keys: { type: 'string', default: '0' },
         json: { type: 'string' },
         check: { type: 'boolean', default: false },
@@ -85,6 +92,13 @@ function parse(args: readonly string[]) {
 
 function isOption(arg: string) {
   return arg.startsWith('-') && arg !== '-';
+}
+
+function storeOf(store: string, rows: string): BenchOptions['store'] {
+  if (store !== 'postgresql' && store !== 'clickhouse')
+    throw new BenchError(`--store must be postgresql or clickhouse; not "${store}"`);
+  if (store === 'clickhouse' && rows === '0') throw new BenchError('--store clickhouse requires --rows');
+  return store;
 }
 
 function count(name: string, text: string, least: number, most: number) {

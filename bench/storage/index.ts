@@ -4,11 +4,13 @@ import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { withCleanup } from '../../scripts/cleanup.js';
 import { version } from '../../src/config/index.js';
 import { BenchError } from '../bench-error.js';
+import type { BenchOptions } from '../options.js';
 import type { Progress } from '../progress.js';
 import { type Answered, measureQueries } from '../queries.js';
 import { createScratch, nameOfDatabase } from '../scratch.js';
 import { ServerProcess } from '../server-process.js';
 import { service } from '../service.js';
+import { type ClickHouseResults, fillClickHouse, measureClickHouse } from './clickhouse.js';
 import { days, fill } from './fill.js';
 import { type IndexBuild, measureIndexBuild } from './index-build.js';
 import { type InsertRates, insertRates } from './insert-rate.js';
@@ -27,21 +29,35 @@ export interface StorageResults {
   dropDayMs: number;
   insertRate: InsertRates;
   indexBuild: IndexBuild;
+  /** Undefined: it was not asked for. */
+  clickHouse: ClickHouseResults | undefined;
 }
 
 /**
- * Fills a log with `rows` and measures queries of this service. Cleans up also after an error.
+ * Fills a log with `rows` and measures queries of this service, on PostgreSQL and on demand on ClickHouse with the same rows. Cleans up
+ * also after an error.
  *
  * @throws BenchError without `url`
  */
-export async function measureStorage(rows: number, url: string | undefined, progress: Progress, signal: AbortSignal) {
+export async function measureStorage(
+  { rows, store }: Pick<BenchOptions, 'rows' | 'store'>,
+  url: string | undefined,
+  progress: Progress,
+  signal: AbortSignal,
+) {
   if (url === undefined) throw new BenchError('--rows requires DATABASE_URL');
   const database = await nameOfDatabase(url);
   return withCleanup(async (defer): Promise<StorageResults> => {
     const key = generateKey('mez');
-    const start = async (name: string) => {
+    const start = async (name: string, more: NodeJS.ProcessEnv = {}) => {
       const { url: scratchUrl = '', directory } = await createScratch(url, name, defer);
-      const env = { DATABASE_URL: scratchUrl, DATA_DIR: directory, BOOTSTRAP_ADMIN_KEY: key, LOG_LEVEL: 'error' };
+      const env = {
+        DATABASE_URL: scratchUrl,
+        DATA_DIR: directory,
+        BOOTSTRAP_ADMIN_KEY: key,
+        LOG_LEVEL: 'error',
+        ...more,
+      };
       const server = await ServerProcess.start(service, env, directory);
       defer(() => server.stop());
       await server.waitForOk('/readyz', signal);
@@ -68,8 +84,11 @@ export async function measureStorage(rows: number, url: string | undefined, prog
     const pathOfMany = await queryValue<string>(
       `SELECT path AS value FROM request_logs WHERE id >= '${middle}' AND route = '/v1/orders/:id' ORDER BY id LIMIT 1`,
     );
-    const answered = await measureQueries(server, key, logQueries({ middle, pathOfMany }), signal);
+    const queries = logQueries({ middle, pathOfMany });
+    const answered = await measureQueries(server, key, queries, signal);
     progress.end('done');
+
+    const clickHouse = store === 'clickhouse' ? await measureSameRows() : undefined;
 
     progress.begin('insert rates');
     const insertRate = await insertRates({ empty: empty.url, full: full.url }, signal);
@@ -100,7 +119,21 @@ export async function measureStorage(rows: number, url: string | undefined, prog
       dropDayMs,
       insertRate,
       indexBuild,
+      clickHouse,
     };
+
+    async function measureSameRows() {
+      const partitions = await queryValue<string[]>(
+        `SELECT array_agg(inhrelid::regclass::text ORDER BY 1) AS value FROM pg_inherits WHERE inhparent = 'request_logs'::regclass`,
+      );
+      const filled = await fillClickHouse(full.url, partitions, progress, defer, signal);
+      const other = await start('clickhouse', { REQUEST_LOG_URL: filled.url });
+      await other.server.waitForOk('/v1/request-logs?limit=1', signal, { 'x-api-key': key });
+      progress.begin('queries of ClickHouse, and its insert rate');
+      const results = await measureClickHouse(filled, await measureQueries(other.server, key, queries, signal), signal);
+      progress.end(perSecond(results.insertRate));
+      return results;
+    }
   });
 }
 

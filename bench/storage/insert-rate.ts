@@ -4,8 +4,8 @@ import { insertOf } from '../../plugins/request-log/stores/postgres/insert.js';
 import { idOfKey } from './fill.js';
 
 const batchRows = 5_000;
-const rounds = 5;
-const roundMs = 2_000;
+export const rounds = 5;
+export const roundMs = 2_000;
 
 /** Rows a second. */
 export interface InsertRates {
@@ -51,13 +51,18 @@ async function insertRate(client: pg.Client, signal: AbortSignal): Promise<numbe
 
 /** Writes one batch of new rows with the service's insert statement. */
 export async function insertBatch(client: pg.Client): Promise<{ rows: number; ms: number }> {
-  const query = insertOf(Array.from({ length: batchRows }, record), 'prepared');
+  const query = insertOf(batchOfRecords(), 'prepared');
   const sentAt = performance.now();
   await client.query(query);
   return { rows: batchRows, ms: performance.now() - sentAt };
 }
 
-function median(values: number[]): number {
+/** New records. */
+export function batchOfRecords() {
+  return Array.from({ length: batchRows }, record);
+}
+
+export function median(values: number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
 

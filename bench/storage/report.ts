@@ -1,4 +1,5 @@
 import { formatMs } from '../queries.js';
+import type { ClickHouseResults } from './clickhouse.js';
 import type { StorageResults } from './index.js';
 
 const maxMs = { page: 50, search: 100, stats: 100 };
@@ -15,7 +16,11 @@ interface TargetResult {
   isMet: boolean | undefined;
 }
 
-export function storageTargets({ rows, answered, dropDayMs, insertRate, indexBuild }: StorageResults): TargetResult[] {
+/** The same for ClickHouse. */
+const maxClickHouse = { ms: 100, bytesPerRow: 40 };
+
+export function storageTargets(results: StorageResults): TargetResult[] {
+  const { rows, answered, dropDayMs, insertRate, indexBuild, clickHouse } = results;
   const ratio = insertRate.full / insertRate.empty;
   const slowest = (kind: keyof typeof maxMs) =>
     Math.max(...answered.filter((answer) => answer.kind === kind).map(({ p95 }) => p95));
@@ -39,7 +44,26 @@ export function storageTargets({ rows, answered, dropDayMs, insertRate, indexBui
       `no batch waited longer than ${formatMs(indexBuild.longestBatchMs)} while an index was built (under ${maxBatchMs} ms)`,
       indexBuild.longestBatchMs < maxBatchMs,
     ),
+    ...(clickHouse ? clickHouseTargets(clickHouse) : []),
   ];
+
+  function clickHouseTargets({ answered, bytesPerRow, insertRate: rate }: ClickHouseResults) {
+    const slowest = Math.max(...answered.filter(({ kind }) => kind !== 'search').map(({ p95 }) => p95));
+    return [
+      target(
+        `ClickHouse: every page and statistics within ${formatMs(slowest)} at p95 (under ${maxClickHouse.ms} ms)`,
+        slowest < maxClickHouse.ms,
+      ),
+      target(
+        `ClickHouse: ${bytesPerRow.toFixed(1)} bytes a row (at most ${maxClickHouse.bytesPerRow})`,
+        bytesPerRow <= maxClickHouse.bytesPerRow,
+      ),
+      target(
+        `ClickHouse: ${(rate / insertRate.full).toFixed(2)} of PostgreSQL's insert rate (at least 1)`,
+        rate >= insertRate.full,
+      ),
+    ];
+  }
 }
 
 export function reportStorage(results: StorageResults): string {
@@ -59,10 +83,27 @@ export function reportStorage(results: StorageResults): string {
     line(`an index, built in ${indexBuild.seconds.toFixed(1)} s`),
     line('  rows a second meanwhile', count(indexBuild.insertRate)),
     line('rows a second, empty and full', count(insertRate.empty), count(insertRate.full)),
+    ...(results.clickHouse ? clickHouseLines(results, results.clickHouse) : []),
     '',
     ...storageTargets(results).map(({ target, isMet }) => `${outcome[`${isMet}`].padEnd(12)}${target}`),
     '',
   ].join('\n');
+}
+
+function clickHouseLines({ answered }: StorageResults, clickHouse: ClickHouseResults): string[] {
+  const { version, bytesPerRow, gigabytes, fillSeconds, insertRate } = clickHouse;
+  const line = (name: string, ...cells: string[]) =>
+    `${name.padEnd(34)}${cells.map((cell) => cell.padStart(12)).join('')}`;
+  return [
+    '',
+    `ClickHouse ${version} as a library, the same rows: ${gigabytes.toFixed(2)} GB, ${bytesPerRow.toFixed(1)} bytes a row, copied in ${Math.round(fillSeconds)} s`,
+    '',
+    line('p95', 'PostgreSQL', 'ClickHouse'),
+    ...clickHouse.answered.map(({ question, p95 }, i) =>
+      line(question, formatMs(answered[i]?.p95 ?? 0), formatMs(p95)),
+    ),
+    line('rows a second', '', count(insertRate)),
+  ];
 }
 
 function count(value: number) {

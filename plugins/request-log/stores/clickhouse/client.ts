@@ -4,7 +4,7 @@ import { markSocketError } from '../../../database/unavailable.js';
 /** Values of `{name:Type}` in a query. */
 export type Parameters = Record<string, string | number | readonly string[]>;
 
-const requestTimeoutMs = 15_000;
+const defaultTimeoutMs = 15_000;
 
 /**
  * Codes of errors in the data: it cannot be parsed or does not fit its column. Other batches can be stored.
@@ -20,7 +20,7 @@ export class ClickHouse {
   private readonly client: ClickHouseClient;
 
   /** @param url `clickhouse://user:password@host:8123/database`, or `clickhouses://` for TLS */
-  constructor(url: string) {
+  constructor(url: string, { requestTimeoutMs = defaultTimeoutMs } = {}) {
     const { protocol, hostname, port, username, password, pathname } = new URL(url);
     const isSecure = protocol === 'clickhouses:';
     const database = decodeURIComponent(pathname.slice(1)) || 'default';

@@ -5,12 +5,12 @@ import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { root } from '../root.js';
+import { packageRoot } from '../../src/config/index.js';
 
 interface Session {
   queryAsync(query: string, options?: { format?: string }): Promise<{ text(): string }>;
 }
-const require = createRequire(join(root, 'test/clickhouse/engine/package.json'));
+const require = createRequire(join(packageRoot, 'scripts/clickhouse/engine/package.json'));
 const { Session } = require('chdb') as { Session: new (directory: string) => Session };
 
 const [directory = '', port = '0'] = process.argv.slice(2);
@@ -36,18 +36,35 @@ const server = createServer(async (request, response) => {
   }
 });
 
+const databases = new Set<string>();
+let current = '';
+/** The settings of the session. */
+const settings = new Map<string, string>();
+
 async function answerTo(searchParams: URLSearchParams, body: string): Promise<string> {
   const query = [searchParams.get('query') ?? '', body].filter((part) => part !== '').join('\n');
-  const database = searchParams.get('database') ?? 'default';
-  await run(`CREATE DATABASE IF NOT EXISTS ${quoted(database, '`')}`);
-  await run(`USE ${quoted(database, '`')}`);
+  await use(searchParams.get('database') ?? 'default');
   const names = [...searchParams.keys()].filter((name) => !others.includes(name));
-  for (const name of names) await run(`SET ${name} = ${quoted(searchParams.get(name) ?? '', "'")}`);
-  try {
-    return await run(query);
-  } finally {
-    for (const name of names.filter((name) => !name.startsWith('param_'))) await run(`SET ${name} = DEFAULT`);
-  }
+  for (const name of settings.keys()) if (!names.includes(name)) await set(name, undefined);
+  for (const name of names) await set(name, searchParams.get(name) ?? '');
+  return run(query);
+}
+
+async function use(database: string) {
+  if (!databases.has(database)) await run(`CREATE DATABASE IF NOT EXISTS ${quoted(database, '`')}`);
+  if (database !== current) await run(`USE ${quoted(database, '`')}`);
+  databases.add(database);
+  current = database;
+}
+
+/** @param value undefined: the default */
+async function set(name: string, value: string | undefined) {
+  if (settings.get(name) === value) return;
+  // Parameters of earlier queries do no harm.
+  if (value !== undefined) await run(`SET ${name} = ${quoted(value, "'")}`);
+  else if (!name.startsWith('param_')) await run(`SET ${name} = DEFAULT`);
+  if (value === undefined) settings.delete(name);
+  else settings.set(name, value);
 }
 
 function quoted(text: string, mark: string) {
