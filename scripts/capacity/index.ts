@@ -8,10 +8,12 @@ try {
   if (options === undefined) {
     process.stdout.write(usage);
   } else {
-    const { inputs, json } = options;
-    const figures = plan(inputs);
+    const { inputs, store, json } = options;
+    const figures = plan(inputs, store);
     process.stdout.write(
-      json ? `${JSON.stringify({ inputs, figures }, null, 2)}\n` : report(figures, inputs['requests-per-second']),
+      json
+        ? `${JSON.stringify({ inputs, store, figures }, null, 2)}\n`
+        : report(figures, inputs['requests-per-second']),
     );
   }
 } catch (error) {

@@ -30,6 +30,19 @@ const inputs = {
   'price-gb-month': { least: 0, initial: 0.15, about: "of a gigabyte of disk; an estimate, use your provider's price" },
 } as const satisfies Record<string, Input>;
 
+/** Where the request log is, and which defaults differ there. */
+const stores = {
+  postgresql: {},
+  clickhouse: {
+    'rows-per-second': 70_000,
+    'row-bytes': 25,
+    'stats-row-bytes': 12,
+    'key-stats-row-bytes': 12,
+    headroom: 2,
+  },
+} as const satisfies Record<string, Partial<Record<keyof typeof inputs, number>>>;
+export type Store = keyof typeof stores;
+
 interface Input {
   least: number;
   most?: number;
@@ -51,6 +64,8 @@ Computes the replicas, connections, disk and cost for a rate of requests, with t
 figures and their limits.
 
 ${names.map((name) => `  --${name.padEnd(27)} ${describe(inputs[name])}`).join('\n')}
+  --store clickhouse            the request log is in ClickHouse: rows-per-second, row-bytes, stats-row-bytes, key-stats-row-bytes
+                                and headroom are by default ${Object.values(stores.clickhouse).join(', ')}
   --json                        the figures as JSON
   --help
 
@@ -59,6 +74,7 @@ Example: npm run capacity -- --requests-per-second 5000 --retention-days 30
 
 export interface CapacityOptions {
   inputs: CapacityInputs;
+  store: Store;
   json: boolean;
 }
 
@@ -70,33 +86,46 @@ export interface CapacityOptions {
  * @throws CommandError when the arguments are invalid
  */
 export function parseOptions(args: readonly string[]): CapacityOptions | undefined {
-  const { help, json, ...optionTexts } = parse(args);
+  const { help, json, store = 'postgresql', ...optionTexts } = parse(args);
   if (help) return undefined;
   if (optionTexts['requests-per-second'] === undefined) {
     throw new CommandError('--requests-per-second is required, for instance --requests-per-second 5000');
   }
-  const values = Object.fromEntries(names.map((name) => [name, numberOf(name, optionTexts[name])])) as CapacityInputs;
+  if (!isStore(store)) throw new CommandError(`--store must be postgresql or clickhouse, not "${store}"`);
+  const defaults: Partial<CapacityInputs> = stores[store];
+  const values = Object.fromEntries(
+    names.map((name) => [name, numberOf(name, optionTexts[name], defaults[name])]),
+  ) as CapacityInputs;
   const peak = values['requests-per-second'];
   if (optionTexts['average-requests-per-second'] === undefined) values['average-requests-per-second'] = peak / 2;
   if (values['average-requests-per-second'] > peak) {
     throw new CommandError('--average-requests-per-second is more than --requests-per-second');
   }
-  return { inputs: values, json: json === true };
+  return { inputs: values, store, json: json === true };
 }
 
-function parse(args: readonly string[]): Partial<Record<Name, string> & Record<'json' | 'help', boolean>> {
+function parse(args: readonly string[]): Partial<Record<Name | 'store', string> & Record<'json' | 'help', boolean>> {
   const options = Object.fromEntries(names.map((name) => [name, { type: 'string' }] as const));
   try {
-    const flags = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
+    const flags = {
+      store: { type: 'string' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    } as const;
     return parseArgs({ args: [...args], options: { ...options, ...flags } }).values as ReturnType<typeof parse>;
   } catch (error) {
     throw new CommandError(`${(error as Error).message.split('.', 1)[0]}: try "npm run capacity -- --help"`);
   }
 }
 
-function numberOf(name: Name, text: string | undefined): number {
-  const { least, whole, initial = 0, ...input }: Input = inputs[name];
-  if (text === undefined) return initial;
+function isStore(name: string): name is Store {
+  return Object.hasOwn(stores, name);
+}
+
+/** @param initial the default; undefined: that of the input */
+function numberOf(name: Name, text: string | undefined, initial: number | undefined): number {
+  const { least, whole, ...input }: Input = inputs[name];
+  if (text === undefined) return initial ?? input.initial ?? 0;
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
   const highest = input.most ?? most;
   if (value >= least && value <= highest && (!whole || Number.isInteger(value))) return value;

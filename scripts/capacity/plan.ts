@@ -1,5 +1,5 @@
 import { databaseConfig } from '../../src/config/database.js';
-import type { CapacityInputs } from './options.js';
+import type { CapacityInputs, Store } from './options.js';
 
 /** A figure of the plan, with its formula. */
 export interface Figure {
@@ -22,7 +22,7 @@ const reservedConnections = 6;
 const spoolGb = 1.074;
 
 /** Computes the figures of the plan, in the order in which they depend on each other. */
-export function plan(inputs: CapacityInputs) {
+export function plan(inputs: CapacityInputs, store: Store = 'postgresql') {
   const {
     'requests-per-second': peak,
     'average-requests-per-second': average,
@@ -51,14 +51,19 @@ export function plan(inputs: CapacityInputs) {
     '',
     `(${show(replicas.value)} + 1 of a rollout + 1 that drains) × (${databaseConfig.connectionLimit} + 1 listener) + ${reservedConnections} reserved`,
   );
-  const databaseProcessors = figure(
+  const isApart = store === 'clickhouse';
+  const logProcessors = figure(
     Math.ceil(peak / (rate * utilisation)) + 1,
     'vCPU',
-    `ceil(${show(peak)} rows/s / (${show(rate)} × ${show(utilisation)})) + 1 for queries and vacuum`,
+    `ceil(${show(peak)} rows/s / (${show(rate)} × ${show(utilisation)})) + 1 for queries and ${isApart ? 'merges' : 'vacuum'}`,
   );
+  const keyProcessors = figure(2, 'vCPU', 'keys and quotas; an estimate');
+  const serverProcessors = logProcessors.value + (isApart ? keyProcessors.value : 0);
 
   const rowsPerDay = figure(average * secondsPerDay, 'rows', `${show(average)} × ${show(secondsPerDay)} s`);
-  const partitions = figure(days + 1 + emptyPartitions, '', `${show(days)} + today + 7 ahead + 1 default`);
+  const partitions = isApart
+    ? figure(days + 1, '', `${show(days)} + today`)
+    : figure(days + 1 + emptyPartitions, '', `${show(days)} + today + 7 ahead + 1 default`);
   const logGb = figure(
     (rowsPerDay.value * (days + 1) * inputs['row-bytes']) / 1e9,
     'GB',
@@ -82,9 +87,9 @@ export function plan(inputs: CapacityInputs) {
   );
 
   const processors = figure(
-    replicas.value + databaseProcessors.value * servers,
+    replicas.value + serverProcessors * servers,
     'vCPU',
-    `${show(replicas.value)} + ${show(databaseProcessors.value)} × ${show(servers)} database servers`,
+    `${show(replicas.value)} + ${show(serverProcessors)} × ${show(servers)} database servers${isApart ? ' of each kind' : ''}`,
   );
   const storedGb = figure(
     diskGb.value * servers + replicas.value * spoolGb,
@@ -101,7 +106,10 @@ export function plan(inputs: CapacityInputs) {
     perReplica,
     replicas,
     connections,
-    databaseProcessors,
+    /** Undefined: the other store. */
+    databaseProcessors: isApart ? undefined : logProcessors,
+    keyProcessors: isApart ? keyProcessors : undefined,
+    clickHouseProcessors: isApart ? logProcessors : undefined,
     rowsPerDay,
     partitions,
     logGb,

@@ -5,6 +5,8 @@ const titles: Record<keyof Plan, string> = {
   replicas: 'replicas',
   connections: 'max_connections',
   databaseProcessors: 'database server',
+  keyProcessors: 'PostgreSQL server',
+  clickHouseProcessors: 'ClickHouse server',
   rowsPerDay: 'rows a day',
   partitions: 'partitions',
   logGb: 'request log',
@@ -21,9 +23,11 @@ const measuredRowsPerSecond = 69_443;
 
 /** @returns the figures with their formulas as text */
 export function report(plan: Plan, peak: number): string {
-  const lines = (Object.keys(titles) as (keyof Plan)[]).map((name) => {
-    const { value, unit, formula } = plan[name];
-    return [titles[name], `${show(value)} ${unit}`.trim(), formula] as const;
+  const lines = (Object.keys(titles) as (keyof Plan)[]).flatMap((name) => {
+    const figure = plan[name];
+    if (!figure) return [];
+    const { value, unit, formula } = figure;
+    return [[titles[name], `${show(value)} ${unit}`.trim(), formula] as const];
   });
   const widths = [0, 1].map((column) => Math.max(...lines.map((line) => line[column as 0 | 1].length)));
   const table = lines.map(([title, value, formula]) =>
@@ -32,7 +36,7 @@ export function report(plan: Plan, peak: number): string {
   const warnings =
     peak > measuredRowsPerSecond
       ? [
-          `\nThe peak of ${show(peak)} rows/s exceeds the rate measured on one PostgreSQL server (${show(measuredRowsPerSecond)} rows/s): see docs/scaling.md.`,
+          `\nThe peak of ${show(peak)} rows/s exceeds the rate measured on one server (${show(measuredRowsPerSecond)} rows/s): see docs/scaling.md.`,
         ]
       : [];
   return [...table, ...warnings, ''].join('\n');

@@ -15,11 +15,15 @@ const npm = { cwd: root, encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: 
 function planOf(...args: string[]): Plan {
   const options = parseOptions(args);
   if (options === undefined) throw new Error('no plan');
-  return plan(options.inputs);
+  return plan(options.inputs, options.store);
 }
 
 const valuesOf = (plan: Plan) =>
-  Object.fromEntries(Object.entries(plan).map(([name, { value }]) => [name, Math.round(value * 1_000) / 1_000]));
+  Object.fromEntries(
+    Object.entries(plan).flatMap(([name, figure]) =>
+      figure ? [[name, Math.round(figure.value * 1_000) / 1_000]] : [],
+    ),
+  );
 
 t.test('the figures match the formulas', async (t) => {
   const given = {
@@ -56,6 +60,16 @@ t.test('the figures match the formulas', async (t) => {
     storedGb: 90.298, // 2 × 43.538 + 3 × 1.074
     costPerMonth: 99.03,
   });
+});
+
+t.test('with ClickHouse, the log is smaller, and PostgreSQL needs no more processors with more traffic', async (t) => {
+  const [small, large] = [10, 100_000].map((rate) =>
+    valuesOf(planOf(`--requests-per-second=${rate}`, '--store=clickhouse')),
+  );
+  t.match([small?.keyProcessors, large?.keyProcessors], [2, 2]);
+  t.ok((large?.clickHouseProcessors ?? 0) > (small?.clickHouseProcessors ?? 0));
+  t.ok((large?.logGb ?? 0) * 10 < (valuesOf(planOf('--requests-per-second=100000')).logGb ?? 0));
+  t.throws(() => parseOptions(['--requests-per-second=1', '--store=disk']), { message: /^--store must be / });
 });
 
 t.test('more traffic never needs less of any resource', async (t) => {
