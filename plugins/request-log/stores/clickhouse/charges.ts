@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify';
+import { LRUCache } from 'lru-cache';
 import { inBackground } from '../../../background.js';
 import { backoff } from '../../../database/backoff.js';
 import { withDeadline } from '../../../database/deadline.js';
@@ -26,6 +27,8 @@ export class ChargeQueue {
   private readonly log: FastifyBaseLogger;
   private readonly outage: OutageLog;
   private readonly waiting: Unsettled[] = [];
+  /** Batches that were settled or wait: a batch is sent again while ClickHouse is down. */
+  private readonly accepted = new LRUCache<string, true>({ max: maxWaiting });
   private readonly stopped = new AbortController();
   private retrying: Promise<void> | undefined;
 
@@ -37,11 +40,12 @@ export class ChargeQueue {
     this.outage = new OutageLog(log);
   }
 
-  /** Settles the charges of a batch, before its rows are sent: a batch that is sent again is settled once. Never rejects. */
+  /** Settles the charges of a batch, before its rows are sent. A batch that is sent again is settled once. Never rejects. */
   async settle({ records }: Batch): Promise<void> {
     const charges = records.flatMap(({ charges }) => charges);
     const [first] = records;
-    if (charges.length === 0 || first === undefined) return;
+    if (charges.length === 0 || first === undefined || this.accepted.has(first.id)) return;
+    this.accepted.set(first.id, true);
     const unsettled = { id: first.id, charges };
     if (this.waiting.length > 0) return this.wait(unsettled);
     try {

@@ -1,13 +1,9 @@
-import { timeInId } from '../../../time-ordered-id.js';
 import type { RequestLogFilter } from '../../filter.js';
 import type { RequestLogRow } from '../../row.js';
 import type { ClickHouse } from './client.js';
 import { type Condition, conditionOf } from './conditions.js';
 
 const pageRows = 1_000;
-const dayMs = 86_400_000;
-/** How many days back the first windows of a page begin. */
-const windowDays = [1, 8];
 /** As in PostgreSQL, where rows with this duration are indexed. */
 const slowMs = 500;
 
@@ -47,41 +43,9 @@ export async function readRows(
   return rows.map(rowOf);
 }
 
-/**
- * Reads the newest days first, then the week before them, then the rest: a query opens the files of each day that it may read. Days are
- * partitions, so the condition is about their names, and costs nothing for each row.
- *
- * @see RequestLogReader.page
- */
-export async function readPage(
-  clickHouse: ClickHouse,
-  filter: RequestLogFilter,
-  limit: number,
-  before?: string,
-): Promise<RequestLogRow[]> {
-  const { text, parameters } = conditionOf(filter, before);
-  const rows: RequestLogRow[] = [];
-  let end: string | undefined;
-  for (const start of [...windowStarts(filter, before), undefined]) {
-    const days = [
-      ...(start === undefined ? [] : [`_partition_id >= '${start}'`]),
-      ...(end === undefined ? [] : [`_partition_id < '${end}'`]),
-    ];
-    const condition = { text: [text, ...days].join(' AND '), parameters };
-    rows.push(...(await readRows(clickHouse, condition, byIdDescending, limit - rows.length)));
-    if (rows.length === limit) break;
-    end = start;
-  }
-  return rows;
-}
-
-/** The first days of the windows that are shorter than the range of the filter, as names of partitions. */
-function windowStarts({ from, to }: RequestLogFilter, before: string | undefined): string[] {
-  const ends = [Date.now(), ...(to ? [Date.parse(to)] : []), ...(before ? [timeInId(before)] : [])];
-  const starts = windowDays.map((days) => Math.min(...ends) - days * dayMs);
-  return starts
-    .filter((start) => !from || start > Date.parse(from))
-    .map((start) => new Date(start).toISOString().slice(0, 10).replaceAll('-', ''));
+/** @see RequestLogReader.page */
+export function readPage(clickHouse: ClickHouse, filter: RequestLogFilter, limit: number, before?: string) {
+  return readRows(clickHouse, conditionOf(filter, before), byIdDescending, limit);
 }
 
 /** @see RequestLogReader.slowest */

@@ -3,6 +3,8 @@ import type { ClickHouse } from './client.js';
 /** For how many blocks ClickHouse remembers the tokens. */
 const deduplicationWindow = 100_000;
 
+/** A page of rare rows reads a block of each column for each row: with these, it takes half as long as by default. */
+const smallBlocks = 'index_granularity = 2048, min_compress_block_size = 8192, max_compress_block_size = 16384';
 const settings = `non_replicated_deduplication_window = ${deduplicationWindow}`;
 /** Times by the minute, hour and day, as in PostgreSQL. */
 const periods = `arrayJoin([60, 3600, 86400]) AS period,
@@ -45,7 +47,7 @@ export const migrations: readonly { name: string; statements: readonly string[] 
         INDEX verifiedKeys verifiedApiKeyId TYPE bloom_filter(0.01) GRANULARITY 1,
         INDEX traces traceId TYPE bloom_filter(0.001) GRANULARITY 1
       ) ENGINE = MergeTree PARTITION BY toYYYYMMDD(createdAt) ORDER BY UUIDToNum(id)
-      SETTINGS ttl_only_drop_parts = 1, ${settings}`,
+      SETTINGS ttl_only_drop_parts = 1, ${smallBlocks}, ${settings}`,
       `CREATE TABLE IF NOT EXISTS request_stats (
         period UInt32,
         start DateTime('UTC'),
