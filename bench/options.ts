@@ -15,7 +15,7 @@ database. The load comes from wrk if it is installed, otherwise from autocannon.
                  are for 20000000 rows, which take 10 minutes and 10 GB; requires DATABASE_URL
   --store clickhouse
                  with --rows: then copy the same rows to ClickHouse, as a library, and measure the same queries; the
-                 library is installed by npm ci --prefix scripts/clickhouse/engine
+                 library is installed by npm install --no-save --prefix scripts/clickhouse/engine
   --keys N       in place of the comparison, fill a database with N keys and measure lists, usage and imports. The targets
                  are for 1000000; requires DATABASE_URL
   --json [FILE]  also write the results as JSON, to FILE; without FILE or with "-", to standard output

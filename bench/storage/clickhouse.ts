@@ -53,7 +53,9 @@ export async function fillClickHouse(
   signal: AbortSignal,
 ): Promise<FilledClickHouse> {
   if (!isEngineInstalled)
-    throw new BenchError('--store clickhouse requires the library: npm ci --prefix scripts/clickhouse/engine');
+    throw new BenchError(
+      '--store clickhouse requires the library: npm install --no-save --prefix scripts/clickhouse/engine',
+    );
   const directory = await mkdtemp(join(tmpdir(), 'musicez-bench-clickhouse-'));
   defer(() => rm(directory, { recursive: true, force: true }));
   const server = await LocalClickHouse.start(directory, 0);

@@ -1,7 +1,7 @@
 import { type Batch, sealed } from './batch.js';
 import type { RequestRecord } from './record.js';
 
-/** Records on their way to the spool: a batch that was sent, or records that were not. */
+/** Records on their way to the spool: a batch that was sent before, or records that were never sent. */
 export interface Chunk {
   readonly records: readonly RequestRecord[];
   readonly wasSent: boolean;

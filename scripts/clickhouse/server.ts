@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/config/index.js';
 
-/** Whether ClickHouse is installed as a library: by `npm ci --prefix scripts/clickhouse/engine`. */
+/** Whether ClickHouse is installed as a library: by `npm install --no-save --prefix scripts/clickhouse/engine`. */
 export const isEngineInstalled = existsSync(join(packageRoot, 'scripts/clickhouse/engine/node_modules/chdb'));
 
 /** ClickHouse as a library, in a process of its own, with the HTTP interface. */

@@ -8,10 +8,11 @@ import type { CopyTarget } from './log-copy.js';
 /** Opens the request log in ClickHouse for one command, with its tables, and closes it afterwards. */
 export async function withClickHouse(
   url: string,
+  options: { requestTimeoutMs: number },
   work: (reader: ClickHouseReader, target: CopyTarget) => Promise<void>,
 ): Promise<void> {
-  const clickHouse = new ClickHouse(url);
-  const reader = new ClickHouseReader(url);
+  const clickHouse = new ClickHouse(url, options);
+  const reader = new ClickHouseReader(url, options);
   const log = pino(pino.destination(2));
   try {
     await migrate(clickHouse);

@@ -41,6 +41,9 @@ export interface LogCopy {
   days: number;
 }
 
+/** No id is from before 1970. */
+const maxDays = 20_000;
+
 /** The option of each parameter of the query, and its values. */
 const queryOptions = {
   format: { option: 'format', accepts: 'ndjson or csv' },
@@ -97,7 +100,8 @@ function copyOf(values: ReturnType<typeof parse>['values']): LogCopy {
   const { 'from-postgres': fromPostgres, 'from-clickhouse': fromClickHouse, days = '' } = values;
   if (fromPostgres === fromClickHouse)
     throw new CommandError('logs copy requires --from-postgres or --from-clickhouse');
-  if (!/^[1-9]\d{0,4}$/.test(days)) throw new CommandError(`--days must be a whole number above 0; not "${days}"`);
+  if (!/^\d{1,5}$/.test(days) || Number(days) < 1 || Number(days) > maxDays)
+    throw new CommandError(`--days must be a whole number from 1 to ${maxDays}; not "${days}"`);
   return { source: fromPostgres ? 'postgresql' : 'clickhouse', days: Number(days) };
 }
 

@@ -1,4 +1,5 @@
 import pino from 'pino';
+import { reasonOf } from '../../plugins/database/outage-log.js';
 import { isUnavailable } from '../../plugins/database/unavailable.js';
 import { BatchStore } from '../../plugins/request-log/stores/postgres/batch-store.js';
 import { PostgresReader } from '../../plugins/request-log/stores/postgres/index.js';
@@ -61,15 +62,13 @@ async function copy({ source, days }: LogCopy, config: Config, url: string | und
 }
 
 /** Loads the client of ClickHouse on demand. */
-async function inClickHouse(url: string, work: Parameters<typeof import('./clickhouse.js').withClickHouse>[1]) {
+async function inClickHouse(url: string, work: Parameters<typeof import('./clickhouse.js').withClickHouse>[2]) {
   const { withClickHouse } = await import('./clickhouse.js');
   try {
-    await withClickHouse(url, work);
+    await withClickHouse(url, { requestTimeoutMs: queryTimeoutMs }, work);
   } catch (error) {
     if (!isUnavailable(error)) throw error;
-    throw new CommandError(
-      'REQUEST_LOG_URL: ClickHouse does not answer, or rejects the user: start it, or correct the URL',
-    );
+    throw new CommandError(`REQUEST_LOG_URL: ClickHouse does not answer, or rejects the request: ${reasonOf(error)}`);
   }
 }
 

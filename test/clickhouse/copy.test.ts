@@ -60,6 +60,7 @@ t.test(
     for (const [args, variables, message] of [
       [['copy', '--days', '3'], absent, 'requires --from-postgres or --from-clickhouse'],
       [['copy', '--from-postgres', '--days', '0'], absent, '--days must be'],
+      [['copy', '--from-postgres', '--days', '99999'], absent, '--days must be'],
       [['copy', '--from-postgres', '--days', '3'], own, 'requires REQUEST_LOG_URL'],
       [['copy', '--from-postgres', '--days', '3'], absent, 'REQUEST_LOG_URL: ClickHouse does not answer'],
       [['export', '--format', 'csv'], absent, 'REQUEST_LOG_URL: ClickHouse does not answer'],

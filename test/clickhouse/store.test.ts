@@ -4,6 +4,7 @@ import { sealed } from '../../plugins/request-log/batch.js';
 import { ClickHouse } from '../../plugins/request-log/stores/clickhouse/client.js';
 import { ClickHouseStore } from '../../plugins/request-log/stores/clickhouse/index.js';
 import { setRetention } from '../../plugins/request-log/stores/clickhouse/schema.js';
+import { firstIdAt } from '../../plugins/time-ordered-id.js';
 import { record } from '../plugins/request-log/records.js';
 import { testStore } from '../plugins/request-log/stores/suite.js';
 import { needsClickHouse, TestClickHouse } from './server.js';
@@ -37,6 +38,39 @@ t.test('the store in ClickHouse', { skip: needsClickHouse }, (t) =>
       },
     };
   }),
+);
+
+t.test('the same retention changes no table', { skip: needsClickHouse }, async (t) => {
+  const { url } = await TestClickHouse.start(t);
+  const retention = { retentionDays: 30, statsRetentionDays: 400 };
+  const store = new ClickHouseStore(url, retention, noCharges, log);
+  t.teardown(() => store.close());
+  await store.ready;
+  const clickHouse = new ClickHouse(url);
+  t.teardown(() => clickHouse.close());
+  const statements = t.capture(clickHouse, 'execute', clickHouse.execute);
+  await setRetention(clickHouse, retention);
+  t.equal(statements().length, 0);
+  await setRetention(clickHouse, { ...retention, retentionDays: 0 });
+  t.equal(statements().length, 4);
+  await setRetention(clickHouse, { ...retention, retentionDays: 0 });
+  t.equal(statements().length, 0);
+});
+
+t.test(
+  'rows of more days than ClickHouse accepts by default are stored together',
+  { skip: needsClickHouse },
+  async (t) => {
+    const { url } = await TestClickHouse.start(t);
+    const store = new ClickHouseStore(url, { retentionDays: 0, statsRetentionDays: 0 }, noCharges, log);
+    t.teardown(() => store.close());
+    await store.ready;
+    const records = Array.from({ length: 150 }, (_, day) =>
+      record({ id: firstIdAt(new Date(Date.now() - day * dayMs)) }),
+    );
+    t.strictSame(await store.write({ id: null, records }), []);
+    t.equal((await store.page({}, 1_000)).length, 150);
+  },
 );
 
 t.test('a batch that several replicas send again is stored and counted once', { skip: needsClickHouse }, async (t) => {

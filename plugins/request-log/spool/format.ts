@@ -43,8 +43,8 @@ type Parsed = Partial<RequestRecord & { batch: unknown; unsent: unknown }> | nul
 type Run = { kind: 'batch' | 'unsent' | 'unmarked'; records: RequestRecord[] };
 
 /**
- * Parses records of any version. Those without a valid id are left out. Always makes the same batches of the same records. Those
- * without a mark are of an earlier version, and have no id: it has stored some of them, or none.
+ * Parses records of any version. Those without a valid id are left out. Always makes the same batches of the same records. Records
+ * without a mark were spooled by an earlier version, which may have stored some of them: their batches have no id.
  */
 export function decode(bodies: readonly Buffer[], maxBatchRows: number): Batch[] {
   const runs: Run[] = [];

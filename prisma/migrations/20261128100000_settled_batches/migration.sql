@@ -5,3 +5,6 @@ CREATE TABLE "settled_batches" (
 
     CONSTRAINT "settled_batches_pkey" PRIMARY KEY ("id")
 );
+
+-- For the hourly removal of old ones.
+CREATE INDEX "settled_batches_settledAt_idx" ON "settled_batches"("settledAt");

@@ -195,7 +195,7 @@ const grants = [
   'GRANT SELECT ON ALL TABLES IN SCHEMA public TO app',
   'GRANT INSERT, UPDATE, DELETE ON api_keys, owner_limits TO app',
   'GRANT INSERT ON api_key_events, request_logs TO app',
-  'GRANT INSERT, UPDATE, DELETE ON retired_api_keys, request_stats, request_stats_by_key, key_usage, quota_usage, quota_thresholds TO app',
+  'GRANT INSERT, UPDATE, DELETE ON retired_api_keys, request_stats, request_stats_by_key, key_usage, quota_usage, quota_thresholds, settled_batches TO app',
   'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO app',
 ];
 

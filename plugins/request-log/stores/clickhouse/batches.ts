@@ -6,7 +6,7 @@ import { checkedKeyOf, type RequestRecord } from '../../record.js';
 import { halvesOf } from '../divide.js';
 import { type ClickHouse, isDataError } from './client.js';
 
-/** For how long ClickHouse knows the tokens of batches. By then, 166 batches a second have filled its window. */
+/** ClickHouse knows the tokens of the last 100,000 batches: for this long, at 166 batches a second. */
 const tokenLifetimeMs = 600_000;
 const maxInt32 = 2 ** 31 - 1;
 /** A query has up to 256 KiB. */
@@ -46,7 +46,7 @@ export async function writeBatch(
       return [...records];
     }
     const rejected: RequestRecord[] = [];
-    for (const half of halvesOf(batch, false)) rejected.push(...(await writeBatch(clickHouse, half, log)));
+    for (const half of halvesOf(batch, isDataError(error))) rejected.push(...(await writeBatch(clickHouse, half, log)));
     return rejected;
   }
 }

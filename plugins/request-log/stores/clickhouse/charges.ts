@@ -19,7 +19,7 @@ interface Unsettled {
 
 /**
  * Settles the charges of batches in PostgreSQL. While it is down, they wait in memory, and the rows do not wait for them. Charges that
- * wait when the process is killed are not counted.
+ * wait when the process ends are not counted.
  */
 export class ChargeQueue {
   private readonly store: Pick<ChargeStore, 'settle'>;
@@ -81,8 +81,11 @@ export class ChargeQueue {
       if (failures > 0) await backoff(failures, signal).catch(() => {});
       if (signal.aborted) return;
       try {
-        await this.trySettle(this.waiting[0] as Unsettled);
-        this.waiting.shift();
+        const [first] = this.waiting as [Unsettled];
+        await this.trySettle(first);
+        // It is no longer the first if too many wait.
+        const at = this.waiting.indexOf(first);
+        if (at !== -1) this.waiting.splice(at, 1);
         failures = 0;
         this.outage.ended('quotas: charges can be settled again');
       } catch (error) {

@@ -36,7 +36,7 @@ export class ClickHouse {
       log: { level: ClickHouseLogLevel.OFF },
       clickhouse_settings: {
         output_format_json_quote_64bit_integers: 0,
-        // Otherwise `sum(count) AS count` would be an aggregate function in itself.
+        // Otherwise the name in `sum(count)` of `sum(count) AS count` would stand for the sum.
         prefer_column_name_to_alias: 1,
       },
     });
@@ -68,6 +68,8 @@ export class ClickHouse {
         clickhouse_settings: {
           async_insert: 0,
           insert_deduplicate: 1,
+          // A page that `logs copy` writes can have rows of many days.
+          max_partitions_per_insert_block: '0',
           insert_deduplication_token: token,
           deduplicate_blocks_in_dependent_materialized_views: 1,
           input_format_parallel_parsing: 0,

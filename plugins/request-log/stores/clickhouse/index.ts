@@ -22,8 +22,8 @@ export class ClickHouseReader implements RequestLogReader {
   protected readonly clickHouse: ClickHouse;
 
   /** @param url `clickhouse://user:password@host:8123/database` */
-  constructor(url: string) {
-    this.clickHouse = new ClickHouse(url);
+  constructor(url: string, options: { requestTimeoutMs?: number } = {}) {
+    this.clickHouse = new ClickHouse(url, options);
   }
 
   page(filter: RequestLogFilter, limit: number, before?: string) {

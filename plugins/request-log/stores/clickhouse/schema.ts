@@ -3,7 +3,7 @@ import type { ClickHouse } from './client.js';
 /** For how many blocks ClickHouse remembers the tokens. */
 const deduplicationWindow = 100_000;
 
-/** A page of rare rows reads a block of each column for each row: with these, it takes half as long as by default. */
+/** For each row of a page, ClickHouse reads the block of each column that the row is in. Small blocks halve the time of pages of rare rows. */
 const smallBlocks = 'index_granularity = 2048, min_compress_block_size = 8192, max_compress_block_size = 16384';
 const settings = `non_replicated_deduplication_window = ${deduplicationWindow}`;
 /** Times by the minute, hour and day, as in PostgreSQL. */
@@ -121,9 +121,10 @@ export interface Retention {
 /** Sets how long ClickHouse keeps rows and statistics. It removes rows by whole days. Changes nothing if the times are the same. */
 export async function setRetention(clickHouse: ClickHouse, retention: Retention): Promise<void> {
   const { retentionDays, statsRetentionDays } = retention;
-  const minutes = retentionDays === 0 ? [] : [`start + toIntervalDay(${retentionDays}) DELETE WHERE period = 60`];
-  const others =
-    statsRetentionDays === 0 ? [] : [`start + toIntervalDay(${statsRetentionDays}) DELETE WHERE period > 60`];
+  // Whole days in UTC, as the rows.
+  const afterDays = (days: number) => `toStartOfDay(start) + toIntervalDay(${days + 1})`;
+  const minutes = retentionDays === 0 ? [] : [`${afterDays(retentionDays)} WHERE period = 60`];
+  const others = statsRetentionDays === 0 ? [] : [`${afterDays(statsRetentionDays)} WHERE period > 60`];
   const ttls: Record<string, string> = {
     request_logs: retentionDays === 0 ? '' : `toDateTime(createdAt) + toIntervalDay(${retentionDays})`,
   };

@@ -13,6 +13,8 @@ const statementDeadlineMs = 10 * minuteMs;
 const stopDeadlineMs = 1_000;
 /** Two months: a quota counts in the current month or day. */
 const quotaDays = 62;
+/** Longer than a spool usually waits for its process. */
+const settledDays = 7;
 const lockNotAvailable = '55P03';
 
 // The database's clock, so that a replica with a wrong clock drops nothing.
@@ -152,7 +154,7 @@ export class PartitionMaintenance {
     }
     await run(sql.trimQuotas, day, quotaDays);
     await run(sql.trimThresholds, day, quotaDays);
-    await run(sql.trimSettled, day, quotaDays);
+    await run(sql.trimSettled, day, settledDays);
     for (const statement of rollUpStatements(quotedSchema)) await run(statement, null);
     if (eventsRetentionDays > 0) await run(sql.expireEvents, day, eventsRetentionDays);
   }
