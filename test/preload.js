@@ -11,7 +11,7 @@ module.register = (...call) => {
 };
 
 // Coverage slows a test down, so only tests in these directories collect it, except the slowest.
-const isCovered = /\/test\/(plugins|routes|scripts|src)\//;
+const isCovered = /\/test\/(clickhouse|plugins|routes|scripts|src)\//;
 const isSlow = /\/(million-keys|delivery|kill|coherence|outage)\.test\.js$/;
 const path = process.argv[1] ?? '';
 const isTest = path.endsWith('.test.js');
