@@ -74,7 +74,7 @@ export default fp(
 
     /** Whether batches of the request log fail that are written to this database. */
     function areBatchesFailing() {
-      return app.requestLog.store === 'postgresql' && app.requestLog.isDatabaseDown;
+      return app.requestLog.store === 'postgresql' && !app.requestLog.isWritable;
     }
 
     /** Reads `system_health` through the pool of authentication. */

@@ -28,7 +28,9 @@ const Health = Type.Object(
           spooled: Type.Integer(),
           dropped: Type.Integer(),
           store: oneOf('postgresql', 'clickhouse'),
-          writable: Type.Boolean({ description: 'False while batches fail, so that records wait in the spool' }),
+          writable: Type.Boolean({
+            description: 'False while batches fail, and until the first connection; records wait in the spool',
+          }),
         },
         {
           description:
@@ -95,7 +97,7 @@ export const probeRoutes: FastifyPluginAsyncTypebox<{ version: string }> = async
           requestLog: {
             ...app.requestLog.counts,
             store: app.requestLog.store,
-            writable: !app.requestLog.isDatabaseDown,
+            writable: app.requestLog.isWritable,
           },
           keyCache: { entries: cache.entries, hearsChanges: cache.receivesChanges },
         },

@@ -21,10 +21,10 @@ export function measureRequestLog({ metrics, requestLog }: FastifyInstance) {
     metrics,
     {
       name: 'musicez_request_log_store_writable',
-      help: 'Whether the last batch could be written: 1 or 0, for the store of the request log',
+      help: 'Whether batches can be written: 1 or 0, for the store of the request log',
       label: 'store',
     },
-    () => ({ [requestLog.store]: Number(!requestLog.isDatabaseDown) }),
+    () => ({ [requestLog.store]: Number(requestLog.isWritable) }),
   );
   registerGauge(
     metrics,

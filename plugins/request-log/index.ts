@@ -24,8 +24,8 @@ export interface RequestLog {
   readonly store: RequestLogStore['kind'];
   /** Counts of all records, by where they are. */
   readonly counts: WriterCounts;
-  /** Whether the last batch failed, so that records go to the spool. */
-  readonly isDatabaseDown: boolean;
+  /** Whether batches can be written. Otherwise records go to the spool. */
+  readonly isWritable: boolean;
   /** The size of the spool on disk, in bytes. */
   readonly spoolBytes: number;
   /** Whether records survive an outage of the database; undefined until the spool was probed, or when it is disabled. */
@@ -85,8 +85,8 @@ export default fp<RequestLogOptions>(
       get counts() {
         return writer.counts;
       },
-      get isDatabaseDown() {
-        return writer.isDatabaseDown;
+      get isWritable() {
+        return writer.isStoreWritable;
       },
       get spoolBytes() {
         return spool.bytes;

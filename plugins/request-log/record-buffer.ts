@@ -1,9 +1,10 @@
 import { type Batch, sealed } from './batch.js';
 import type { RequestRecord } from './record.js';
 
-/** Records on their way to the spool: a batch that was sent before, or records that were never sent. */
+/** Records on their way to the spool. */
 export interface Chunk {
   readonly records: readonly RequestRecord[];
+  /** Whether they are a batch that the store, or its quotas, may know by its id. */
   readonly wasSent: boolean;
 }
 
@@ -81,6 +82,11 @@ export class RecordBuffer {
   /** The next records to write to the spool, oldest first. */
   get nextChunk(): Chunk | undefined {
     return this.spooling[0];
+  }
+
+  /** Replaces the next records to write to the spool. */
+  replaceChunk(chunk: Chunk): void {
+    this.spooling[0] = chunk;
   }
 
   /** Removes a chunk that the spool has. */

@@ -54,6 +54,12 @@ export interface RequestLogStore extends RequestLogReader {
    * @throws any other error; then the batch may be stored, or a part of it: it can be written again
    */
   write(batch: Batch): Promise<RequestRecord[]>;
+  /**
+   * Settles the charges of records that go to the spool. Undefined where the rows and their charges are one statement.
+   *
+   * @returns whether they are settled; otherwise they are settled later, under the id of the batch. Never rejects
+   */
+  settleCharges?(batch: Batch): Promise<boolean>;
   /** The earliest time with statistics by minute. For earlier ranges, only those by hour and day exist. */
   minutesSince(now: Date): Date;
   /** Ends connections, after the last batch. Waits for a second at most. */

@@ -39,6 +39,8 @@ export interface WriterCounts {
   dropped: number;
 }
 
+type WriterStore = Pick<RequestLogStore, 'write' | 'settleCharges' | 'isReady' | 'ready'>;
+
 const bufferIsFull = 'the buffer is full';
 /**
  * How long records wait behind a slow batch. Then they go to the spool, so that a killed process loses the records
@@ -66,7 +68,7 @@ export class RequestLogWriter {
   private readonly dropped: DroppedRecords;
   private readonly timer: FlushTimer;
   private readonly mover: SpoolMover;
-  private readonly store: Pick<RequestLogStore, 'write' | 'isReady' | 'ready'>;
+  private readonly store: WriterStore;
   private readonly outage: OutageLog;
   private readonly stopped = new AbortController();
 
@@ -82,21 +84,23 @@ export class RequestLogWriter {
   /** How many steps in a row have failed. */
   private failures = 0;
 
-  constructor(
-    store: Pick<RequestLogStore, 'write' | 'isReady' | 'ready'>,
-    spool: Spool,
-    options: WriterOptions,
-    log: FastifyBaseLogger,
-  ) {
+  constructor(store: WriterStore, spool: Spool, options: WriterOptions, log: FastifyBaseLogger) {
     this.store = store;
     this.spool = spool;
     this.options = options;
     this.log = log;
     this.dropped = new DroppedRecords(log);
     this.timer = new FlushTimer(options.flushIntervalMs, () => this.onTimer());
-    this.mover = new SpoolMover(this.buffer, spool, log, (records) => {
-      this.total.spooled += records;
-    });
+    this.mover = new SpoolMover(
+      this.buffer,
+      spool,
+      log,
+      (records) => {
+        this.total.spooled += records;
+      },
+      // At the end there is no time to wait for the database.
+      (batch) => (this.stopped.signal.aborted ? undefined : store.settleCharges?.(batch)),
+    );
     this.outage = new OutageLog(log);
     this.onBatch = new Listeners(log);
     this.onRecord = new Listeners(log);
@@ -106,8 +110,13 @@ export class RequestLogWriter {
     return { ...this.total, buffered: this.buffer.size, dropped: this.dropped.count };
   }
 
+  /** Whether batches can be written: the store is ready, and the last step did not fail. */
+  get isStoreWritable(): boolean {
+    return this.store.isReady && !this.isStoreDown;
+  }
+
   /** Whether the last step failed. */
-  get isDatabaseDown(): boolean {
+  private get isStoreDown(): boolean {
     return this.failures > 0;
   }
 
@@ -144,12 +153,12 @@ export class RequestLogWriter {
 
   /** Resolves when all records so far are committed or, while the database is down, in the spool. Never rejects. */
   flush(): Promise<void> {
-    return this.drainUntil(() => this.total.spooled === 0 || this.isDatabaseDown || !this.store.isReady);
+    return this.drainUntil(() => this.total.spooled === 0 || !this.isStoreWritable);
   }
 
   /** Flushes for a few seconds at most, and moves the rest to the spool. */
   async close(): Promise<void> {
-    if (this.store.isReady && !this.isDatabaseDown) await withDeadline(this.flush(), drainDeadlineMs).catch(() => {});
+    if (this.isStoreWritable) await withDeadline(this.flush(), drainDeadlineMs).catch(() => {});
     this.stopped.abort();
     this.timer.stop();
     await this.mover.current;
@@ -179,7 +188,7 @@ export class RequestLogWriter {
   /** Sends the waiting records to the database, or to the spool while the database is down or slow. */
   private dispatch() {
     const isSlow = performance.now() - this.sentAt > slowAfterMs(this.options.flushIntervalMs);
-    if (this.isDatabaseDown || isSlow || !this.store.isReady) void this.moveToSpool();
+    if (isSlow || !this.isStoreWritable) void this.moveToSpool();
     else this.buffer.markDue();
     this.startLoop();
   }
@@ -215,8 +224,7 @@ export class RequestLogWriter {
 
   private async runStep() {
     // While the database is down only the spool is tried, oldest first. Otherwise buffer and spool take turns.
-    const shouldSend =
-      this.spool.isEmpty || (this.buffer.dueCount > 0 && !this.isDatabaseDown && !this.wasLastStepSend);
+    const shouldSend = this.spool.isEmpty || (this.buffer.dueCount > 0 && !this.isStoreDown && !this.wasLastStepSend);
     try {
       await this.store.ready;
       this.wasLastStepSend = shouldSend;

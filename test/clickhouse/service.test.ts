@@ -82,6 +82,9 @@ t.test('each request is stored and counted once, through an outage of ClickHouse
 
   const second = await startService(variables);
   await use(second, 20);
+  const { body: limits } = await clientOf(second)(`/v1/api-keys/${metered.id}/limits`);
+  t.equal(limits.quota.used, sent, 'the quota counts what another process has spooled');
+  await until(async () => (await healthOf(second)).checks.requestLog.buffered <= 1);
   await clickHouse.restart();
   await second.waitFor(/stored in ClickHouse/);
   await use(second, 20);
@@ -107,6 +110,7 @@ t.test(
     const send = clientOf(service);
     t.equal((await send('/v1/me')).status, 200);
     await until(async () => (await send('/health')).body.checks.requestLog.spooled > 0);
+    t.equal((await send('/health')).body.checks.requestLog.writable, false);
     const metrics = await fetch(`${service.url}/metrics`, { headers: { authorization: `Bearer ${admin}` } });
     t.match(await metrics.text(), 'musicez_request_log_store_writable{store="clickhouse"}');
     service.child.kill('SIGTERM');

@@ -25,16 +25,17 @@ t.test('charges are settled once, also when their batch is sent again or the dat
   };
   const queue = new ChargeQueue(store, quotas, pino({ level: 'silent' }));
   const [first, second, third] = batches as [(typeof batches)[0], (typeof batches)[0], (typeof batches)[0]];
-  for (let i = 0; i < 2; i++) await queue.settle(first);
+  for (let i = 0; i < 2; i++) t.equal(await queue.settle(first), true);
   t.strictSame(settled, [1]);
   failures = 2;
   const allSettled = new Promise<void>((resolve) => {
     onSettled = () => settled.length === 3 && resolve();
   });
-  for (const batch of [second, second, third, third]) await queue.settle(batch);
+  for (const batch of [second, second, third, third]) t.equal(await queue.settle(batch), false);
   await allSettled;
   t.strictSame(settled, [1, 2, 3]);
-  await queue.settle(sealed([record()]));
+  t.equal(await queue.settle(second), true);
+  t.equal(await queue.settle(sealed([record()])), true);
   await queue.close();
   t.equal(settled.length, 3);
 });

@@ -18,8 +18,8 @@ interface Unsettled {
 }
 
 /**
- * Settles the charges of batches in PostgreSQL. While it is down, they wait in memory, and the rows do not wait for them. Charges that
- * wait when the process ends are not counted.
+ * Settles the charges of batches in PostgreSQL. While it is down, they wait in memory, and the rows do not wait for them. When the process
+ * ends, charges that wait are lost, except for those of batches in the spool.
  */
 export class ChargeQueue {
   private readonly store: Pick<ChargeStore, 'settle'>;
@@ -40,20 +40,28 @@ export class ChargeQueue {
     this.outage = new OutageLog(log);
   }
 
-  /** Settles the charges of a batch, before its rows are sent. A batch that is sent again is settled once. Never rejects. */
-  async settle({ records }: Batch): Promise<void> {
+  /**
+   * Settles the charges of a batch, before its rows are sent. A batch that is sent again is settled once.
+   *
+   * @returns whether they are settled; otherwise they wait. Never rejects
+   */
+  async settle({ records }: Batch): Promise<boolean> {
     const charges = records.flatMap(({ charges }) => charges);
     const [first] = records;
-    if (charges.length === 0 || first === undefined || this.accepted.has(first.id)) return;
-    this.accepted.set(first.id, true);
-    const unsettled = { id: first.id, charges };
-    if (this.waiting.length > 0) return this.wait(unsettled);
+    if (charges.length === 0 || first === undefined) return true;
+    const { id } = first;
+    if (this.accepted.has(id)) return !this.waiting.some((unsettled) => unsettled.id === id);
+    this.accepted.set(id, true);
     try {
-      await this.trySettle(unsettled);
+      if (this.waiting.length === 0) {
+        await this.trySettle({ id, charges });
+        return true;
+      }
     } catch (error) {
       this.reportFailure(error);
-      this.wait(unsettled);
     }
+    this.wait({ id, charges });
+    return false;
   }
 
   /** Settles what waits, for up to a second. */
@@ -61,13 +69,20 @@ export class ChargeQueue {
     if (this.retrying) await withDeadline(this.retrying, closeDeadlineMs).catch(() => {});
     this.stopped.abort();
     if (this.waiting.length > 0)
-      this.log.error({ batches: this.waiting.length }, 'quotas: charges are lost, the database did not accept them');
+      this.log.error(
+        { batches: this.waiting.length },
+        'quotas: charges wait for the database; those of batches in the spool are settled after the next start, others are lost',
+      );
   }
 
   private wait(unsettled: Unsettled) {
     if (this.waiting.length >= maxWaiting) {
-      this.waiting.shift();
-      this.log.error('quotas: charges are lost, too many wait for the database');
+      const lost = this.waiting.shift();
+      // If the batch is in the spool, its charges are settled with its rows.
+      if (lost) this.accepted.delete(lost.id);
+      this.log.error(
+        'quotas: too many charges wait for the database, those of batches that are not in the spool are lost',
+      );
     }
     this.waiting.push(unsettled);
     this.retrying ??= inBackground(() => this.retry()).finally(() => {

@@ -13,6 +13,26 @@ const defaultTimeoutMs = 15_000;
  */
 const dataErrors = new Set(['6', '26', '27', '38', '41', '53', '69', '70', '72', '117', '131', '349', '376']);
 
+/** Codes of errors in a statement, such as unknown functions and columns. A retry cannot succeed. */
+const statementErrors = new Set([
+  '36',
+  '42',
+  '43',
+  '44',
+  '46',
+  '47',
+  '48',
+  '50',
+  '62',
+  '63',
+  '179',
+  '184',
+  '207',
+  '215',
+  '386',
+]);
+const authenticationFailed = '516';
+
 /** A connection to ClickHouse over HTTP. Methods throw errors that count as an unavailable database when it does not respond. */
 export class ClickHouse {
   /** Without user and password. */
@@ -86,7 +106,12 @@ export class ClickHouse {
     try {
       return await send();
     } catch (error) {
-      if (!isDataError(error)) markSocketError(Object(error));
+      const { code } = error as { code?: string };
+      if (!(error instanceof ClickHouseError && (isDataError(error) || statementErrors.has(error.code))))
+        markSocketError(Object(error));
+      // The message has the name of the user.
+      if (code === authenticationFailed)
+        Object.assign(error as Error, { message: 'REQUEST_LOG_URL has a wrong user or password' });
       throw error;
     }
   }

@@ -106,6 +106,10 @@ export class ClickHouseStore extends ClickHouseReader implements RequestLogStore
     return writeBatch(this.clickHouse, batch, this.log);
   }
 
+  settleCharges(batch: Batch) {
+    return this.charges.settle(batch);
+  }
+
   minutesSince(now: Date) {
     return minutesSince(now, this.retention.retentionDays);
   }
