@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import t, { type Test } from 'tap';
 import { generateKey } from '../../../plugins/api-keys/key-format.js';
+import { needsClickHouse, TestClickHouse } from '../../clickhouse/server.js';
 import { needsCluster, startCluster } from '../../cluster.js';
 import { createTestDatabase, requirePostgres } from '../../database.js';
 import { startService } from '../../process.js';
-import { BreakableDatabase } from '../database/proxy.js';
+import { checkOfClickHouse, checkOfPostgres, type LogCheck, logDatabases } from './log-databases.js';
 import { keepScraping, untilWritten } from './scraper.js';
 import { steadyLoad } from './steady-load.js';
-import { checkStatistics } from './sums.js';
 
 requirePostgres();
 
@@ -18,13 +18,11 @@ const outageMs = 60_000;
 
 t.setTimeout(300_000);
 // The tests spend their time waiting, so they can run in parallel.
-t.jobs = 4;
+t.jobs = 6;
 
 /** Makes the database fail under load, and checks that the request log is complete. */
-async function runThroughOutage(t: Test, databaseUrl: string, checkUrl: string, fail: () => Promise<unknown>) {
-  const { DATA_DIR } = await createTestDatabase();
-  const variables = { DATA_DIR, DATABASE_URL: databaseUrl, BOOTSTRAP_ADMIN_KEY: key, KEY_CACHE_MAX_STALE_MS: '600000' };
-  const service = await startService(variables);
+async function runThroughOutage(t: Test, variables: NodeJS.ProcessEnv, check: LogCheck, fail: () => Promise<unknown>) {
+  const service = await startService({ ...variables, BOOTSTRAP_ADMIN_KEY: key, KEY_CACHE_MAX_STALE_MS: '600000' });
   const load = steadyLoad(t, `${service.url}/v1/me`, { 'x-api-key': key }, perSecond);
   const scraper = keepScraping(t, service.url);
   while (load.responses.length < 2 * perSecond) await sleep(50);
@@ -41,12 +39,9 @@ async function runThroughOutage(t: Test, databaseUrl: string, checkUrl: string, 
   const bad = load.responses.filter(({ status }) => status !== 200);
   t.strictSame([load.failures, bad], [[], []], 'no request failed');
   t.equal(dropped, 0);
-  const check = await connect(t, checkUrl);
-  const { rows: found } = await check.query('SELECT count(*)::int AS n FROM request_logs WHERE id = ANY ($1)', [
-    load.responses.map(({ id }) => id),
-  ]);
-  t.equal(found[0].n, load.responses.length, 'every request with a response has a row');
-  const rows = await checkStatistics(t, check);
+  const found = await check.storedIds(load.responses.map(({ id }) => id));
+  t.equal(found.size, load.responses.length, 'every request with a response has a row');
+  const rows = await check.checkStatistics(t);
   const peak = Math.max(...samples.map(({ bytes }) => bytes));
   t.ok(peak < memoryBefore + 60e6, 'memory is bounded');
   t.ok(Math.max(...samples.map(({ buffered }) => buffered)) < 2 * perSecond, 'the buffer holds few records');
@@ -64,7 +59,7 @@ t.test(
   { skip: needsCluster, buffered: true },
   async (t) => {
     const cluster = await startCluster(t);
-    const { spooled } = await runThroughOutage(t, cluster.url, cluster.url, async () => {
+    const { spooled } = await runOn(t, cluster.url, async () => {
       await cluster.stop('fast');
       await sleep(outageMs);
       await cluster.start();
@@ -78,7 +73,7 @@ t.test(
   { skip: needsCluster, buffered: true },
   async (t) => {
     const cluster = await startCluster(t);
-    await runThroughOutage(t, cluster.url, cluster.url, async () => {
+    await runOn(t, cluster.url, async () => {
       for (let i = 0; i < 3; i++) {
         await cluster.stop('immediate');
         await cluster.start();
@@ -90,8 +85,10 @@ t.test(
 
 t.test('no record is lost when connections are terminated repeatedly', { buffered: true }, async (t) => {
   const url = (await createTestDatabase()).DATABASE_URL ?? '';
-  const client = await connect(t, url);
-  await runThroughOutage(t, url, url, async () => {
+  const client = new pg.Client(url);
+  await client.connect();
+  t.teardown(() => client.end());
+  await runOn(t, url, async () => {
     for (let i = 0; i < 100; i++) {
       await client.query(
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -102,29 +99,49 @@ t.test('no record is lost when connections are terminated repeatedly', { buffere
   });
 });
 
-t.test('no record is lost when the network is slow and then resets connections', { buffered: true }, async (t) => {
-  const url = (await createTestDatabase()).DATABASE_URL ?? '';
-  const proxy = new BreakableDatabase(url);
-  await proxy.listen();
-  const { spooled } = await runThroughOutage(t, proxy.url, url, async () => {
-    for (let i = 0; i < 3; i++) {
-      proxy.delay(1_000);
-      await sleep(3_000);
-      proxy.delay(0);
-      await proxy.break();
-      await sleep(500);
-      await proxy.listen();
-      await sleep(1_000);
-    }
-  });
-  t.ok(spooled > 0);
-});
+t.test(
+  `no record is lost while ClickHouse is stopped for ${outageMs / 1_000} s, and when it is killed`,
+  { skip: needsClickHouse, buffered: true },
+  async (t) => {
+    const server = await TestClickHouse.start(t);
+    const variables = { ...(await createTestDatabase()), REQUEST_LOG_URL: server.url, REQUEST_LOG_FLUSH_MS: '100' };
+    const { spooled } = await runThroughOutage(t, variables, checkOfClickHouse(t, server.url), async () => {
+      for (const downMs of [100, 100, outageMs]) {
+        await server.stop();
+        await sleep(downMs);
+        await server.restart();
+        await sleep(500);
+      }
+    });
+    t.ok(spooled > (perSecond * outageMs) / 1_000 / 2);
+  },
+);
 
-async function connect(t: Test, url: string) {
-  const client = new pg.Client(url);
-  await client.connect();
-  t.teardown(() => client.end());
-  return client;
+for (const { name, skip, open } of logDatabases)
+  t.test(
+    `no record is lost when the network to ${name} is slow and then resets connections`,
+    { skip, buffered: true },
+    async (t) => {
+      const { variables, proxy, check } = await open(t);
+      const { spooled } = await runThroughOutage(t, variables, check, async () => {
+        for (let i = 0; i < 3; i++) {
+          proxy.delay(1_000);
+          await sleep(3_000);
+          proxy.delay(0);
+          await proxy.break();
+          await sleep(500);
+          await proxy.listen();
+          await sleep(1_000);
+        }
+      });
+      t.ok(spooled > 0);
+    },
+  );
+
+/** Runs a service on a PostgreSQL, and makes that fail. */
+async function runOn(t: Test, DATABASE_URL: string, fail: () => Promise<unknown>) {
+  const { DATA_DIR } = await createTestDatabase();
+  return runThroughOutage(t, { DATA_DIR, DATABASE_URL }, checkOfPostgres(t, DATABASE_URL), fail);
 }
 
 function mb(bytes: number) {

@@ -1,16 +1,14 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
 import t, { type Test } from 'tap';
 import { generateKey } from '../../../plugins/api-keys/key-format.js';
-import { createTestDatabase, requirePostgres } from '../../database.js';
+import { requirePostgres } from '../../database.js';
 import { startService } from '../../process.js';
-import { BreakableDatabase } from '../database/proxy.js';
+import { type LogDatabase, logDatabases } from './log-databases.js';
 import { keepScraping, untilWritten } from './scraper.js';
 import { mountDisk, mountSkipReason, remountReadOnly } from './small-disk.js';
 import { steadyLoad } from './steady-load.js';
-import { checkStatistics } from './sums.js';
 
 requirePostgres();
 
@@ -23,12 +21,14 @@ const bufferRows = 300;
 t.setTimeout(240_000);
 
 /** Stops the database under load and breaks the spool until records are dropped; then restarts the database. */
-async function runWithBrokenSpool(t: Test, variables: NodeJS.ProcessEnv, breakSpool: () => void) {
-  const { DATABASE_URL = '' } = await createTestDatabase();
-  const proxy = new BreakableDatabase(DATABASE_URL);
-  await proxy.listen();
+async function runWithBrokenSpool(
+  t: Test,
+  { variables: databases, proxy, check }: LogDatabase,
+  variables: NodeJS.ProcessEnv,
+  breakSpool: () => void,
+) {
   const service = await startService({
-    DATABASE_URL: proxy.url,
+    ...databases,
     BOOTSTRAP_ADMIN_KEY: key,
     REQUEST_LOG_BUFFER_ROWS: `${bufferRows}`,
     KEY_CACHE_MAX_STALE_MS: '600000',
@@ -49,47 +49,49 @@ async function runWithBrokenSpool(t: Test, variables: NodeJS.ProcessEnv, breakSp
   const { responses, failures } = load;
   t.strictSame([failures, responses.filter(({ status }) => status !== 200)], [[], []], 'no request failed');
   t.equal(accepted, responses.length, 'every request with a response is counted as accepted');
-  const client = new pg.Client(DATABASE_URL);
-  await client.connect();
-  t.teardown(() => client.end());
   t.equal(
-    await checkStatistics(t, client),
+    await check.checkStatistics(t),
     responses.length - dropped,
     'every request has a row or is counted as dropped',
   );
-  const stored = new Set((await client.query('SELECT id FROM request_logs')).rows.map(({ id }) => id));
   const logged = service.stdout().match(/records are dropped, the buffer is full/g) ?? [];
   t.equal(logged.length, 1, 'the drops are logged once');
   // Ids are in the order of arrival. Concurrent requests can complete in another order.
   const ids = responses.map(({ id }) => id).sort();
+  const stored = await check.storedIds(ids);
   const isKept = ids.map((id) => stored.has(id));
   const span = isKept.slice(isKept.indexOf(false), isKept.lastIndexOf(false));
   t.ok(span.filter(Boolean).length < 40, 'the newest records were dropped, and no buffered ones');
 }
 
-t.test('a full spool drops and counts the newest records, and no request fails', { buffered: true }, async (t) => {
-  const { DATA_DIR } = await createTestDatabase();
-  await runWithBrokenSpool(t, { DATA_DIR, REQUEST_LOG_SPOOL_MAX_BYTES: '20000' }, () => {});
-});
+for (const { name, skip, open } of logDatabases) {
+  t.test(
+    `a full spool drops and counts the newest records, and no request fails, while ${name} is down`,
+    { skip, buffered: true },
+    async (t) => {
+      await runWithBrokenSpool(t, await open(t), { REQUEST_LOG_SPOOL_MAX_BYTES: '20000' }, () => {});
+    },
+  );
 
-t.test(
-  'a spool on a disk that becomes read-only drops and counts the newest records, and no request fails',
-  { skip: mountSkipReason(t), buffered: true },
-  async (t) => {
-    const DATA_DIR = mountDisk(t, 'size=1m');
-    await runWithBrokenSpool(t, { DATA_DIR }, () => remountReadOnly(DATA_DIR));
-  },
-);
+  t.test(
+    `a spool on a disk that becomes read-only drops and counts the newest records, and no request fails, while ${name} is down`,
+    { skip: skip || mountSkipReason(t), buffered: true },
+    async (t) => {
+      const DATA_DIR = mountDisk(t, 'size=1m');
+      await runWithBrokenSpool(t, await open(t), { DATA_DIR }, () => remountReadOnly(DATA_DIR));
+    },
+  );
 
-t.test(
-  'a spool whose directory is lost and cannot be recreated drops and counts the newest records, and no request fails',
-  { buffered: true },
-  async (t) => {
-    const { DATA_DIR } = await createTestDatabase();
-    const spool = join(DATA_DIR, 'spool');
-    await runWithBrokenSpool(t, { DATA_DIR }, () => {
-      rmSync(spool, { recursive: true, force: true });
-      writeFileSync(spool, '');
-    });
-  },
-);
+  t.test(
+    `a spool whose directory is lost and cannot be recreated drops and counts the newest records, and no request fails, while ${name} is down`,
+    { skip, buffered: true },
+    async (t) => {
+      const database = await open(t);
+      const spool = join(database.variables.DATA_DIR ?? '', 'spool');
+      await runWithBrokenSpool(t, database, {}, () => {
+        rmSync(spool, { recursive: true, force: true });
+        writeFileSync(spool, '');
+      });
+    },
+  );
+}
