@@ -1,5 +1,10 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import pino from 'pino';
-import t from 'tap';
+import t, { type Test } from 'tap';
+import { isUnavailable } from '../../plugins/database/unavailable.js';
 import { sealed } from '../../plugins/request-log/batch.js';
 import { ClickHouse } from '../../plugins/request-log/stores/clickhouse/client.js';
 import { ClickHouseStore } from '../../plugins/request-log/stores/clickhouse/index.js';
@@ -91,3 +96,109 @@ t.test('a batch that several replicas send again is stored and counted once', { 
   t.match(await store.stats(range), { total: { count: 150 }, keys: [{ apiKeyId: 'key', count: 150 }] });
   t.match(await store.usage({ ...range, apiKeyId: 'key' }), { total: { count: 150 } });
 });
+
+/** Opens a store in a new database. @param proxied wraps its URL */
+async function openStore(t: Test, proxied = async (_t: Test, url: string) => url) {
+  const { url } = await TestClickHouse.start(t);
+  const store = new ClickHouseStore(await proxied(t, url), { retentionDays: 0, statsRetentionDays: 0 }, noCharges, log);
+  t.teardown(() => store.close());
+  await store.ready;
+  return store;
+}
+
+/** The number of rows, and of requests that the statistics count. */
+async function countsOf(store: ClickHouseStore) {
+  const now = Date.now();
+  const range = {
+    from: new Date(now - 3_600_000),
+    to: new Date(now + 60_000),
+    minutesSince: new Date(0),
+    isExact: true,
+  };
+  const rows = await store.page({}, 1_000);
+  return { rows: rows.length, stats: (await store.stats(range)).total.count };
+}
+
+t.test(
+  'a batch whose response is lost after the commit is stored and counted once',
+  { skip: needsClickHouse },
+  async (t) => {
+    let losesNextInsert = false;
+    const store = await openStore(t, async (t, url) => {
+      const target = new URL(url.replace('clickhouse:', 'http:'));
+      const proxy = createServer(async (incoming, outgoing) => {
+        const body = await buffer(incoming);
+        const { authorization = '' } = incoming.headers;
+        const response = await fetch(new URL(incoming.url ?? '', target), {
+          method: incoming.method ?? 'POST',
+          headers: { authorization },
+          body,
+        });
+        const answer = await response.text();
+        if (losesNextInsert && String(incoming.url).includes('insert_deduplication_token')) {
+          losesNextInsert = false;
+          return void incoming.socket.resetAndDestroy();
+        }
+        outgoing.writeHead(response.status).end(answer);
+      }).listen(0, '127.0.0.1');
+      await once(proxy, 'listening');
+      t.teardown(() => proxy.close());
+      const { port } = proxy.address() as AddressInfo;
+      return Object.assign(new URL(url), { host: `127.0.0.1:${port}` }).href;
+    });
+    const batch = sealed([1, 2, 3].map(() => record()));
+    losesNextInsert = true;
+    await t.rejects(store.write(batch));
+    t.strictSame(await countsOf(store), { rows: 3, stats: 3 });
+    t.strictSame(await store.write(batch), []);
+    t.strictSame(await countsOf(store), { rows: 3, stats: 3 });
+  },
+);
+
+t.test('a record that ClickHouse itself rejects does not keep the others out', { skip: needsClickHouse }, async (t) => {
+  const store = await openStore(t);
+  const records = [1, 2, 3, 4].map(() => record());
+  const bad = record({ id: `${records[1]?.id.slice(0, -1)}x` });
+  const batch = sealed([...records.slice(0, 2), bad, ...records.slice(2)]);
+  t.strictSame(await store.write(batch), [bad]);
+  t.strictSame(await store.write(batch), [bad], 'also when it is sent again');
+  t.strictSame(await countsOf(store), { rows: 4, stats: 4 });
+});
+
+t.test('of an old batch, only rows that are not stored yet are added', { skip: needsClickHouse }, async (t) => {
+  const store = await openStore(t);
+  const records = Array.from({ length: 5 }, (_, i) => record({ id: firstIdAt(new Date(Date.now() - 1_800_000 + i)) }));
+  t.strictSame(await store.write(sealed(records.slice(0, 2))), []);
+  for (let i = 0; i < 2; i++) t.strictSame(await store.write(sealed(records)), []);
+  t.strictSame(await countsOf(store), { rows: 5, stats: 5 });
+});
+
+t.test(
+  'an error of a statement is not an outage, and no error names the user',
+  { skip: needsClickHouse },
+  async (t) => {
+    const { url } = await TestClickHouse.start(t);
+    const clickHouse = new ClickHouse(url);
+    t.teardown(() => clickHouse.close());
+    for (const statement of ['SELECT nothing', 'SELECT nothing()', 'SELEC 1']) {
+      const error = await clickHouse.rows(statement).catch((error) => error);
+      t.equal(isUnavailable(error), false, statement);
+    }
+    const denied = createServer((_request, response) => {
+      response
+        .writeHead(403, { 'x-clickhouse-exception-code': '516' })
+        .end(
+          'Code: 516. DB::Exception: somebody: Authentication failed: password is incorrect. (AUTHENTICATION_FAILED)',
+        );
+    }).listen(0, '127.0.0.1');
+    await once(denied, 'listening');
+    t.teardown(() => denied.close());
+    const other = new ClickHouse(
+      `clickhouse://somebody:secret@127.0.0.1:${(denied.address() as AddressInfo).port}/log`,
+    );
+    t.teardown(() => other.close());
+    const error = await other.rows('SELECT 1').catch((error) => error);
+    t.equal(error.message, 'REQUEST_LOG_URL has a wrong user or password');
+    t.equal(isUnavailable(error), true);
+  },
+);
