@@ -16,6 +16,8 @@ database. The load comes from wrk if it is installed, otherwise from autocannon.
   --store clickhouse
                  with --rows: then copy the same rows to ClickHouse, as a library, and measure the same queries; the
                  library is installed by npm install --no-save --prefix scripts/clickhouse/engine
+  --copies N     with --store clickhouse: then add N copies of each row to ClickHouse, with other ids, and measure the
+                 queries again: 24 for 100000000 rows with --rows 4000000
   --keys N       in place of the comparison, fill a database with N keys and measure lists, usage and imports. The targets
                  are for 1000000; requires DATABASE_URL
   --json [FILE]  also write the results as JSON, to FILE; without FILE or with "-", to standard output
@@ -36,6 +38,8 @@ export interface BenchOptions {
   rows: number;
   /** Where else to measure the log of `rows`. */
   store: 'postgresql' | 'clickhouse';
+  /** How many copies of each row to add to ClickHouse. */
+  copies: number;
   /** How many keys to fill a database with, in place of the comparison; 0: none. */
   keys: number;
   /** The file for the JSON, `-` for standard output. */
@@ -59,6 +63,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     requests: count('requests', values.requests, 0, 1e9),
     rows: count('rows', values.rows, 0, 1e9),
     store: storeOf(values.store, values.rows),
+    copies: copiesOf(count('copies', values.copies, 0, 1_000), values.store),
     keys: count('keys', values.keys, 0, 1e8),
     json: values.json,
     check: values.check,
@@ -79,6 +84,7 @@ function parse(args: readonly string[]) {
         requests: { type: 'string', default: '0' },
         rows: { type: 'string', default: '0' },
         store: { type: 'string', default: 'postgresql' },
+        copies: { type: 'string', default: '0' },
         keys: { type: 'string', default: '0' },
         json: { type: 'string' },
         check: { type: 'boolean', default: false },
@@ -99,6 +105,11 @@ function storeOf(store: string, rows: string): BenchOptions['store'] {
     throw new BenchError(`--store must be postgresql or clickhouse; not "${store}"`);
   if (store === 'clickhouse' && rows === '0') throw new BenchError('--store clickhouse requires --rows');
   return store;
+}
+
+function copiesOf(copies: number, store: string): number {
+  if (copies > 0 && store !== 'clickhouse') throw new BenchError('--copies requires --store clickhouse');
+  return copies;
 }
 
 function count(name: string, text: string, least: number, most: number) {

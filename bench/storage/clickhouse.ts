@@ -13,15 +13,22 @@ import type { Progress } from '../progress.js';
 import type { Answered } from '../queries.js';
 import { batchOfRecords, median, roundMs, rounds } from './insert-rate.js';
 
-/** A log in ClickHouse with the rows of the log in PostgreSQL. */
-export interface ClickHouseResults {
+/** The size of a log in ClickHouse. */
+interface Size {
   version: string;
+  rows: number;
   /** Of the rows and their indexes. */
   bytesPerRow: number;
   /** With the statistics. */
   gigabytes: number;
+}
+
+/** A log in ClickHouse with the rows of the log in PostgreSQL. */
+export interface ClickHouseResults extends Size {
   fillSeconds: number;
   answered: Answered[];
+  /** With copies of the rows; undefined without. */
+  large: (Size & { answered: Answered[] }) | undefined;
   /** Rows a second in batches of 5,000, one after the other. */
   insertRate: number;
 }
@@ -76,25 +83,61 @@ export async function fillClickHouse(
     source[2] = partition;
     await clickHouse.execute(rowsOf(`postgresql(${source.map((text) => `'${text.replace(/['\\]/g, '\\$&')}'`)})`));
   }
-  for (const table of ['request_logs', 'request_stats', 'request_stats_by_key', 'key_usage'])
-    await clickHouse.execute(`OPTIMIZE TABLE ${table} FINAL`);
+  await mergeParts(clickHouse);
   const fillSeconds = (performance.now() - startedAt) / 1000;
   progress.end(`${Math.round(fillSeconds)} s`);
   return { url, clickHouse, fillSeconds };
 }
 
-/** @param answered the queries of a service with this log */
-export async function measureClickHouse(
-  { clickHouse, fillSeconds }: FilledClickHouse,
-  answered: Answered[],
-  signal: AbortSignal,
-): Promise<ClickHouseResults> {
+async function mergeParts(clickHouse: ClickHouse) {
+  for (const table of ['request_logs', 'request_stats', 'request_stats_by_key', 'key_usage'])
+    await clickHouse.execute(`OPTIMIZE TABLE ${table} FINAL`);
+}
+
+/** Adds copies of each row, with other ids of the same time. */
+async function addCopies(clickHouse: ClickHouse, copies: number, progress: Progress, signal: AbortSignal) {
+  const partitions = await clickHouse.rows<{ day: number }>(
+    'SELECT DISTINCT toYYYYMMDD(createdAt) AS day FROM request_logs ORDER BY day',
+  );
+  for (const [i, { day }] of partitions.entries()) {
+    signal.throwIfAborted();
+    progress.begin(`adding ${copies} copies of each row to ClickHouse, day ${i + 1} of ${partitions.length}`);
+    await clickHouse.execute(`
+      INSERT INTO request_logs (id, method, path, route, statusCode, duration, bucket, ip, userAgent, apiKeyId)
+      SELECT
+        toUUID(concat(substring(toString(id), 1, 24), lower(right(hex(sipHash64(id, copy)), 12)))),
+        method, path, route, statusCode, duration, bucket, ip, userAgent, apiKeyId
+      FROM request_logs ARRAY JOIN range(${copies}) AS copy
+      WHERE toYYYYMMDD(createdAt) = ${day}`);
+    progress.end('done');
+  }
+  await mergeParts(clickHouse);
+}
+
+async function sizeOf(clickHouse: ClickHouse): Promise<Size> {
   const [size] = await clickHouse.rows<{ bytes: number; all: number; rows: number; version: string }>(
     `SELECT sumIf(bytes_on_disk, table = 'request_logs') AS bytes, sum(bytes_on_disk) AS all,
        sumIf(rows, table = 'request_logs') AS rows, version() AS version
      FROM system.parts WHERE active AND database = currentDatabase()`,
   );
   const { bytes = 0, all = 0, rows = 1, version = '' } = size ?? {};
+  return { version, rows, bytesPerRow: bytes / rows, gigabytes: all / 1e9 };
+}
+
+/**
+ * @param measure measures the queries of a service with this log
+ * @param copies how many copies of each row to add, after which the queries are measured again; 0: none
+ */
+export async function measureClickHouse(
+  { clickHouse, fillSeconds }: FilledClickHouse,
+  measure: () => Promise<Answered[]>,
+  copies: number,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<ClickHouseResults> {
+  progress.begin('queries of ClickHouse, and its insert rate');
+  const size = await sizeOf(clickHouse);
+  const answered = await measure();
   const rates: number[] = [];
   const log = pino({ level: 'silent' });
   for (let round = 0; round < rounds; round++) {
@@ -110,12 +153,16 @@ export async function measureClickHouse(
     }
     rates.push((written / spentMs) * 1000);
   }
-  return {
-    version,
-    bytesPerRow: bytes / rows,
-    gigabytes: all / 1e9,
-    fillSeconds,
-    answered,
-    insertRate: median(rates),
-  };
+  const insertRate = median(rates);
+  progress.end(`${Math.round(insertRate).toLocaleString('en-US')} rows/s`);
+  const large = copies > 0 ? await measureLarge() : undefined;
+  return { ...size, fillSeconds, answered, insertRate, large };
+
+  async function measureLarge() {
+    await addCopies(clickHouse, copies, progress, signal);
+    progress.begin('queries of ClickHouse with the copies');
+    const results = { ...(await sizeOf(clickHouse)), answered: await measure() };
+    progress.end('done');
+    return results;
+  }
 }

@@ -40,7 +40,7 @@ export interface StorageResults {
  * @throws BenchError without `url`
  */
 export async function measureStorage(
-  { rows, store }: Pick<BenchOptions, 'rows' | 'store'>,
+  { rows, store, copies }: Pick<BenchOptions, 'rows' | 'store' | 'copies'>,
   url: string | undefined,
   progress: Progress,
   signal: AbortSignal,
@@ -129,10 +129,8 @@ export async function measureStorage(
       const filled = await fillClickHouse(full.url, partitions, progress, defer, signal);
       const other = await start('clickhouse', { REQUEST_LOG_URL: filled.url });
       await other.server.waitForOk('/v1/request-logs?limit=1', signal, { 'x-api-key': key });
-      progress.begin('queries of ClickHouse, and its insert rate');
-      const results = await measureClickHouse(filled, await measureQueries(other.server, key, queries, signal), signal);
-      progress.end(perSecond(results.insertRate));
-      return results;
+      const measure = () => measureQueries(other.server, key, queries, signal);
+      return measureClickHouse(filled, measure, copies, progress, signal);
     }
   });
 }

@@ -91,7 +91,7 @@ export function reportStorage(results: StorageResults): string {
 }
 
 function clickHouseLines({ answered }: StorageResults, clickHouse: ClickHouseResults): string[] {
-  const { version, bytesPerRow, gigabytes, fillSeconds, insertRate } = clickHouse;
+  const { version, bytesPerRow, gigabytes, fillSeconds, insertRate, large } = clickHouse;
   const line = (name: string, ...cells: string[]) =>
     `${name.padEnd(34)}${cells.map((cell) => cell.padStart(12)).join('')}`;
   return [
@@ -103,6 +103,15 @@ function clickHouseLines({ answered }: StorageResults, clickHouse: ClickHouseRes
       line(question, formatMs(answered[i]?.p95 ?? 0), formatMs(p95)),
     ),
     line('rows a second', '', count(insertRate)),
+    ...(large
+      ? [
+          '',
+          `ClickHouse with ${count(large.rows)} rows: ${large.gigabytes.toFixed(2)} GB, ${large.bytesPerRow.toFixed(1)} bytes a row`,
+          '',
+          line('', 'p50', 'p95'),
+          ...large.answered.map(({ question, p50, p95 }) => line(question, formatMs(p50), formatMs(p95))),
+        ]
+      : []),
   ];
 }
 
