@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { databaseConfig } from './database.js';
 import { validate } from './environment.js';
+import { withFiles } from './files.js';
 import { secretTracingVariables, tracingVariables } from './tracing.js';
 import {
   allowedOrigins,
@@ -43,12 +44,13 @@ export type Config = ReturnType<typeof loadConfig>;
 /**
  * Reads and checks the configuration.
  *
- * @param variables usually `process.env`; an empty value counts as unset
+ * @param variables usually `process.env`; an empty value counts as unset. Secrets can be in files, such as that of DATABASE_URL_FILE
  * @param dotenv also reads `.env` in the working directory; `variables` take precedence
  * @throws ConfigError for invalid values
  */
 export function loadConfig(variables: NodeJS.ProcessEnv, { dotenv = false } = {}) {
-  const all = { ...(dotenv && existsSync('.env') && parseEnv(readFileSync('.env', 'utf8'))), ...variables };
+  const ofDotenv = dotenv && existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {};
+  const all = { ...withFiles(ofDotenv), ...withFiles(variables) };
   const nonEmpty = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ''));
   const env = validate(nonEmpty);
   return {

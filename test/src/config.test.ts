@@ -1,6 +1,9 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { ConfigError, loadConfig } from '../../src/config/index.js';
+import { temporaryDirectory } from '../temporary-directory.js';
 
 t.test('every variable has a default', async (t) => {
   t.match(loadConfig({}), {
@@ -23,6 +26,34 @@ t.test('every variable has a default', async (t) => {
 
 t.test('an empty value counts as unset', async (t) => {
   t.equal(loadConfig({ PORT: '', DATABASE_URL: '' }).port, 3000);
+});
+
+t.test('a secret can be in a file', async (t) => {
+  const directory = temporaryDirectory(t);
+  const secrets = {
+    DATABASE_URL: 'postgresql://app:hunter2@db/app',
+    REDIS_URL: 'redis://:hunter2@redis',
+    REQUEST_LOG_URL: 'clickhouse://app:hunter2@clickhouse/app',
+    BOOTSTRAP_ADMIN_KEY: generateKey('mez'),
+  };
+  for (const [name, value] of Object.entries(secrets)) {
+    const path = join(directory, name);
+    writeFileSync(path, `${value}\n`);
+    t.strictSame(loadConfig({ [`${name}_FILE`]: path }), loadConfig({ [name]: value }), name);
+    t.strictSame(loadConfig({ [`${name}_FILE`]: '' }), loadConfig({}), `${name}_FILE is empty`);
+    const rejects = (variables: NodeJS.ProcessEnv, message: RegExp) =>
+      t.throws(() => loadConfig(variables), { name: 'ConfigError', message });
+    rejects({ [`${name}_FILE`]: path, [name]: value }, new RegExp(`^${name} and ${name}_FILE are both set: unset`));
+    rejects(
+      { [`${name}_FILE`]: join(directory, 'nothing') },
+      new RegExp(`^${name}_FILE: [^\n]*nothing cannot be read \\(ENOENT\\)`),
+    );
+    rejects({ [`${name}_FILE`]: directory }, new RegExp(`^${name}_FILE: [^\n]* cannot be read \\(EISDIR\\)`));
+    writeFileSync(path, '\n');
+    rejects({ [`${name}_FILE`]: path }, new RegExp(`^${name}_FILE: [^\n]* is empty`));
+    writeFileSync(path, 'hunter2');
+    rejects({ [`${name}_FILE`]: path }, new RegExp(`^${name} (?!.*hunter2)`));
+  }
 });
 
 t.test('an invalid value is rejected with the name of the variable', async (t) => {

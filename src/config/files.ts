@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs';
+import { ConfigError } from './error.js';
+
+/** Variables with secrets that can be in a file, such as a mounted secret: `DATABASE_URL_FILE` names the file of `DATABASE_URL`. */
+const fileVariables = ['DATABASE_URL', 'REDIS_URL', 'REQUEST_LOG_URL', 'BOOTSTRAP_ADMIN_KEY'];
+
+/**
+ * Adds the variables that are in files, without white space around the content.
+ *
+ * @throws ConfigError when a file cannot be read or is empty, or when the variable is set as well
+ */
+export function withFiles(variables: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const contents: NodeJS.ProcessEnv = {};
+  for (const name of fileVariables) {
+    const path = variables[`${name}_FILE`];
+    if (!path) continue;
+    if (variables[name]) throw new ConfigError(`${name} and ${name}_FILE are both set: unset one of them`);
+    contents[name] = contentOf(`${name}_FILE`, path);
+  }
+  return { ...variables, ...contents };
+}
+
+function contentOf(name: string, path: string): string {
+  let content: string;
+  try {
+    content = readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ConfigError(`${name}: ${path} cannot be read (${code}): check the path and the permissions of the file`);
+  }
+  if (content === '') throw new ConfigError(`${name}: ${path} is empty: write the value into it`);
+  return content;
+}
