@@ -77,6 +77,17 @@ export default fp(
       return app.requestLog.store === 'postgresql' && !app.requestLog.isWritable;
     }
 
+    /**
+     * Closes the connection of authentication that was used last. It can be to a server that is no longer primary, on which it only
+     * reads, so that no error would close it.
+     */
+    function closeConnection() {
+      app.database.keyPool.connect().then(
+        (client) => client.release(true),
+        () => {},
+      );
+    }
+
     /** Reads `system_health` through the pool of authentication. */
     async function isDatabaseWritable(): Promise<boolean> {
       const { isReady, keyPool } = app.database;
@@ -84,7 +95,9 @@ export default fp(
       try {
         const { rows } = await withDeadline(keyPool.query<{ readOnly: boolean }>(healthQuery), databaseDeadlineMs);
         if (rows.length === 0) throw new Error('system_health has no row');
-        const isWritable = rows[0]?.readOnly === false && !areBatchesFailing();
+        const isReadOnly = rows[0]?.readOnly !== false;
+        if (isReadOnly) closeConnection();
+        const isWritable = !isReadOnly && !areBatchesFailing();
         if (isWritable) outage.ended('health check: the database is healthy again');
         else
           outage.failed(
