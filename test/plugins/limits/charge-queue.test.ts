@@ -36,6 +36,10 @@ t.test('charges are settled once, also when their batch is sent again or the dat
   t.strictSame(settled, [1, 2, 3]);
   t.equal(await queue.settle(second), true);
   t.equal(await queue.settle(sealed([record()])), true);
+  const [stripped] = first.records.map((settled) => ({ ...settled, charges: [] }));
+  const joined = sealed([stripped as (typeof first.records)[0], record({ charges: [{ ...charge, units: 4 }] })]);
+  t.equal(await queue.settle(joined), true);
+  t.strictSame(settled, [1, 2, 3, 4], 'charges behind a record whose charges were settled are settled');
   await queue.close();
-  t.equal(settled.length, 3);
+  t.equal(settled.length, 4);
 });

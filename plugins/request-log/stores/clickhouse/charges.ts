@@ -47,7 +47,8 @@ export class ChargeQueue {
    */
   async settle({ records }: Batch): Promise<boolean> {
     const charges = records.flatMap(({ charges }) => charges);
-    const [first] = records;
+    // The first records may have no charges, because these were settled before: their id is known already.
+    const first = records.find(({ charges }) => charges.length > 0);
     if (charges.length === 0 || first === undefined) return true;
     const { id } = first;
     if (this.accepted.has(id)) return !this.waiting.some((unsettled) => unsettled.id === id);
