@@ -26,8 +26,9 @@ function contentOf(name: string, path: string): string {
     content = readFileSync(path, 'utf8').trim();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new ConfigError(`${name}: ${path} cannot be read (${code}): check the path and the permissions of the file`);
+    // Without the path: by mistake it can be the secret itself.
+    throw new ConfigError(`${name}: the file cannot be read (${code}): check its path and its permissions`);
   }
-  if (content === '') throw new ConfigError(`${name}: ${path} is empty: write the value into it`);
+  if (content === '') throw new ConfigError(`${name}: the file is empty: write the value into it`);
   return content;
 }
