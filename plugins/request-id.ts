@@ -23,7 +23,21 @@ const maxRollbackMs = 2 ** 47;
 
 /** Creates a UUIDv7 that is higher than all before. */
 export function newRequestId(): string {
-  return ids.generateOrResetCore(clock.now(), maxRollbackMs).toString();
+  return textOf(ids.generateOrResetCore(clock.now(), maxRollbackMs).bytes);
+}
+
+const digits = Buffer.from('0123456789abcdef');
+const text = Buffer.alloc(36, '-');
+const positions = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
+/** The UUID as text. The library joins 36 strings instead, which costs twice as much and 1 KB of garbage. */
+function textOf(bytes: Readonly<Uint8Array>): string {
+  for (let i = 0; i < 16; i++) {
+    const [byte, position] = [bytes[i] as number, positions[i] as number];
+    text[position] = digits[byte >> 4] as number;
+    text[position + 1] = digits[byte & 15] as number;
+  }
+  return text.toString('latin1');
 }
 
 const incomingId = Symbol('incoming request id');

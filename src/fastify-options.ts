@@ -3,8 +3,8 @@ import { canonicalizeAddresses } from '../plugins/client-address.js';
 import { rejectConnection } from '../plugins/problem-details/client-error.js';
 import { writeProblem } from '../plugins/problem-details/index.js';
 import { newRequestId } from '../plugins/request-id.js';
+import { RequestLogger } from '../plugins/request-logger.js';
 import { PreparedResponse } from '../plugins/security-headers/prepared-response.js';
-import { addTrace, requestLoggerOf } from '../plugins/trace-context.js';
 import type { Config } from './config/index.js';
 import { ServiceLogController } from './log-controller.js';
 import { buildValidator } from './validator.js';
@@ -19,11 +19,11 @@ const unroutable: Record<string, string> = {
 export function fastifyOptions({ logLevel, trustProxy, corsOrigins, http, tracing }: Config) {
   const traceOptions = { startsTraces: tracing !== undefined };
   return {
-    logger: { level: logLevel, mixin: addTrace },
+    logger: { level: logLevel },
     logController: new ServiceLogController(),
     genReqId: newRequestId,
     childLoggerFactory: (logger, { requestId }, options, raw) =>
-      requestLoggerOf(logger, options, raw, String(requestId), traceOptions),
+      new RequestLogger(logger, options, raw, String(requestId), traceOptions),
     requestIdHeader: false,
     trustProxy,
     // During shutdown, requests on open connections are served, and their responses close the connections.

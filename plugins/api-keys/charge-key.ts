@@ -13,7 +13,8 @@ export interface Charge extends Pick<Reservation, 'charges'> {
 
 type Charged = Extract<CheckOutcome, 'VALID' | 'INSUFFICIENT_SCOPE'>;
 
-const noStates: readonly LimitState[] = [];
+const noLimits: ChargeResult = { isExceeded: false, states: [] };
+const noQuotas: AuthenticatedKey['quotas'] = [];
 const noCharges: Charge['charges'] = [];
 
 /**
@@ -31,25 +32,28 @@ export function chargeKey(
   charged: (result: Charge) => void,
 ): void {
   const { limits } = key;
-  const ofKey = outcome === 'VALID' ? key.quotas : [];
+  const ofKey = outcome === 'VALID' ? key.quotas : noQuotas;
   const reservation = quotas.reserve(ofKey, cost);
   // When a quota is used up, limits are only read.
   const limitCost = reservation.isExceeded ? 0 : cost;
-  if (limits.length === 0) finish({ isExceeded: false, states: noStates });
-  else charge(limits, limitCost, finish);
+  if (limits.length === 0) charged(resultOf(quotas, ofKey, reservation, outcome, cost, noLimits));
+  else charge(limits, limitCost, (result) => charged(resultOf(quotas, ofKey, reservation, outcome, cost, result)));
+}
 
-  function finish({ isExceeded, states }: ChargeResult) {
-    const { charges } = reservation;
-    if (reservation.isExceeded) charged({ outcome: 'QUOTA_EXCEEDED', states: withQuotas(states, cost), charges });
-    else if (!isExceeded) charged({ outcome, states: withQuotas(states), charges });
-    else {
-      quotas.release(reservation);
-      charged({ outcome: 'RATE_LIMITED', states: withQuotas(states), charges: noCharges });
-    }
-  }
-
-  function withQuotas(states: readonly LimitState[], deniedCost?: number) {
-    if (ofKey.length === 0) return states;
-    return [...states, ...ofKey.map((quota) => quotas.limitStateOf(quota, deniedCost))];
-  }
+/** The result of charging both limits and quotas. Releases the reservation when a limit is exceeded. */
+function resultOf(
+  quotas: Limits['quotas'],
+  ofKey: AuthenticatedKey['quotas'],
+  reservation: Reservation,
+  outcome: Charged,
+  cost: number,
+  { isExceeded, states: ofLimits }: ChargeResult,
+): Charge {
+  const isDenied = !reservation.isExceeded && isExceeded;
+  if (isDenied) quotas.release(reservation);
+  const deniedCost = reservation.isExceeded ? cost : undefined;
+  const states =
+    ofKey.length === 0 ? ofLimits : [...ofLimits, ...ofKey.map((quota) => quotas.limitStateOf(quota, deniedCost))];
+  if (isDenied) return { outcome: 'RATE_LIMITED', states, charges: noCharges };
+  return { outcome: reservation.isExceeded ? 'QUOTA_EXCEEDED' : outcome, states, charges: reservation.charges };
 }
