@@ -79,6 +79,7 @@ t.test('the overview and the requests', { skip: needsBrowser }, async (t) => {
     const rows = page.locator('.opens-row');
     const search = page.getByLabel('Search requests');
     const chips = page.getByRole('list', { name: 'Filters' });
+    await page.getByText('Live', { exact: true }).waitFor();
     await search.fill('path:/v1/me');
     await request('/passing');
     await page.getByText('GET /passing').waitFor(soon);

@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { temporaryDirectory } from '../../temporary-directory.js';
 
@@ -10,8 +11,9 @@ export function mountDisk(t: Test, options: string): string {
   return directory;
 }
 
-export function remountReadOnly(directory: string): void {
-  execFileSync('mount', ['-o', 'remount,ro', directory], { stdio: 'ignore' });
+/** Makes the file system read-only, as soon as no process has one of its files open for writing. */
+export async function remountReadOnly(directory: string): Promise<void> {
+  while (spawnSync('mount', ['-o', 'remount,ro', directory]).status !== 0) await sleep(20);
 }
 
 /** Returns why this machine cannot mount a small disk, or false: `{ skip: mountSkipReason(t) }`. */

@@ -25,7 +25,7 @@ async function runWithBrokenSpool(
   t: Test,
   { variables: databases, proxy, check }: LogDatabase,
   variables: NodeJS.ProcessEnv,
-  breakSpool: () => void,
+  breakSpool: () => unknown,
 ) {
   const service = await startService({
     ...databases,
@@ -38,7 +38,7 @@ async function runWithBrokenSpool(
   const scraper = keepScraping(t, service.url);
   while (load.responses.length < perSecond) await sleep(20);
 
-  breakSpool();
+  await breakSpool();
   await proxy.break();
   while ((scraper.samples.at(-1)?.dropped ?? 0) < bufferRows) await sleep(20);
   await proxy.listen();

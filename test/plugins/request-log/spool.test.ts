@@ -193,7 +193,7 @@ t.test(
     t.strictSame(recordsIn(await spool.oldest()), records);
     const [path = ''] = files(directory);
     truncateSync(path, readFileSync(path).length - 3);
-    remountReadOnly(directory);
+    await remountReadOnly(directory);
     t.match(await spool.oldest(), { batches: [{ records: records.slice(0, 1) }], lost: 1 });
     t.match(lines[0], /torn spool file cannot be repaired/);
   },
@@ -274,7 +274,7 @@ t.test('records on a disk that becomes read-only can be read', { skip: mountSkip
   await spool.append([record(), record()]);
   const { segment, batches } = await spool.oldest();
   t.match(batches, [{ records: [{}, {}] }]);
-  remountReadOnly(directory);
+  await remountReadOnly(directory);
   await spool.remove(segment as Segment);
   t.ok(spool.isEmpty, 'a processed file is not read again, although it cannot be removed');
   t.match(lines[0], /cannot be removed/);
