@@ -4,7 +4,7 @@ import type { RequestRecord } from './record.js';
 /** Records on their way to the spool. */
 export interface Chunk {
   readonly records: readonly RequestRecord[];
-  /** Whether they are a batch that the store, or its quotas, may know by its id. */
+  /** Whether they are a batch that the store may have. */
   readonly wasSent: boolean;
 }
 
@@ -79,14 +79,14 @@ export class RecordBuffer {
     this.due = 0;
   }
 
+  /** How many chunks are on their way to the spool. */
+  get spoolingCount(): number {
+    return this.spooling.length;
+  }
+
   /** The next records to write to the spool, oldest first. */
   get nextChunk(): Chunk | undefined {
     return this.spooling[0];
-  }
-
-  /** Replaces the next records to write to the spool. */
-  replaceChunk(chunk: Chunk): void {
-    this.spooling[0] = chunk;
   }
 
   /** Removes a chunk that the spool has. */

@@ -1,13 +1,15 @@
 import type { FastifyBaseLogger } from 'fastify';
+import { withDeadline } from '../database/deadline.js';
 import { OutageLog } from '../database/outage-log.js';
 import { type Batch, sealed } from './batch.js';
-import type { Chunk, RecordBuffer } from './record-buffer.js';
+import type { RecordBuffer } from './record-buffer.js';
 import type { Spool } from './spool/index.js';
 
-/** Settles the charges of records. Returns whether they are settled; undefined: it was not tried. Never rejects. */
-type SettleCharges = (batch: Batch) => Promise<boolean> | undefined;
+type SettleCharges = (batch: Batch) => Promise<void>;
 
 const chunkRows = 500;
+/** How long the last chunk of a move counts as buffered while its charges are settled. Earlier chunks do not wait. */
+const lastSettleMs = 100;
 
 /** Moves waiting records from the buffer to the spool, one move at a time. */
 export class SpoolMover {
@@ -15,19 +17,19 @@ export class SpoolMover {
   private readonly spool: Spool;
   private readonly outage: OutageLog;
   private readonly onSpooled: (records: number) => void;
-  private readonly settleCharges: SettleCharges;
+  private readonly settleCharges: SettleCharges | undefined;
   private running: Promise<void> | undefined;
 
   /**
    * @param onSpooled called with the number of records of each chunk after it is written to the spool
-   * @param settleCharges called with records before they are spooled
+   * @param settleCharges called with each chunk that has charges, after it is written to the spool; undefined: charges wait with their rows
    */
   constructor(
     buffer: RecordBuffer,
     spool: Spool,
     log: FastifyBaseLogger,
     onSpooled: (records: number) => void,
-    settleCharges: SettleCharges,
+    settleCharges: SettleCharges | undefined,
   ) {
     this.buffer = buffer;
     this.spool = spool;
@@ -59,12 +61,15 @@ export class SpoolMover {
     let hasWritten = false;
     try {
       for (let next = this.buffer.nextChunk; next; next = this.buffer.nextChunk) {
-        const chunk = await this.settled(next);
-        this.buffer.replaceChunk(chunk);
-        await this.spool.append(chunk.records, chunk.wasSent);
+        const { records, wasSent } = next;
+        const settlesCharges = this.settleCharges !== undefined && records.some(({ charges }) => charges.length > 0);
+        // Charges are settled once, by the id of their batch, so the spool must not join it with others.
+        await this.spool.append(records, wasSent || settlesCharges);
         hasWritten = true;
+        const settled = settlesCharges ? this.settleCharges?.(sealed(records)) : undefined;
+        if (settled && this.buffer.spoolingCount === 1) await withDeadline(settled, lastSettleMs).catch(() => {});
         this.buffer.finishChunk();
-        this.onSpooled(chunk.records.length);
+        this.onSpooled(records.length);
       }
       await this.spool.sync();
       if (hasWritten) this.outage.ended('request log: the spool can be written again');
@@ -72,15 +77,5 @@ export class SpoolMover {
       this.buffer.returnSpooling();
       this.outage.failed('request log: the spool cannot be written, records wait in memory', error);
     }
-  }
-
-  /** The chunk without its charges if they are settled. Otherwise it keeps them, and its identity, by which they are settled once. */
-  private async settled(chunk: Chunk): Promise<Chunk> {
-    const { records } = chunk;
-    if (!records.some(({ charges }) => charges.length > 0)) return chunk;
-    const areSettled = await this.settleCharges(sealed(records));
-    if (areSettled === undefined) return chunk;
-    if (!areSettled) return { records, wasSent: true };
-    return { ...chunk, records: records.map((record) => ({ ...record, charges: [] })) };
   }
 }

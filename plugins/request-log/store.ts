@@ -55,11 +55,10 @@ export interface RequestLogStore extends RequestLogReader {
    */
   write(batch: Batch): Promise<RequestRecord[]>;
   /**
-   * Settles the charges of records that go to the spool. Undefined where the rows and their charges are one statement.
-   *
-   * @returns whether they are settled; otherwise they are settled later, under the id of the batch. Never rejects
+   * Settles the charges of a batch that the spool has, so that they count while the store is down. Undefined where rows and charges are
+   * stored by one statement. Never rejects.
    */
-  settleCharges?(batch: Batch): Promise<boolean>;
+  settleCharges?(batch: Batch): Promise<void>;
   /** The earliest time with statistics by minute. For earlier ranges, only those by hour and day exist. */
   minutesSince(now: Date): Date;
   /** Ends connections, after the last batch. Waits for a second at most. */

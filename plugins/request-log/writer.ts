@@ -98,8 +98,7 @@ export class RequestLogWriter {
       (records) => {
         this.total.spooled += records;
       },
-      // At the end there is no time to wait for the database.
-      (batch) => (this.stopped.signal.aborted ? undefined : store.settleCharges?.(batch)),
+      store.settleCharges?.bind(store),
     );
     this.outage = new OutageLog(log);
     this.onBatch = new Listeners(log);

@@ -47,54 +47,61 @@ async function countsOf(service: Service, keyId: string) {
   };
 }
 
-t.test('each request is stored and counted once, through an outage of ClickHouse and a kill', { skip }, async (t) => {
-  const clickHouse = await TestClickHouse.start(t);
-  const variables = {
-    ...(await createTestDatabase()),
-    REQUEST_LOG_URL: clickHouse.url,
-    REQUEST_LOG_FLUSH_MS: '20',
-    BOOTSTRAP_ADMIN_KEY: admin,
-  };
-  const first = await startService(variables);
-  await first.waitFor(/stored in ClickHouse/);
-  const quota = { limit: 1_000, period: 'month' };
-  const { body: metered } = await clientOf(first)('/v1/api-keys', { name: 'metered', quota });
-  let sent = 0;
-  const use = async (service: Service, times: number) => {
-    for (let i = 0; i < times; i++, sent++) t.equal((await clientOf(service, metered.key)('/v1/me')).status, 200);
-  };
-  const healthOf = async (service: Service) => (await clientOf(service)('/health')).body;
-  await use(first, 40);
-  t.match(await healthOf(first), { checks: { requestLog: { store: 'clickhouse', writable: true } } });
+for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+  t.test(
+    `each request is stored and counted once, through an outage of ClickHouse and ${signal}`,
+    { skip },
+    async (t) => {
+      const clickHouse = await TestClickHouse.start(t);
+      const variables = {
+        ...(await createTestDatabase()),
+        REQUEST_LOG_URL: clickHouse.url,
+        REQUEST_LOG_FLUSH_MS: '20',
+        BOOTSTRAP_ADMIN_KEY: admin,
+      };
+      const first = await startService(variables);
+      await first.waitFor(/stored in ClickHouse/);
+      const quota = { limit: 1_000, period: 'month' };
+      const { body: metered } = await clientOf(first)('/v1/api-keys', { name: 'metered', quota });
+      let sent = 0;
+      const use = async (service: Service, times: number) => {
+        for (let i = 0; i < times; i++, sent++) t.equal((await clientOf(service, metered.key)('/v1/me')).status, 200);
+      };
+      const healthOf = async (service: Service) => (await clientOf(service)('/health')).body;
+      await use(first, 40);
+      t.match(await healthOf(first), { checks: { requestLog: { store: 'clickhouse', writable: true } } });
 
-  await clickHouse.stop();
-  await use(first, 40);
-  await until(async () => (await healthOf(first)).checks.requestLog.writable === false);
-  t.match(await healthOf(first), { status: 'healthy' });
-  t.match(await clientOf(first)('/v1/request-logs'), { status: 503, body: { code: 'DATABASE_UNAVAILABLE' } });
-  await until(async () => {
-    const { buffered } = (await healthOf(first)).checks.requestLog;
-    // The record of this check itself may wait.
-    return buffered <= 1;
-  });
-  first.child.kill('SIGKILL');
-  await first.exited;
+      await clickHouse.stop();
+      await use(first, 40);
+      await until(async () => (await healthOf(first)).checks.requestLog.writable === false);
+      t.match(await healthOf(first), { status: 'healthy' });
+      t.match(await clientOf(first)('/v1/request-logs'), { status: 503, body: { code: 'DATABASE_UNAVAILABLE' } });
+      if (signal === 'SIGKILL')
+        await until(async () => {
+          const { buffered } = (await healthOf(first)).checks.requestLog;
+          // The record of this check itself may wait.
+          return buffered <= 1;
+        });
+      first.child.kill(signal);
+      await first.exited;
 
-  const second = await startService(variables);
-  await use(second, 20);
-  const { body: limits } = await clientOf(second)(`/v1/api-keys/${metered.id}/limits`);
-  t.equal(limits.quota.used, sent, 'the quota counts what another process has spooled');
-  await until(async () => (await healthOf(second)).checks.requestLog.buffered <= 1);
-  await clickHouse.restart();
-  await second.waitFor(/stored in ClickHouse/);
-  await use(second, 20);
-  const expected = { rows: sent, stats: sent, usage: sent, quota: sent };
-  await until(async () => (await healthOf(second)).checks.requestLog.spooled === 0);
-  await until(async () => (await countsOf(second, metered.id)).rows >= sent);
-  t.strictSame(await countsOf(second, metered.id), expected);
-  second.child.kill('SIGTERM');
-  t.equal(await second.exited, 0);
-});
+      const second = await startService(variables);
+      await use(second, 20);
+      const { body: limits } = await clientOf(second)(`/v1/api-keys/${metered.id}/limits`);
+      t.equal(limits.quota.used, sent, 'the quota counts what another process has spooled');
+      await until(async () => (await healthOf(second)).checks.requestLog.buffered <= 1);
+      await clickHouse.restart();
+      await second.waitFor(/stored in ClickHouse/);
+      await use(second, 20);
+      const expected = { rows: sent, stats: sent, usage: sent, quota: sent };
+      await until(async () => (await healthOf(second)).checks.requestLog.spooled === 0);
+      await until(async () => (await countsOf(second, metered.id)).rows >= sent);
+      t.strictSame(await countsOf(second, metered.id), expected);
+      second.child.kill('SIGTERM');
+      t.equal(await second.exited, 0);
+    },
+  );
+}
 
 t.test(
   'an outage at the start delays nothing, and the log has neither user nor password',

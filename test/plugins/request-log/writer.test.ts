@@ -4,6 +4,7 @@ import type pg from 'pg';
 import t, { type Test } from 'tap';
 import { uuidv7 } from 'uuidv7';
 import type { DatabaseHandle } from '../../../plugins/database/index.js';
+import type { QuotaCharge } from '../../../plugins/limits/quota-counter.js';
 import type { Batch } from '../../../plugins/request-log/batch.js';
 import { type RequestRecord, recordOf } from '../../../plugins/request-log/record.js';
 import { Spool } from '../../../plugins/request-log/spool/index.js';
@@ -283,6 +284,48 @@ t.test('flush() waits for records that are being moved to the spool', async (t) 
   setImmediate(() => calls.emit('continue'));
   await flushed;
   t.match(writer.counts, { buffered: 0 });
+  await writer.close();
+});
+
+t.test('charges of spooled records are settled by the id of the batch that is replayed', async (t) => {
+  const charge: QuotaCharge = { kind: 'key', id: 'metered', start: 0, units: 1, replica: 'own' };
+  const settled: Batch['id'][] = [];
+  const written: Batch['id'][] = [];
+  const events = new EventEmitter();
+  let isDown = true;
+  const store = {
+    isReady: true,
+    ready: Promise.resolve(),
+    async write({ id }: Batch) {
+      if (isDown) throw new Error('away');
+      written.push(id);
+      events.emit('written');
+      return [];
+    },
+    async settleCharges({ id }: Batch) {
+      settled.push(id);
+      events.emit('settled');
+    },
+  };
+  const spool = new Spool({ directory: t.testdir(), maxBytes: 1_000_000 }, app.log);
+  const { append } = spool;
+  let appends = 0;
+  t.intercept(spool, 'append', {
+    value: async (...records: Parameters<typeof append>) => {
+      if (appends++ === 0) throw new Error('the disk is full');
+      return append.apply(spool, records);
+    },
+  });
+  const writer = new RequestLogWriter(store, spool, options, app.log);
+  const metered = [record({ charges: [charge] }), record({ charges: [charge] })];
+  for (const each of metered) writer.push(each);
+  await once(events, 'settled');
+  writer.push(record({ charges: [charge] }));
+  await once(events, 'settled');
+  t.equal(new Set(settled).size, settled.length, 'each batch is settled once');
+  isDown = false;
+  while (written.length < settled.length) await once(events, 'written');
+  t.strictSame(written.toSorted(), settled.toSorted());
   await writer.close();
 });
 

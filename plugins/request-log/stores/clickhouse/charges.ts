@@ -9,8 +9,10 @@ import type { Batch } from '../../batch.js';
 import type { ChargeStore } from '../postgres/charge-store.js';
 
 const closeDeadlineMs = 1_000;
-/** The largest number of batches whose charges wait in memory. */
-const maxWaiting = 10_000;
+/** The largest number of charges that wait in memory: about 50 MB. */
+const maxWaitingCharges = 200_000;
+/** How many batches are known, so that a batch that is sent again, or replayed from the spool, is not settled twice. */
+const maxKnownBatches = 10_000;
 
 interface Unsettled {
   id: string;
@@ -27,8 +29,11 @@ export class ChargeQueue {
   private readonly log: FastifyBaseLogger;
   private readonly outage: OutageLog;
   private readonly waiting: Unsettled[] = [];
-  /** Batches that were settled or wait: a batch is sent again while ClickHouse is down. */
-  private readonly accepted = new LRUCache<string, true>({ max: maxWaiting });
+  private waitingCharges = 0;
+  /** Batches that were settled, wait or are being settled. */
+  private readonly known = new LRUCache<string, true>({ max: maxKnownBatches });
+  /** First attempts that run. */
+  private readonly attempts = new Set<Promise<void>>();
   private readonly stopped = new AbortController();
   private retrying: Promise<void> | undefined;
 
@@ -40,34 +45,22 @@ export class ChargeQueue {
     this.outage = new OutageLog(log);
   }
 
-  /**
-   * Settles the charges of a batch, before its rows are sent. A batch that is sent again is settled once.
-   *
-   * @returns whether they are settled; otherwise they wait. Never rejects
-   */
-  async settle({ records }: Batch): Promise<boolean> {
+  /** Settles the charges of a batch, once. Resolves when they are settled, or wait because the database fails. Never rejects. */
+  async settle({ records }: Batch): Promise<void> {
     const charges = records.flatMap(({ charges }) => charges);
-    // The first records may have no charges, because these were settled before: their id is known already.
-    const first = records.find(({ charges }) => charges.length > 0);
-    if (charges.length === 0 || first === undefined) return true;
+    const [first] = records;
+    if (charges.length === 0 || first === undefined || this.known.has(first.id)) return;
     const { id } = first;
-    if (this.accepted.has(id)) return !this.waiting.some((unsettled) => unsettled.id === id);
-    this.accepted.set(id, true);
-    try {
-      if (this.waiting.length === 0) {
-        await this.trySettle({ id, charges });
-        return true;
-      }
-    } catch (error) {
-      this.reportFailure(error);
-    }
-    this.wait({ id, charges });
-    return false;
+    this.known.set(id, true);
+    const attempt = this.settleOrWait({ id, charges });
+    this.attempts.add(attempt);
+    await attempt.finally(() => this.attempts.delete(attempt));
   }
 
   /** Settles what waits, for up to a second. */
   async close(): Promise<void> {
-    if (this.retrying) await withDeadline(this.retrying, closeDeadlineMs).catch(() => {});
+    const settled = Promise.all(this.attempts).then(() => this.retrying);
+    await withDeadline(settled, closeDeadlineMs).catch(() => {});
     this.stopped.abort();
     if (this.waiting.length > 0)
       this.log.error(
@@ -76,19 +69,38 @@ export class ChargeQueue {
       );
   }
 
+  private async settleOrWait(unsettled: Unsettled) {
+    try {
+      if (this.waiting.length === 0) return await this.trySettle(unsettled);
+    } catch (error) {
+      this.reportFailure(error);
+    }
+    this.wait(unsettled);
+  }
+
   private wait(unsettled: Unsettled) {
-    if (this.waiting.length >= maxWaiting) {
-      const lost = this.waiting.shift();
-      // If the batch is in the spool, its charges are settled with its rows.
-      if (lost) this.accepted.delete(lost.id);
+    this.waiting.push(unsettled);
+    this.waitingCharges += unsettled.charges.length;
+    while (this.waitingCharges > maxWaitingCharges && this.waiting.length > 1) {
+      const dropped = this.remove(this.waiting[0] as Unsettled);
+      // A batch in the spool is settled with its rows.
+      this.known.delete(dropped.id);
       this.log.error(
-        'quotas: too many charges wait for the database, those of batches that are not in the spool are lost',
+        { charges: dropped.charges.length },
+        'quotas: too many charges wait for the database, those of a batch that is not in the spool are lost',
       );
     }
-    this.waiting.push(unsettled);
     this.retrying ??= inBackground(() => this.retry()).finally(() => {
       this.retrying = undefined;
     });
+  }
+
+  private remove(unsettled: Unsettled): Unsettled {
+    const at = this.waiting.indexOf(unsettled);
+    if (at === -1) return unsettled;
+    this.waiting.splice(at, 1);
+    this.waitingCharges -= unsettled.charges.length;
+    return unsettled;
   }
 
   private async retry() {
@@ -99,9 +111,7 @@ export class ChargeQueue {
       try {
         const [first] = this.waiting as [Unsettled];
         await this.trySettle(first);
-        // It is no longer the first if too many wait.
-        const at = this.waiting.indexOf(first);
-        if (at !== -1) this.waiting.splice(at, 1);
+        this.remove(first);
         failures = 0;
         this.outage.ended('quotas: charges can be settled again');
       } catch (error) {
