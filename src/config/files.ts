@@ -5,11 +5,19 @@ import { ConfigError } from './error.js';
 const fileVariables = ['DATABASE_URL', 'REDIS_URL', 'REQUEST_LOG_URL', 'BOOTSTRAP_ADMIN_KEY'];
 
 /**
- * Adds the variables that are in files, without white space around the content.
+ * Merges the variables of `.env` and of the process, which take precedence, and reads those that are in files.
  *
- * @throws ConfigError when a file cannot be read or is empty, or when the variable is set as well
+ * @throws ConfigError when a file cannot be read or is empty, or when the same source sets a variable and its file
  */
-export function withFiles(variables: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function mergedVariables(ofDotenv: NodeJS.ProcessEnv, ofProcess: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const overridden = fileVariables.filter((name) => ofProcess[name] !== undefined || ofProcess[`${name}_FILE`]);
+  const names = new Set(overridden.flatMap((name) => [name, `${name}_FILE`]));
+  const kept = Object.fromEntries(Object.entries(ofDotenv).filter(([name]) => !names.has(name)));
+  return withFiles({ ...kept, ...ofProcess });
+}
+
+/** Adds the variables that are in files, without white space around the content. */
+function withFiles(variables: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const contents: NodeJS.ProcessEnv = {};
   for (const name of fileVariables) {
     const path = variables[`${name}_FILE`];

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { databaseConfig } from './database.js';
 import { validate } from './environment.js';
-import { withFiles } from './files.js';
+import { mergedVariables } from './files.js';
 import { secretTracingVariables, tracingVariables } from './tracing.js';
 import {
   allowedOrigins,
@@ -44,13 +44,14 @@ export type Config = ReturnType<typeof loadConfig>;
 /**
  * Reads and checks the configuration.
  *
- * @param variables usually `process.env`; an empty value counts as unset. Secrets can be in files, such as that of DATABASE_URL_FILE
+ * @param variables usually `process.env`; an empty value counts as unset. Secrets can be in files: DATABASE_URL_FILE names the file of
+ *   DATABASE_URL
  * @param dotenv also reads `.env` in the working directory; `variables` take precedence
  * @throws ConfigError for invalid values
  */
 export function loadConfig(variables: NodeJS.ProcessEnv, { dotenv = false } = {}) {
   const ofDotenv = dotenv && existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {};
-  const all = { ...withFiles(ofDotenv), ...withFiles(variables) };
+  const all = mergedVariables(ofDotenv, variables);
   const nonEmpty = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ''));
   const env = validate(nonEmpty);
   return {

@@ -57,6 +57,28 @@ t.test('a secret can be in a file', async (t) => {
   }
 });
 
+t.test('the environment overrides a secret of .env, wherever either of them is', async (t) => {
+  const [own, others] = ['postgresql://app@own/app', 'postgresql://app@dotenv/app'];
+  const directory = temporaryDirectory(t);
+  const path = join(directory, 'url');
+  writeFileSync(path, own);
+  const before = process.cwd();
+  process.chdir(directory);
+  t.teardown(() => process.chdir(before));
+  const urlWith = (dotenv: string, variables: NodeJS.ProcessEnv) => {
+    writeFileSync('.env', dotenv);
+    return loadConfig(variables, { dotenv: true }).database.url;
+  };
+  for (const dotenv of [`DATABASE_URL=${others}`, 'DATABASE_URL_FILE=/nonexistent']) {
+    t.equal(urlWith(dotenv, { DATABASE_URL: own }), own);
+    t.equal(urlWith(dotenv, { DATABASE_URL_FILE: path }), own);
+    t.equal(urlWith(dotenv, { DATABASE_URL: '' }), undefined);
+  }
+  t.equal(urlWith(`DATABASE_URL=${others}`, { DATABASE_URL_FILE: '' }), others);
+  t.equal(urlWith('DATABASE_URL_FILE=/nonexistent', { DATABASE_URL_FILE: '' }), undefined);
+  t.throws(() => urlWith(`DATABASE_URL=${others}\nDATABASE_URL_FILE=${path}`, {}), { message: /are both set/ });
+});
+
 t.test('an invalid value is rejected with the name of the variable', async (t) => {
   for (const [name, value] of [
     ['PORT', '65536'],
