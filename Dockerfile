@@ -15,20 +15,22 @@ COPY dashboard dashboard
 COPY src src
 # The last line sets modes, because those of the checkout depend on the umask.
 RUN npm run build \
-  && find dist -name '*.map' -delete \
+  && find dist \( -name '*.map' -o -name '*.d.ts' \) -delete \
   && chmod -R u=rwX,go=rX LICENSE package.json prisma dist
 
 FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-# Prisma's CLI, 200 MB, is an optional peer of its client.
-RUN npm ci --omit=dev --omit=optional --omit=peer --ignore-scripts --no-audit --no-fund
-# Removes nine of Prisma's ten query compilers, development files of packages, PGlite's extensions, and npm's own lock file.
+# Without Prisma's CLI of 200 MB, an optional peer of its client. Fastify is a peer dependency of this package.
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+# Removes nine of Prisma's ten query compilers, development files of packages, PGlite's extensions, which are peers of its
+# socket server, and npm's own lock file.
 # test/docker/image.test.ts runs the result.
 RUN find node_modules/@prisma/client/runtime -name 'query_compiler_*' \
       ! -name 'query_compiler_small_bg.postgresql.*mjs' -delete \
   && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' \) -delete \
   && find node_modules -type d \( -name test -o -name benchmark -o -name docs \) -prune -exec rm -r {} + \
+  && find node_modules/@electric-sql -mindepth 1 -maxdepth 1 -name 'pglite-*' ! -name pglite-socket -exec rm -r {} + \
   && rm node_modules/@electric-sql/pglite/dist/*.tar.gz node_modules/.package-lock.json
 
 FROM ${NODE_IMAGE}

@@ -4,7 +4,7 @@ import { eventActions, ownerIdPattern } from '../plugins/api-keys/key-fields.js'
 import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
 import { ApiKeyEvents } from './api-key-fields.js';
-import { oneOf, Page, pageOf, TimestampInput } from './fields.js';
+import { described, oneOf, Page, pageOf, TimestampInput } from './fields.js';
 
 const Filter = Type.Object(
   {
@@ -18,8 +18,8 @@ const Filter = Type.Object(
         examples: ['customer-4711'],
       }),
     ),
-    from: Type.Optional({ ...TimestampInput, description: 'At this time or later' }),
-    to: Type.Optional({ ...TimestampInput, description: 'Before this time' }),
+    from: Type.Optional(described(TimestampInput, 'At this time or later')),
+    to: Type.Optional(described(TimestampInput, 'Before this time')),
   },
   { additionalProperties: false },
 );

@@ -12,7 +12,18 @@ import { minSearchLength } from '../plugins/api-keys/key-list.js';
 import { grantedScopePattern } from '../plugins/api-keys/scopes.js';
 import { maxRequests } from '../plugins/limits/limit.js';
 import type { Prisma } from '../plugins/prisma/generated/client.js';
-import { defaulted, Id, idList, lineOfText, listOf, nullable, Page, Timestamp, TimestampInput } from './fields.js';
+import {
+  defaulted,
+  described,
+  Id,
+  idList,
+  lineOfText,
+  listOf,
+  nullable,
+  Page,
+  Timestamp,
+  TimestampInput,
+} from './fields.js';
 import {
   exampleQuota,
   exampleRateLimitStates,
@@ -209,12 +220,11 @@ export const ApiKeyFilter = Type.Object(
       Type.String({ pattern: grantedScopePattern, description: 'One of the scopes, exactly', examples: ['admin'] }),
     ),
     active: Type.Optional(Type.Boolean()),
-    expiresBefore: Type.Optional({ ...TimestampInput, description: 'Expires, or has expired, before this time' }),
-    expiresAfter: Type.Optional({ ...TimestampInput, description: 'Expires, or has expired, at this time or later' }),
-    lastUsedBefore: Type.Optional({
-      ...TimestampInput,
-      description: 'Last used before this time, or never used and created before it',
-    }),
+    expiresBefore: Type.Optional(described(TimestampInput, 'Expires, or has expired, before this time')),
+    expiresAfter: Type.Optional(described(TimestampInput, 'Expires, or has expired, at this time or later')),
+    lastUsedBefore: Type.Optional(
+      described(TimestampInput, 'Last used before this time, or never used and created before it'),
+    ),
   },
   { additionalProperties: false },
 );

@@ -4,7 +4,7 @@ import type { ImportedKey } from '../plugins/api-keys/import.js';
 import { digestOf, isWellFormedKey, startOf } from '../plugins/api-keys/key-format.js';
 import { checkFields } from './api-key-checks.js';
 import { NewApiKey } from './api-key-fields.js';
-import { Id, lineOfText, nullable, oneOf, TimestampInput } from './fields.js';
+import { described, Id, lineOfText, nullable, oneOf, TimestampInput } from './fields.js';
 
 const { prefix: _, ...fields } = NewApiKey.properties;
 
@@ -35,10 +35,9 @@ export const ImportEntry = Type.Object(
       pattern: '^([0-9A-Fa-f]{64}|[A-Za-z0-9+/_-]{43}=?)$',
       description: 'SHA-256 of the whole key, in hex or base64',
     }),
-    format: Type.Optional({
-      ...oneOf('musicez', 'other'),
-      description: 'musicez: the key was issued by this service; default: other',
-    }),
+    format: Type.Optional(
+      described(oneOf('musicez', 'other'), 'musicez: the key was issued by this service; default: other'),
+    ),
     ...entry,
   },
   { additionalProperties: false },

@@ -21,10 +21,16 @@ export const Id = Type.String({
   examples: ['019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07'],
 });
 
+/** The schema with another description. */
+export const described = <Schema extends TSchema>(schema: Schema, description: string): Schema => ({
+  ...schema,
+  description,
+});
+
 /** Ids in a query, each as its own parameter. */
 export const idList = (maxItems: number, description: string) =>
   // @fastify/swagger does not convert examples inside of array items.
-  Type.Array({ ...Id, examples: undefined }, { maxItems, description, examples: [Id.examples] });
+  Type.Array({ ...Id, examples: undefined } as typeof Id, { maxItems, description, examples: [Id.examples] });
 
 export const IdParams = Type.Object({ id: Id });
 
@@ -48,7 +54,7 @@ export const Page = Type.Object(
     limit: defaulted(
       Type.Integer({ minimum: 1, maximum: 500, default: 50, description: 'The largest number of entries' }),
     ),
-    cursor: Type.Optional({ ...Id, description: '`nextCursor` of the previous page' }),
+    cursor: Type.Optional(described(Id, '`nextCursor` of the previous page')),
   },
   { additionalProperties: false },
 );

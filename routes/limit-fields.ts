@@ -4,7 +4,7 @@ import { limitNamePattern, maxCost, maxLimits, maxRequests, maxWindowSeconds } f
 import type { LimitState } from '../plugins/limits/limit-state.js';
 import { maxQuota } from '../plugins/limits/quota.js';
 import type { QuotaCounter } from '../plugins/limits/quota-counter.js';
-import { nullable, oneOf, Timestamp } from './fields.js';
+import { described, nullable, oneOf, Timestamp } from './fields.js';
 
 /** In a request: from 0 to 1,000. */
 export const Cost = Type.Integer({
@@ -43,7 +43,7 @@ export const RateLimitStates = Type.Array(
 export const QuotaInput = Type.Object(
   {
     limit: Type.Integer({ minimum: 1, maximum: maxQuota, description: 'Requests in a period' }),
-    period: { ...oneOf('day', 'month'), description: 'A calendar day or month in UTC' },
+    period: described(oneOf('day', 'month'), 'A calendar day or month in UTC'),
   },
   { additionalProperties: false, examples: [{ limit: 100_000, period: 'month' }] },
 );

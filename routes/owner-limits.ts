@@ -6,7 +6,7 @@ import { ownerIdPattern } from '../plugins/api-keys/key-fields.js';
 import { keySecurity } from '../plugins/openapi.js';
 import { problems } from '../plugins/problem-details/schema.js';
 import { checkedBody } from './api-key-checks.js';
-import { nullable } from './fields.js';
+import { described, nullable } from './fields.js';
 import { exampleQuota, QuotaInput, QuotaState, RateLimits, RateLimitsInput } from './limit-fields.js';
 
 const OwnerParams = Type.Object({
@@ -15,7 +15,7 @@ const OwnerParams = Type.Object({
 const OwnerLimits = Type.Object(
   {
     ownerId: Type.String(),
-    rateLimits: { ...RateLimits, description: 'Empty: none' },
+    rateLimits: described(RateLimits, 'Empty: none'),
     quota: nullable(QuotaState, { description: 'Null: none' }),
   },
   {
@@ -33,7 +33,7 @@ export type OwnerLimits = Static<typeof OwnerLimits>;
 
 const OwnerLimitsChange = Type.Object(
   {
-    rateLimits: Type.Optional({ ...RateLimitsInput, description: 'Left out or empty: none' }),
+    rateLimits: Type.Optional(described(RateLimitsInput, 'Left out or empty: none')),
     quota: Type.Optional(nullable(QuotaInput, { description: 'Left out or null: none' })),
     resetQuota: Type.Optional(Type.Boolean({ description: 'Resets the quota to zero' })),
   },

@@ -6,7 +6,7 @@ import { keySecurity } from '../plugins/openapi.js';
 import { badField } from '../plugins/problem-details/bad-field.js';
 import { problems } from '../plugins/problem-details/schema.js';
 import { type GroupKind, groupFields, maxGroupedRequests, maxGroups } from '../plugins/request-log/groups.js';
-import { nullable, Timestamp } from './fields.js';
+import { described, nullable, Timestamp } from './fields.js';
 import { requestLogFilter } from './request-log-fields.js';
 
 const dayMs = 86_400_000;
@@ -20,7 +20,7 @@ const Querystring = Type.Object(
       examples: ['error'],
     }),
     ...requestLogFilter,
-    from: { ...requestLogFilter.from, description: 'Arrived at this time or later. Default: a day before `to`' },
+    from: described(requestLogFilter.from, 'Arrived at this time or later. Default: a day before `to`'),
   },
   { additionalProperties: false },
 );
@@ -37,8 +37,8 @@ const Groups = Type.Object(
         apiKeyId: Type.Optional(nullable(Type.String())),
         ownerId: Type.Optional(nullable(Type.String())),
         count: Type.Integer({ description: 'Requests' }),
-        firstSeen: { ...Timestamp, description: 'When the first of them arrived' },
-        lastSeen: { ...Timestamp, description: 'When the last of them arrived' },
+        firstSeen: described(Timestamp, 'When the first of them arrived'),
+        lastSeen: described(Timestamp, 'When the last of them arrived'),
         keyCount: Type.Integer({ description: 'How many keys they had' }),
       }),
       { description: `Largest first, at most ${maxGroups}; each has the fields of its kind` },

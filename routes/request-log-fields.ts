@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { ownerIdPattern } from '../plugins/api-keys/key-fields.js';
 import { type ExportFormat, exportFormats } from '../plugins/request-log/export.js';
-import { Id, lineOfText, listOf, nullable, Timestamp, TimestampInput } from './fields.js';
+import { described, Id, lineOfText, listOf, nullable, Timestamp, TimestampInput } from './fields.js';
 
 const example = {
   id: '019b8a2e-7c4d-7e1a-9f3b-2d6c8e5a1f07',
@@ -76,8 +76,8 @@ export const ExcludeManagement = Type.Boolean({
 
 /** The filters of the request log. A request must match all of them. */
 export const requestLogFilter = {
-  from: Type.Optional({ ...TimestampInput, description: 'Arrived at this time or later' }),
-  to: Type.Optional({ ...TimestampInput, description: 'Arrived before this time' }),
+  from: Type.Optional(described(TimestampInput, 'Arrived at this time or later')),
+  to: Type.Optional(described(TimestampInput, 'Arrived before this time')),
   method: Type.Optional(Type.String({ pattern: '^[A-Z-]{1,32}$', examples: ['GET'] })),
   path: Type.Optional(
     Type.String({
@@ -129,11 +129,11 @@ export const requestLogFilter = {
       examples: [5_000],
     }),
   ),
-  apiKeyId: Type.Optional({ ...Id, description: 'The key of the request' }),
+  apiKeyId: Type.Optional(described(Id, 'The key of the request')),
   hasKey: Type.Optional(
     Type.Boolean({ description: '`false`: only requests without an existing key; `true`: only with' }),
   ),
-  verifiedApiKeyId: Type.Optional({ ...Id, description: 'The key that the request verified' }),
+  verifiedApiKeyId: Type.Optional(described(Id, 'The key that the request verified')),
   ownerId: Type.Optional(
     Type.String({
       pattern: ownerIdPattern,

@@ -3,15 +3,15 @@ import type { FastifyInstance } from 'fastify';
 import { clock } from '../plugins/clock.js';
 import { badField } from '../plugins/problem-details/bad-field.js';
 import { hourSeconds, type StatsRange } from '../plugins/request-log/stats-range.js';
-import { Timestamp, TimestampInput } from './fields.js';
+import { described, Timestamp, TimestampInput } from './fields.js';
 
 const dayMs = 86_400_000;
 const minuteMs = 60_000;
 
 /** The query of a range of statistics. */
 export const statsRange = {
-  from: Type.Optional({ ...TimestampInput, description: 'Default: a day before `to`' }),
-  to: Type.Optional({ ...TimestampInput, description: 'Default: now' }),
+  from: Type.Optional(described(TimestampInput, 'Default: a day before `to`')),
+  to: Type.Optional(described(TimestampInput, 'Default: now')),
   interval: Type.Optional(
     Type.Integer({
       minimum: 60,
@@ -32,8 +32,8 @@ const Range = Type.Object(statsRange);
 
 /** The range of a response. */
 export const intervals = {
-  from: { ...Timestamp, description: 'The start of the first interval; with `exact`, of the range' },
-  to: { ...Timestamp, description: 'The end of the last interval; with `exact`, of the range' },
+  from: described(Timestamp, 'The start of the first interval; with `exact`, of the range'),
+  to: described(Timestamp, 'The end of the last interval; with `exact`, of the range'),
   interval: Type.Integer({ description: 'Seconds' }),
 };
 

@@ -6,7 +6,7 @@ import { keySecurity } from '../plugins/openapi.js';
 import { badField } from '../plugins/problem-details/bad-field.js';
 import { problems } from '../plugins/problem-details/schema.js';
 import { maxLimitedKeys, maxOwners } from '../plugins/request-log/usage.js';
-import { Id, nullable, Timestamp } from './fields.js';
+import { described, Id, nullable, Timestamp } from './fields.js';
 import { intervals, statsRange, statsRangeOf } from './stats-range.js';
 
 const maxIntervals = 1_500;
@@ -24,7 +24,7 @@ const exampleRange = { from: '2026-01-31T00:00:00.000Z', to: '2026-02-01T00:00:0
 
 const UsageQuerystring = Type.Object(
   {
-    apiKeyId: Type.Optional({ ...Id, description: 'The key' }),
+    apiKeyId: Type.Optional(described(Id, 'The key')),
     ownerId: Type.Optional(
       Type.String({
         pattern: ownerIdPattern,
@@ -58,8 +58,8 @@ export type Usage = Static<typeof Usage>;
 
 const OwnerUsage = Type.Object(
   {
-    from: { ...Timestamp, description: 'The start of the first interval' },
-    to: { ...Timestamp, description: 'The end of the last interval' },
+    from: described(Timestamp, 'The start of the first interval'),
+    to: described(Timestamp, 'The end of the last interval'),
     owners: Type.Array(Type.Object({ ownerId: Type.String(), ...usage }), {
       description: `Busiest first, at most ${maxOwners}`,
     }),
@@ -73,8 +73,8 @@ export type OwnerUsage = Static<typeof OwnerUsage>;
 
 const LimitedKeys = Type.Object(
   {
-    from: { ...Timestamp, description: 'The start of the first interval' },
-    to: { ...Timestamp, description: 'The end of the last interval' },
+    from: described(Timestamp, 'The start of the first interval'),
+    to: described(Timestamp, 'The end of the last interval'),
     keys: Type.Array(
       Type.Object({
         apiKeyId: Id,

@@ -10,7 +10,6 @@ export interface LockedPackage {
   dev?: boolean;
   optional?: boolean;
   devOptional?: boolean;
-  peer?: boolean;
 }
 
 export interface LockFile {
@@ -23,9 +22,13 @@ export function readLockFile(root: string): LockFile {
   return JSON.parse(readFileSync(`${root}/package-lock.json`, 'utf8'));
 }
 
-/** @returns the packages that the Dockerfile installs, with `--omit=dev --omit=optional --omit=peer`, by path */
+/** Extensions of PGlite that its socket server names as peers. The Dockerfile removes them. */
+const unusedPeer = /^node_modules\/@electric-sql\/pglite-(?!socket$)/;
+
+/** @returns the packages of the image, which the Dockerfile installs with `--omit=dev --omit=optional`, by path */
 export function productionPackages({ packages }: LockFile): [path: string, LockedPackage][] {
   return Object.entries(packages).filter(
-    ([path, { dev, optional, devOptional, peer }]) => path !== '' && !dev && !optional && !devOptional && !peer,
+    ([path, { dev, optional, devOptional }]) =>
+      path !== '' && !dev && !optional && !devOptional && !unusedPeer.test(path),
   );
 }

@@ -1,5 +1,6 @@
 import proxyAddr from '@fastify/proxy-addr';
-import Fastify, { type FastifyInstance } from 'fastify';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyPluginCallback } from 'fastify';
 import apiKeys from '../plugins/api-keys/index.js';
 import clientAddress from '../plugins/client-address.js';
 import cors from '../plugins/cors.js';
@@ -47,64 +48,77 @@ import { fastifyOptions } from './fastify-options.js';
 /** Requests for these are neither logged nor traced. */
 const unlogged = ['/livez', '/readyz', '/metrics'];
 
+/** What a service of your own adds. */
+export interface Extensions {
+  /** Registered after the features of the service, and before all routes. */
+  plugins?: readonly Extension[];
+  /** Route modules: their routes have the features of the service. */
+  routes?: readonly Extension[];
+}
+
+type Extension = FastifyPluginAsync | FastifyPluginAsyncTypebox | FastifyPluginCallback;
+
 /** Builds the service, in the order in which it starts. It stops in the reverse order. Does not listen. */
-export async function buildApp(config: Config): Promise<FastifyInstance> {
+export function buildApp(config: Config, { plugins = [], routes = [] }: Extensions = {}): FastifyInstance {
   const { version } = config;
   const app = Fastify(fastifyOptions(config));
   const isTrusted = trustOf(config.trustProxy);
 
   // For all responses
-  await app.register(problemDetails);
-  await app.register(emptyJsonBody);
-  await app.register(strictBodies);
-  await app.register(clientAddress, { trustProxy: config.trustProxy });
-  await app.register(traceContext, { startsTraces: config.tracing !== undefined });
-  await app.register(tracing, { variables: config.tracing, version, exclude: unlogged });
-  await app.register(requestId, { isTrusted });
-  await app.register(securityHeaders, {});
-  await app.register(drain, config.drain);
+  app.register(problemDetails);
+  app.register(emptyJsonBody);
+  app.register(strictBodies);
+  app.register(clientAddress, { trustProxy: config.trustProxy });
+  app.register(traceContext, { startsTraces: config.tracing !== undefined });
+  app.register(tracing, { variables: config.tracing, version, exclude: unlogged });
+  app.register(requestId, { isTrusted });
+  app.register(securityHeaders, {});
+  app.register(drain, config.drain);
 
   // The database
-  await app.register(database, {
+  app.register(database, {
     version,
     shouldMigrate: config.shouldMigrate,
     migrateCommand: commandNames.migrate,
     ...config.database,
   });
-  await app.register(prisma);
+  app.register(prisma);
 
   // The features of the service
-  await app.register(limits, config.limits);
-  await app.register(apiKeys, config.apiKeys);
-  await app.register(requestLog, { ...config.requestLog, exclude: unlogged });
-  await app.register(cors, { origins: config.corsOrigins });
-  await app.register(loadShedding, { ...config.loadShedding, exempt: ['/livez', '/readyz', '/health', '/metrics'] });
-  await app.register(keyUsage);
-  await app.register(quotaEvents);
-  await app.register(metrics);
-  await app.register(health);
-  await app.register(routing);
-  await app.register(openapi, { version });
+  app.register(limits, config.limits);
+  app.register(apiKeys, config.apiKeys);
+  app.register(requestLog, { ...config.requestLog, exclude: unlogged });
+  app.register(cors, { origins: config.corsOrigins });
+  app.register(loadShedding, { ...config.loadShedding, exempt: ['/livez', '/readyz', '/health', '/metrics'] });
+  app.register(keyUsage);
+  app.register(quotaEvents);
+  app.register(metrics);
+  app.register(health);
+  app.register(routing);
+  app.register(openapi, { version });
+
+  for (const plugin of plugins) app.register(plugin as FastifyPluginAsync);
 
   // Routes: a new module is a file in routes/ and a line here
-  await app.register(homeRoutes, { version });
-  await app.register(probeRoutes, { version });
-  await app.register(metricsRoutes);
-  await app.register(meRoutes);
-  await app.register(apiKeyRoutes);
-  await app.register(apiKeyEventRoutes);
-  await app.register(apiKeyImportRoutes);
-  await app.register(apiKeyExportRoutes);
-  await app.register(apiKeyVerificationRoutes);
-  await app.register(ownerLimitRoutes);
-  await app.register(usageRoutes);
-  await app.register(forwardAuthRoutes, { isTrusted });
-  await app.register(requestLogRoutes, { traceUrl: config.traceUrl });
-  await app.register(requestLogExportRoutes);
-  await app.register(requestGroupRoutes);
-  await app.register(requestStatsRoutes);
-  await app.register(requestLogStreamRoutes);
-  await app.register(dashboardRoutes, config.dashboard);
+  app.register(homeRoutes, { version });
+  app.register(probeRoutes, { version });
+  app.register(metricsRoutes);
+  app.register(meRoutes);
+  app.register(apiKeyRoutes);
+  app.register(apiKeyEventRoutes);
+  app.register(apiKeyImportRoutes);
+  app.register(apiKeyExportRoutes);
+  app.register(apiKeyVerificationRoutes);
+  app.register(ownerLimitRoutes);
+  app.register(usageRoutes);
+  app.register(forwardAuthRoutes, { isTrusted });
+  app.register(requestLogRoutes, { traceUrl: config.traceUrl });
+  app.register(requestLogExportRoutes);
+  app.register(requestGroupRoutes);
+  app.register(requestStatsRoutes);
+  app.register(requestLogStreamRoutes);
+  app.register(dashboardRoutes, config.dashboard);
+  for (const module of routes) app.register(module as FastifyPluginAsync);
 
   return app;
 }

@@ -1,23 +1,38 @@
+#!/usr/bin/env node
 import { StartError } from '../plugins/start-error.js';
-import { CommandError } from './cli/command-line.js';
+import { CommandError, parseCommandLine } from './cli/command-line.js';
+import { runDoctorCommand } from './cli/doctor.js';
 import { runKeysCommand } from './cli/keys.js';
 import { runLogsCommand } from './cli/logs.js';
 import { runMigrateCommand } from './cli/migrate.js';
-import { ConfigError, loadProcessConfig, version } from './config/index.js';
+import { runStudioCommand } from './cli/studio.js';
+import { commandNames } from './command-names.js';
+import { type Config, ConfigError, loadProcessConfig, version } from './config/index.js';
+import { createService } from './service.js';
 
-const usage = `Usage: node dist/src/cli.js COMMAND
+const usage = `Usage: musicez COMMAND
 
+  start      start the service
   keys       create, list, update, rotate and revoke keys
-  logs       write the request log into a file
+  logs       write the request log into a file, or copy it to another store
   migrate    apply pending migrations
+  studio     open Prisma Studio on the database
+  doctor     check variables, database, Redis and spool, and say what to do
   --version  print the version
 
-Each command has --help. In a checkout they are npm run keys, npm run logs and npm run prisma:migrate.
+Each command has --help. Here they are: ${Object.values(commandNames).join(', ')}.
 
-Example: node dist/src/cli.js keys create --name ci --scope admin
+Example: ${commandNames.keys} create --name ci --scope admin
 `;
 
-const commands = { keys: runKeysCommand, logs: runLogsCommand, migrate: runMigrateCommand };
+const commands = {
+  start: runStartCommand,
+  keys: runKeysCommand,
+  logs: runLogsCommand,
+  migrate: runMigrateCommand,
+  studio: runStudioCommand,
+  doctor: runDoctorCommand,
+};
 const [command = 'help', ...args] = process.argv.slice(2);
 
 try {
@@ -29,7 +44,7 @@ try {
 }
 
 // Abandoned connection attempts can keep timers.
-process.exit();
+if (command !== 'start' || process.exitCode || args.length > 0) process.exit();
 
 async function run() {
   if (['help', '--help', '-h'].includes(command)) return void process.stdout.write(usage);
@@ -41,6 +56,14 @@ async function run() {
         .join(', ')}`,
     );
   await commands[command as keyof typeof commands](args, loadProcessConfig());
+}
+
+async function runStartCommand(args: string[], config: Config) {
+  const { values } = parseCommandLine('start', { args, options: { help: { type: 'boolean', short: 'h' } } });
+  if (!values.help) return createService({ config }).start();
+  process.stdout.write(
+    `Usage: ${commandNames.start}\n\nStarts the service with the variables of the environment and of .env.\n\nExample: PORT=8080 ${commandNames.start}\n`,
+  );
 }
 
 function isExplained(error: unknown): error is Error {

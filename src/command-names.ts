@@ -1,15 +1,28 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { packageRoot } from './config/index.js';
 
-/** npm scripts compile first; the image has no compiler. */
-const isCheckout = existsSync(join(packageRoot, 'tsconfig.build.json'));
-
 /** The command lines of the commands in this environment, for help and messages. */
-export const commandNames = isCheckout
-  ? { keys: 'npm run keys --', logs: 'npm run logs --', migrate: 'npm run prisma:migrate' }
-  : {
-      keys: 'node dist/src/cli.js keys',
-      logs: 'node dist/src/cli.js logs',
-      migrate: 'node dist/src/cli.js migrate',
+export const commandNames = namesHere();
+
+function namesHere() {
+  // npm scripts compile first; the image has no compiler.
+  if (existsSync(join(packageRoot, 'tsconfig.build.json')))
+    return {
+      start: 'npm start',
+      keys: 'npm run keys --',
+      logs: 'npm run logs --',
+      migrate: 'npm run prisma:migrate',
+      studio: 'npm run prisma:studio --',
+      doctor: 'npm run doctor',
     };
+  const program = packageRoot.split(sep).includes('node_modules') ? 'npx musicez' : 'node dist/src/cli.js';
+  return {
+    start: `${program} start`,
+    keys: `${program} keys`,
+    logs: `${program} logs`,
+    migrate: `${program} migrate`,
+    studio: `${program} studio`,
+    doctor: `${program} doctor`,
+  };
+}

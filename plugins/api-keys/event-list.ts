@@ -46,7 +46,7 @@ function eventOf<Row extends { apiKeyId: string }>(row: Row) {
   return { ...row, apiKeyId: row.apiKeyId || null };
 }
 
-interface EventPage extends EventFilter {
+export interface EventPage extends EventFilter {
   limit: number;
   /** The last id of the previous page. */
   cursor?: string | undefined;

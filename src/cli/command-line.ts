@@ -9,7 +9,10 @@ export class CommandError extends Error {
  * @param command the command whose help lists the options
  * @throws CommandError for an unknown option, or one without its value
  */
-export function parseCommandLine<T extends ParseArgsConfig>(command: string, config: T) {
+export function parseCommandLine<T extends ParseArgsConfig>(
+  command: string,
+  config: T,
+): ReturnType<typeof parseArgs<T>> {
   try {
     return parseArgs(config);
   } catch (error) {

@@ -56,10 +56,10 @@ t.test('the service accepts a key that was created in the shell', async (t) => {
         list.stderr(),
         /^musicez: a running service .* embedded database in .*: use its API, .*, or stop it first\n$/,
       );
-      for (const command of ['migrate', 'studio']) {
-        const { exited, stderr } = run(`scripts/prisma/${command}.ts`, [], database);
-        t.equal(await exited, 1, command);
-        t.match(stderr(), /^musicez: .*embedded database.*\n$/, command);
+      for (const [file, ...args] of [['scripts/prisma/migrate.ts'], ['dist/src/cli.js', 'studio']] as const) {
+        const { exited, stderr } = run(file, args, database);
+        t.equal(await exited, 1, file);
+        t.match(stderr(), /^musicez: .*embedded database.*\n$/, file);
       }
     },
   );

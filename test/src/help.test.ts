@@ -15,7 +15,9 @@ const commands: Record<string, [file: string, ...args: string[]]> = {
   keys: ['dist/src/cli.js', 'keys'],
   logs: ['dist/src/cli.js', 'logs'],
   'prisma:migrate': ['scripts/prisma/migrate.ts'],
-  'prisma:studio': ['scripts/prisma/studio.ts'],
+  'prisma:studio': ['dist/src/cli.js', 'studio'],
+  start: ['dist/src/cli.js', 'start'],
+  doctor: ['dist/src/cli.js', 'doctor'],
   bench: ['bench/index.ts'],
   capacity: ['scripts/capacity/index.ts'],
   demo: ['demo/index.ts'],
@@ -41,7 +43,7 @@ t.test('every command prints help with an example, without a database', async (t
   }));
   for (const { command, code, stdout, stderr } of await Promise.all(results)) {
     t.match(stdout, /^Usage: .*\n/, command);
-    t.match(stdout, /^Examples?: .*(npm run|cli\.js)/m, command);
+    t.match(stdout, /^Examples?: .*(npm (run|start)|cli\.js)/m, command);
     t.strictSame([code, stderr], [0, ''], command);
   }
 });
@@ -49,7 +51,7 @@ t.test('every command prints help with an example, without a database', async (t
 t.test('an error prints one line with the fix and exits with code 1', async (t) => {
   const id = '00000000-0000-4000-8000-000000000000';
   for (const [command, args, message] of [
-    ['', ['kyes'], /^musicez: unknown command "kyes": try "keys --help", "logs --help", "migrate --help"\n$/],
+    ['', ['kyes'], /^musicez: unknown command "kyes": try "start --help", "keys --help", .*\n$/],
     ['soak', ['--second', '1'], /^soak: Unknown option '--second': try "npm run soak -- --help"\n$/],
     ['sbom', ['one', 'two'], /^sbom: unexpected argument "two": try "npm run sbom -- --help"\n$/],
     ['screenshots', ['--all'], /^screenshots: Unknown option '--all': try "npm run screenshots -- --help"\n$/],

@@ -1,0 +1,4 @@
+import { createService } from 'musicez';
+import { greetingRoutes } from './routes/greetings.js';
+
+await createService({ routes: [greetingRoutes] }).start();

@@ -1,0 +1,103 @@
+import { constants, existsSync } from 'node:fs';
+import { access, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { openDatabase } from '../../plugins/database/open.js';
+import { reasonOf } from '../../plugins/database/outage-log.js';
+import { commandNames } from '../command-names.js';
+import type { Config } from '../config/index.js';
+import { CommandError, parseCommandLine } from './command-line.js';
+import { startWithin } from './database.js';
+import { checksOfDatabase } from './doctor-database.js';
+import { type Check, type Finding, failed, ok, warning } from './finding.js';
+
+const usage = `Usage: ${commandNames.doctor} [options]
+
+Checks variables, the database (version, rights, migrations, TLS, clock, notifications), Redis, and the spool, and says what to do.
+Changes nothing. The exit code is 1 when a check failed.
+
+Example: ${commandNames.doctor}
+`;
+
+/**
+ * Runs `doctor`.
+ *
+ * @param args the arguments after `doctor`
+ * @throws CommandError when `args` are invalid, or a check failed
+ */
+export async function runDoctorCommand(args: string[], config: Config): Promise<void> {
+  const { values } = parseCommandLine('doctor', { args, options: { help: { type: 'boolean', short: 'h' } } });
+  if (values.help) return void process.stdout.write(usage);
+  let failures = 0;
+  const report = async (name: string, check: Check) => {
+    const { state, text } = await check().catch((error) => failed(reasonOf(error)));
+    if (state === 'failed') failures++;
+    process.stdout.write(`${state.padEnd(7)}  ${name.padEnd(13)}  ${text}\n`);
+    return state;
+  };
+
+  await report('variables', async () => ok('valid'));
+  const database = openDatabase(config.database);
+  try {
+    const connected = await report('database', async () => {
+      await startWithin(database);
+      return ok(database.isEmbedded ? `embedded, in ${config.database.dataDir}` : 'connected');
+    });
+    if (connected === 'ok')
+      for (const [name, check] of Object.entries(checksOfDatabase(database, config))) await report(name, check);
+  } finally {
+    await database.close();
+  }
+  const { redisUrl } = config.limits;
+  if (redisUrl !== undefined) await report('redis', () => checkRedis(redisUrl));
+  await report('spool', () => checkSpool(config.requestLog.spool));
+  if (failures > 0) throw new CommandError(`${failures} checks failed`);
+}
+
+async function checkRedis(url: string): Promise<Finding> {
+  const { Redis } = await import('ioredis');
+  const redis = new Redis(url, { lazyConnect: true, connectTimeout: 2_000, retryStrategy: () => null });
+  let reason: string | undefined;
+  // connect() rejects with "Connection is closed".
+  redis.on('error', ({ message }) => {
+    reason = message;
+  });
+  try {
+    await redis.connect();
+    await redis.ping();
+    return ok('connected');
+  } catch (error) {
+    // Only the message: the error contains the command with the password.
+    reason ??= (error as Error).message;
+    return failed(`REDIS_URL: ${reason}; each replica counts limits for itself: start Redis, or correct the URL`);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+async function checkSpool({ directory, maxBytes }: Config['requestLog']['spool']): Promise<Finding> {
+  if (maxBytes === 0)
+    return warning(
+      'disabled: records are lost when the database is down and the buffer is full; set REQUEST_LOG_SPOOL_MAX_BYTES',
+    );
+  const existing = existingPartOf(directory);
+  try {
+    // A trailing slash: a file in its place is an error.
+    await access(`${existing}/`, constants.W_OK);
+  } catch (error) {
+    return failed(`DATA_DIR: ${reasonOf(error)}; make it writable for this user, so that records survive an outage`);
+  }
+  const { bavail, bsize } = await statfs(existing);
+  const free = bavail * bsize;
+  if (free < maxBytes)
+    return warning(
+      `${mb(free)} MB are free, and the spool may grow to ${mb(maxBytes)} MB: free disk space, or lower REQUEST_LOG_SPOOL_MAX_BYTES`,
+    );
+  return ok(`writable, up to ${mb(maxBytes)} MB`);
+}
+
+/** The directory, or the first directory above it that exists. */
+function existingPartOf(directory: string): string {
+  return existsSync(directory) ? directory : existingPartOf(dirname(directory));
+}
+
+const mb = (bytes: number) => Math.round(bytes / 1e6);

@@ -1,0 +1,116 @@
+import type { AddressInfo } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import closeWithGrace from 'close-with-grace';
+import type { FastifyInstance } from 'fastify';
+import { StartError } from '../plugins/start-error.js';
+import { buildApp, type Extensions } from './app.js';
+import { type Config, ConfigError, closeDeadlineMs, loadProcessConfig } from './config/index.js';
+import { ensureFirstKey } from './first-key.js';
+import { writePort } from './port-file.js';
+
+export interface ServiceOptions extends Extensions {
+  /** From `loadConfig`. By default the variables of the process and `.env`, as with `npm start`. */
+  config?: Config;
+}
+
+export interface Service {
+  /**
+   * The application, for `inject` and `listen` in tests. Built when it is first read.
+   *
+   * @throws ConfigError for invalid variables
+   */
+  readonly app: FastifyInstance;
+  /**
+   * Listens, and on SIGTERM or SIGINT finishes the running requests and exits. A configuration that is invalid, or a database that
+   * cannot be used, ends the process with exit code 1 and one line.
+   */
+  start(): Promise<void>;
+}
+
+/**
+ * Creates the whole service with plugins and route modules of your own.
+ *
+ * @example await createService({ routes: [orderRoutes] }).start();
+ */
+export function createService({ config: given, ...extensions }: ServiceOptions = {}): Service {
+  let built: { config: Config; app: FastifyInstance } | undefined;
+  const build = () => {
+    if (built) return built;
+    const config = given ?? loadProcessConfig();
+    built = { config, app: buildApp(config, extensions) };
+    return built;
+  };
+  return {
+    get app() {
+      return build().app;
+    },
+    start: () => exitOnError(() => run(build)),
+  };
+}
+
+async function exitOnError(start: () => Promise<void>) {
+  try {
+    await start();
+  } catch (error) {
+    if (!isExplained(error)) throw error;
+    process.stderr.write(`musicez: ${error.message}\n`);
+    // A connection whose login failed can stay open for a minute.
+    process.exit(1);
+  }
+}
+
+/** Whether the message explains the error, so that no stack trace is needed. */
+function isExplained(error: unknown): error is Error {
+  return error instanceof ConfigError || error instanceof StartError;
+}
+
+async function run(build: () => { config: Config; app: FastifyInstance }) {
+  tuneMemory();
+  const { config, app } = build();
+  const delay = config.drain.delayMs + closeDeadlineMs;
+  closeWithGrace({ delay, skip: ['beforeExit'] }, async ({ signal, err }) => {
+    if (err) app.log.fatal({ err }, 'unexpected error, stopping');
+    else app.log.info(`${signal} received, stopping`);
+    // It is missing while the plugins are loaded.
+    if (app.hasDecorator('drain')) await app.drain.stop();
+  });
+  // Loads the plugins.
+  await app;
+  const { drain, database, health } = app;
+  try {
+    await listen(app, config);
+    await database.ready;
+    // After the database is open: before, another service could be using the directory.
+    if (database.isEmbedded)
+      await writePort(config.database.dataDir, (app.server.address() as AddressInfo).port).catch((err) =>
+        app.log.warn({ err }, 'the port could not be written to DATA_DIR; commands cannot show it'),
+      );
+    await ensureFirstKey(app, config);
+    health.markWarm();
+  } catch (error) {
+    if (drain.isDraining) return;
+    await app.close();
+    throw error;
+  }
+}
+
+function tuneMemory() {
+  // Records live for 100 ms until their batch, so V8 promotes them to the old generation, and by default lets that grow fourfold
+  // before a collection. Collecting at twice the size saves 50 MB at the same throughput.
+  setFlagsFromString('--heap-growing-percent=100');
+  // V8 would allocate an object of each request in the old generation, because such objects survive the start. What it refers to
+  // then survives too, until a full collection: a sixth of the time under load went into these copies.
+  setFlagsFromString('--no-allocation-site-pretenuring');
+}
+
+/** @throws ConfigError when PORT or HOST cannot be used */
+async function listen(app: FastifyInstance, { port, host }: Config) {
+  try {
+    await app.listen({ port, host });
+  } catch (error) {
+    const { syscall, code, message } = error as NodeJS.ErrnoException;
+    if (syscall !== 'listen' && syscall !== 'getaddrinfo') throw error;
+    const name = code === 'EADDRINUSE' || code === 'EACCES' ? 'PORT' : 'HOST';
+    throw new ConfigError(`${name} cannot be used: ${message}`);
+  }
+}
