@@ -37,6 +37,20 @@ t.test('the package has what it needs, and neither tests, sources nor source map
   t.ok(unpackedSize < maxBytes, `${size} bytes packed, ${unpackedSize} unpacked`);
 });
 
+t.test('publint and Are The Types Wrong find no problem', async (t) => {
+  for (const [program, ...args] of [
+    ['publint/src/cli.js', '--strict', tarball],
+    ['@arethetypeswrong/cli/dist/index.js', tarball, '--profile', 'esm-only', '--quiet'],
+  ] as [string, ...string[]][]) {
+    const file = join(root, 'node_modules', program);
+    const { status, stdout, stderr } = spawnSync(process.execPath, [file, ...args], {
+      encoding: 'utf8',
+      env: { ...process.env, NODE_OPTIONS: '' },
+    });
+    t.equal(status, 0, `${program} ${stdout}${stderr}`);
+  }
+});
+
 t.test('a service with its own routes compiles, passes its test, and starts', async (t) => {
   const directory = createProject(t, 'service', tarball);
   t.strictSame(compile(directory), { status: 0, stdout: '' });
