@@ -32,7 +32,7 @@ t.test('the CRUD module of the page migrates, compiles, and passes its tests and
   writeFileSync(join(checkout.path, 'routes/orders.ts'), routes);
   writeFileSync(join(checkout.path, 'test/routes/orders.test.ts'), test);
   insertBefore('src/app.ts', 'import { probeRoutes }', importLine);
-  insertBefore('src/app.ts', '  await app.register(probeRoutes', registerLine);
+  insertBefore('src/app.ts', '  app.register(probeRoutes', registerLine);
   insertBefore('test/openapi/calls.ts', '  listRequestLogs:', calls);
 
   const [migrate = ''] = blocksOf(page, 'sh');
