@@ -16,7 +16,13 @@ const unroutable: Record<string, string> = {
 };
 
 /** The options of Fastify. */
-export function fastifyOptions({ logLevel, trustProxy, corsOrigins, http, tracing }: Config) {
+export function fastifyOptions({
+  logLevel,
+  trustProxy,
+  corsOrigins,
+  http,
+  tracing,
+}: Config): FastifyHttpOptions<RawServerDefault> {
   const traceOptions = { startsTraces: tracing !== undefined };
   return {
     logger: { level: logLevel },
@@ -55,5 +61,5 @@ export function fastifyOptions({ logLevel, trustProxy, corsOrigins, http, tracin
       server.requestLog.observe(reply);
       writeProblem(Object.assign(error, { message: unroutable[error.code] ?? error.message }), request, reply);
     },
-  } satisfies FastifyHttpOptions<RawServerDefault>;
+  };
 }

@@ -94,7 +94,7 @@ t.test('log lines of a request in a trace have its id, and a span', async (t) =>
   const options = fastifyOptions(loadConfig(await createTestDatabase()));
   const app = Fastify({
     ...options,
-    logger: { ...options.logger, stream: { write: (line: string) => lines.push(line) } },
+    logger: { ...(options.logger as object), stream: { write: (line: string) => lines.push(line) } },
   });
   app.get('/', async (request) => {
     request.log.info('seen');
