@@ -20,7 +20,7 @@ const usage = `Usage: musicez COMMAND
   doctor     check variables, database, Redis and spool, and say what to do
   --version  print the version
 
-Each command has --help. Here they are: ${Object.values(commandNames).join(', ')}.
+Each command has --help. In this installation: ${Object.values(commandNames).join(', ')}.
 
 Example: ${commandNames.keys} create --name ci --scope admin
 `;
@@ -35,6 +35,8 @@ const commands = {
 };
 const [command = 'help', ...args] = process.argv.slice(2);
 
+let isServing = false;
+
 try {
   await run();
 } catch (error) {
@@ -44,7 +46,7 @@ try {
 }
 
 // Abandoned connection attempts can keep timers.
-if (command !== 'start' || process.exitCode || args.length > 0) process.exit();
+if (!isServing) process.exit();
 
 async function run() {
   if (['help', '--help', '-h'].includes(command)) return void process.stdout.write(usage);
@@ -60,7 +62,10 @@ async function run() {
 
 async function runStartCommand(args: string[], config: Config) {
   const { values } = parseCommandLine('start', { args, options: { help: { type: 'boolean', short: 'h' } } });
-  if (!values.help) return createService({ config }).start();
+  if (!values.help) {
+    isServing = true;
+    return createService({ config }).start();
+  }
   process.stdout.write(
     `Usage: ${commandNames.start}\n\nStarts the service with the variables of the environment and of .env.\n\nExample: PORT=8080 ${commandNames.start}\n`,
   );

@@ -68,14 +68,17 @@ async function run(build: () => { config: Config; app: FastifyInstance }) {
   tuneMemory();
   const { config, app } = build();
   const delay = config.drain.delayMs + closeDeadlineMs;
+  let isLoaded = false;
   closeWithGrace({ delay, skip: ['beforeExit'] }, async ({ signal, err }) => {
+    // There is no request to finish yet.
+    if (!isLoaded) return void (err && process.stderr.write(`${err.stack}\n`));
     if (err) app.log.fatal({ err }, 'unexpected error, stopping');
     else app.log.info(`${signal} received, stopping`);
-    // It is missing while the plugins are loaded.
-    if (app.hasDecorator('drain')) await app.drain.stop();
+    await app.drain.stop();
   });
   // Loads the plugins.
   await app;
+  isLoaded = true;
   const { drain, database, health } = app;
   try {
     await listen(app, config);

@@ -39,29 +39,40 @@ export async function startTestService({
   ...extensions
 }: TestServiceOptions = {}): Promise<TestService> {
   const own = variables.DATA_DIR === undefined ? await mkdtemp(join(tmpdir(), 'musicez-')) : undefined;
-  const config = loadConfig({ LOG_LEVEL: 'silent', ...(own && { DATA_DIR: own }), ...variables });
-  // Tests share the processors, so the event loop can be late.
-  const app = buildApp({ ...config, loadShedding: { maxEventLoopDelayMs: 0 } }, extensions);
+  let app: FastifyInstance | undefined;
   const close = async () => {
-    await app.close();
+    await app?.close();
     if (own) await rm(own, { recursive: true, force: true });
   };
   try {
-    await app.ready();
-    await app.database.ready;
+    app = await startApp({ LOG_LEVEL: 'silent', ...(own && { DATA_DIR: own }), ...variables }, extensions);
   } catch (error) {
     await close();
     throw error;
   }
+  const service = app;
   return {
-    app,
+    app: service,
     close,
     async createKey(...scopes) {
-      const { key } = await app.apiKeys.create({ name: `test ${scopes}`, scopes });
+      const { key } = await service.apiKeys.create({ name: `test ${scopes}`, scopes });
       return key;
     },
-    client: (key) => clientOf(app, key === undefined ? {} : { authorization: `Bearer ${key}` }),
+    client: (key) => clientOf(service, key === undefined ? {} : { authorization: `Bearer ${key}` }),
   };
+}
+
+async function startApp(variables: NodeJS.ProcessEnv, extensions: Extensions): Promise<FastifyInstance> {
+  // Tests share the processors, so the event loop can be late.
+  const app = buildApp({ ...loadConfig(variables), loadShedding: { maxEventLoopDelayMs: 0 } }, extensions);
+  try {
+    await app.ready();
+    await app.database.ready;
+    return app;
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
 }
 
 /** Creates a client that sends these headers. */

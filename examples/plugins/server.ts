@@ -15,4 +15,7 @@ await app.register(apiKeys, config.apiKeys);
 
 app.get('/hello', { onRequest: app.requireApiKey('hello') }, async (request) => ({ hello: request.apiKey.name }));
 
+process.once('SIGTERM', () => app.close());
 await app.listen({ host: '127.0.0.1', port: config.port });
+// Ends the process when the database can never be used, such as without the right to create tables.
+await app.database.ready;

@@ -79,11 +79,6 @@ export class RecordBuffer {
     this.due = 0;
   }
 
-  /** How many chunks are on their way to the spool. */
-  get spoolingCount(): number {
-    return this.spooling.length;
-  }
-
   /** The next records to write to the spool, oldest first. */
   get nextChunk(): Chunk | undefined {
     return this.spooling[0];

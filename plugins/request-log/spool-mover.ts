@@ -1,5 +1,4 @@
 import type { FastifyBaseLogger } from 'fastify';
-import { withDeadline } from '../database/deadline.js';
 import { OutageLog } from '../database/outage-log.js';
 import { type Batch, sealed } from './batch.js';
 import type { RecordBuffer } from './record-buffer.js';
@@ -8,8 +7,6 @@ import type { Spool } from './spool/index.js';
 type SettleCharges = (batch: Batch) => Promise<void>;
 
 const chunkRows = 500;
-/** How long the last chunk of a move counts as buffered while its charges are settled. Earlier chunks do not wait. */
-const lastSettleMs = 100;
 
 /** Moves waiting records from the buffer to the spool, one move at a time. */
 export class SpoolMover {
@@ -66,10 +63,9 @@ export class SpoolMover {
         // Charges are settled once, by the id of their batch, so the spool must not join it with others.
         await this.spool.append(records, wasSent || settlesCharges);
         hasWritten = true;
-        const settled = settlesCharges ? this.settleCharges?.(sealed(records)) : undefined;
-        if (settled && this.buffer.spoolingCount === 1) await withDeadline(settled, lastSettleMs).catch(() => {});
         this.buffer.finishChunk();
         this.onSpooled(records.length);
+        if (settlesCharges) void this.settleCharges?.(sealed(records));
       }
       await this.spool.sync();
       if (hasWritten) this.outage.ended('request log: the spool can be written again');

@@ -10,6 +10,22 @@ import { type Check, type Finding, failed, ok, warning } from './finding.js';
 const oldestVersion = 15;
 const maxClockOffsetMs = 2_000;
 const notificationDeadlineMs = 2_000;
+const all = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
+/** The grants of "With a restricted role" in docs/operations.md. */
+const privileges: Record<string, string[]> = {
+  system_health: ['SELECT'],
+  api_key_events: ['SELECT', 'INSERT'],
+  request_logs: ['SELECT', 'INSERT'],
+  api_keys: all,
+  owner_limits: all,
+  retired_api_keys: all,
+  request_stats: all,
+  request_stats_by_key: all,
+  key_usage: all,
+  quota_usage: all,
+  quota_thresholds: all,
+  settled_batches: all,
+};
 const localHosts = ['localhost', '127.0.0.1', '::1', '[::1]', ''];
 
 /** The checks of a database that answers, in their order. Checks of a server only are left out for the embedded database. */
@@ -39,7 +55,7 @@ export function checksOfDatabase(database: Database, config: Config): Record<str
   async function writable(): Promise<Finding> {
     const { rows } = await pool.query("SELECT current_setting('transaction_read_only')::bool AS is_read_only");
     return rows[0].is_read_only
-      ? failed('it only reads, such as a standby: DATABASE_URL must name the primary')
+      ? failed('the database is read-only, such as a standby: DATABASE_URL must name the primary')
       : ok('it accepts changes');
   }
 
@@ -53,22 +69,17 @@ export function checksOfDatabase(database: Database, config: Config): Record<str
   }
 
   async function rights(): Promise<Finding> {
+    const needed = Object.entries(privileges).flatMap(([table, each]) => each.map((privilege) => [table, privilege]));
     const { rows } = await pool.query(
-      `SELECT relname AS name FROM pg_class
-      WHERE relnamespace = to_regnamespace($1) AND relkind IN ('r', 'p') AND NOT relispartition
-        AND relname = ANY ($2) AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT'))
-      ORDER BY relname`,
-      [
-        quotedSchema,
-        ['api_keys', 'api_key_events', 'owner_limits', 'quota_usage', 'request_logs', 'request_stats', 'system_health'],
-      ],
+      `SELECT relname AS name, string_agg(privilege, ', ') AS missing
+      FROM unnest($2::text[], $3::text[]) AS needed (name, privilege)
+      JOIN pg_class ON relname = needed.name AND relnamespace = to_regnamespace($1)
+      WHERE NOT has_table_privilege(oid, privilege) GROUP BY relname ORDER BY relname`,
+      [quotedSchema, needed.map(([table]) => table), needed.map(([, privilege]) => privilege)],
     );
-    // The service only reads this table, unless it migrates.
-    const names = rows.map(({ name }) => name).filter((name) => name !== 'system_health' || config.shouldMigrate);
-    if (names.length === 0) return ok('the role may read and write the tables');
-    return failed(
-      `the role may not read or write ${names.join(', ')}: see "With a restricted role" in docs/operations.md`,
-    );
+    if (rows.length === 0) return ok('the role may read and write the tables');
+    const missing = rows.map(({ name, missing }) => `${name} (${missing})`).join(', ');
+    return failed(`the role lacks rights on ${missing}: see "With a restricted role" in docs/operations.md`);
   }
 
   async function tls(): Promise<Finding> {
@@ -85,8 +96,9 @@ export function checksOfDatabase(database: Database, config: Config): Record<str
     const before = Date.now();
     const { rows } = await pool.query('SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS ms');
     const offsetMs = Math.round(rows[0].ms - (before + Date.now()) / 2);
-    if (Math.abs(offsetMs) <= maxClockOffsetMs) return ok(`${offsetMs} ms ahead of this machine`);
-    return warning(`${offsetMs} ms ahead of this machine: synchronize both clocks, such as with NTP`);
+    const text = `${Math.abs(offsetMs)} ms ${offsetMs < 0 ? 'behind' : 'ahead of'} this machine`;
+    if (Math.abs(offsetMs) <= maxClockOffsetMs) return ok(text);
+    return warning(`${text}: synchronize both clocks, such as with NTP`);
   }
 
   async function notifications(): Promise<Finding> {

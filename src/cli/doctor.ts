@@ -3,6 +3,7 @@ import { access, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { openDatabase } from '../../plugins/database/open.js';
 import { reasonOf } from '../../plugins/database/outage-log.js';
+import { RedisCounter } from '../../plugins/limits/redis-counter.js';
 import { commandNames } from '../command-names.js';
 import type { Config } from '../config/index.js';
 import { CommandError, parseCommandLine } from './command-line.js';
@@ -36,42 +37,43 @@ export async function runDoctorCommand(args: string[], config: Config): Promise<
   };
 
   await report('variables', async () => ok('valid'));
+  await checkDatabase(config, report);
+  const { redisUrl } = config.limits;
+  if (redisUrl !== undefined) await report('redis', () => checkRedis(redisUrl));
+  await report('spool', () => checkSpool(config.requestLog.spool));
+  if (failures > 0) throw new CommandError(failures === 1 ? 'a check failed' : `${failures} checks failed`);
+}
+
+async function checkDatabase(config: Config, report: (name: string, check: Check) => Promise<Finding['state']>) {
+  const { url, dataDir } = config.database;
+  if (url === undefined && !existsSync(dataDir)) {
+    await report('database', async () => ok(`embedded; the first start creates it in ${dataDir}`));
+    return;
+  }
   const database = openDatabase(config.database);
   try {
     const connected = await report('database', async () => {
       await startWithin(database);
-      return ok(database.isEmbedded ? `embedded, in ${config.database.dataDir}` : 'connected');
+      return ok(database.isEmbedded ? `embedded, in ${dataDir}` : 'connected');
     });
-    if (connected === 'ok')
-      for (const [name, check] of Object.entries(checksOfDatabase(database, config))) await report(name, check);
+    if (connected !== 'ok') return;
+    for (const [name, check] of Object.entries(checksOfDatabase(database, config))) await report(name, check);
   } finally {
     await database.close();
   }
-  const { redisUrl } = config.limits;
-  if (redisUrl !== undefined) await report('redis', () => checkRedis(redisUrl));
-  await report('spool', () => checkSpool(config.requestLog.spool));
-  if (failures > 0) throw new CommandError(`${failures} checks failed`);
 }
 
 async function checkRedis(url: string): Promise<Finding> {
-  const { Redis } = await import('ioredis');
-  const redis = new Redis(url, { lazyConnect: true, connectTimeout: 2_000, retryStrategy: () => null });
-  let reason: string | undefined;
-  // connect() rejects with "Connection is closed".
-  redis.on('error', ({ message }) => {
-    reason = message;
+  let failure: Error | undefined;
+  const redis = new RedisCounter(url, (error) => {
+    failure ??= error;
   });
-  try {
-    await redis.connect();
-    await redis.ping();
-    return ok('connected');
-  } catch (error) {
-    // Only the message: the error contains the command with the password.
-    reason ??= (error as Error).message;
-    return failed(`REDIS_URL: ${reason}; each replica counts limits for itself: start Redis, or correct the URL`);
-  } finally {
-    redis.disconnect();
-  }
+  await redis.connect();
+  redis.close();
+  if (failure === undefined) return ok('connected');
+  return failed(
+    `REDIS_URL: ${failure.message}; each replica counts limits for itself: start Redis, or correct the URL`,
+  );
 }
 
 async function checkSpool({ directory, maxBytes }: Config['requestLog']['spool']): Promise<Finding> {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { EmbeddedDatabase } from '../../plugins/database/embedded/index.js';
 import { commandNames } from '../command-names.js';
 import { type Config, packageRoot } from '../config/index.js';
@@ -30,7 +31,7 @@ export async function runStudioCommand(args: string[], { database }: Config): Pr
   const embedded = new EmbeddedDatabase(database.dataDir);
   await embedded.start();
   try {
-    // One connection: the embedded database has one session. PGHOST: no URL can name a Unix socket to Studio's driver.
+    // One connection: the embedded database has one session. PGHOST: Studio's driver does not accept a Unix socket in a URL.
     const url = 'postgresql:///postgres?max=1';
     await runStudio(program, args, { DATABASE_URL: url, PGHOST: embedded.host, PGUSER: 'postgres' });
   } finally {
@@ -49,11 +50,14 @@ function prismaProgram(): string {
 
 // Passes the URL in the environment: every user of the machine can read command lines.
 async function runStudio(program: string, args: string[], connection: Record<string, string>) {
-  const child = spawn(process.execPath, [program, 'studio', ...args], {
-    stdio: 'inherit',
-    cwd: packageRoot,
-    env: { ...process.env, ...connection },
-  });
+  const child = spawn(
+    process.execPath,
+    [program, 'studio', '--config', join(packageRoot, 'prisma.config.ts'), ...args],
+    {
+      stdio: 'inherit',
+      env: { ...process.env, ...connection },
+    },
+  );
   // Ctrl-C also reaches Studio. This process ends after Studio.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => child.kill());

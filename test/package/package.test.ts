@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { createTestDatabase, skipFileOnEmbedded } from '../database.js';
-import { run } from '../process.js';
+import { run, untilStatus } from '../process.js';
 import { root } from '../root.js';
 import { temporaryDirectory } from '../temporary-directory.js';
 import { createProject, pack } from './packed.js';
@@ -96,8 +96,14 @@ t.test('a service with its own routes compiles, passes its test, and starts', as
 t.test('an application of its own uses some of the plugins, and a missing one is named at the start', async (t) => {
   const directory = createProject(t, 'plugins', tarball);
   t.strictSame(compile(directory), { status: 0, stdout: '' });
-  const app = run(join(directory, 'dist/server.js'), [], { ...(await createTestDatabase()), PORT: '0' });
+  const database = await createTestDatabase();
+  const created = run('dist/src/cli.js', ['keys', 'create', '--name', 'ada', '--scope', 'hello'], database);
+  t.equal(await created.exited, 0);
+  const [key = ''] = /^mez_\w{38}$/m.exec(created.stdout()) ?? [];
+  const app = run(join(directory, 'dist/server.js'), [], { ...database, PORT: '0' });
   const [, url = ''] = await app.waitFor(/listening at (http:[^"]+)/);
+  const greeted = await untilStatus(`${url}/hello`, 200, { headers: { authorization: `Bearer ${key}` } });
+  t.strictSame(await greeted.json(), { hello: 'ada' });
   const { status, headers } = await fetch(`${url}/hello`);
   t.equal(status, 401);
   t.match(headers.get('content-type'), 'application/problem+json');

@@ -49,6 +49,9 @@ t.test('a role without rights and a database that only reads are reported', { sk
   url.searchParams.set('options', '-c default_transaction_read_only=on');
   const { code, stdout } = await doctor({ DATABASE_URL: url.href });
   t.equal(code, 1);
-  t.match(stdout, /^failed +rights +the role may not read or write api_key_events, api_keys, .*restricted role/m);
+  t.match(
+    stdout,
+    /^failed +rights +the role lacks rights on api_key_events \(SELECT, INSERT\), .*settled_batches \(.*restricted role/m,
+  );
   t.match(stdout, /^failed +writable +.*DATABASE_URL must name the primary$/m);
 });

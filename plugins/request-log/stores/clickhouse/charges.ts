@@ -32,8 +32,8 @@ export class ChargeQueue {
   private waitingCharges = 0;
   /** Batches that were settled, wait or are being settled. */
   private readonly known = new LRUCache<string, true>({ max: maxKnownBatches });
-  /** First attempts that run. */
-  private readonly attempts = new Set<Promise<void>>();
+  /** First attempts that run, by batch. */
+  private readonly attempts = new Map<string, Promise<void>>();
   private readonly stopped = new AbortController();
   private retrying: Promise<void> | undefined;
 
@@ -49,22 +49,24 @@ export class ChargeQueue {
   async settle({ records }: Batch): Promise<void> {
     const charges = records.flatMap(({ charges }) => charges);
     const [first] = records;
-    if (charges.length === 0 || first === undefined || this.known.has(first.id)) return;
+    if (charges.length === 0 || first === undefined) return;
     const { id } = first;
+    if (this.known.has(id)) return this.attempts.get(id);
     this.known.set(id, true);
     const attempt = this.settleOrWait({ id, charges });
-    this.attempts.add(attempt);
-    await attempt.finally(() => this.attempts.delete(attempt));
+    this.attempts.set(id, attempt);
+    await attempt.finally(() => this.attempts.delete(id));
   }
 
   /** Settles what waits, for up to a second. */
   async close(): Promise<void> {
-    const settled = Promise.all(this.attempts).then(() => this.retrying);
+    const settled = Promise.all(this.attempts.values()).then(() => this.retrying);
     await withDeadline(settled, closeDeadlineMs).catch(() => {});
     this.stopped.abort();
-    if (this.waiting.length > 0)
+    const batches = this.waiting.length + this.attempts.size;
+    if (batches > 0)
       this.log.error(
-        { batches: this.waiting.length },
+        { batches },
         'quotas: charges wait for the database; those of batches in the spool are settled after the next start, others are lost',
       );
   }
@@ -83,7 +85,7 @@ export class ChargeQueue {
     this.waitingCharges += unsettled.charges.length;
     while (this.waitingCharges > maxWaitingCharges && this.waiting.length > 1) {
       const dropped = this.remove(this.waiting[0] as Unsettled);
-      // A batch in the spool is settled with its rows.
+      // If the batch is in the spool, its replay settles the charges.
       this.known.delete(dropped.id);
       this.log.error(
         { charges: dropped.charges.length },
