@@ -22,7 +22,7 @@ const { NODE_OPTIONS = '' } = process.env;
 process.env.NODE_OPTIONS = NODE_OPTIONS.replace('./test/preload.js', import.meta.url);
 
 const longest =
-  /\/(million-keys|kill|delivery|soak|crud-module|shell|demo|secrets|slow-clients|memory|fuzz\/openapi)\.test\.js$/;
+  /\/(million-keys|kill|delivery|spool-faults|soak|crud-module|shell|demo|secrets|slow-clients|memory|fuzz\/openapi)\.test\.js$/;
 
 // Loading the imports of a file takes more than a second, so a file that skips itself is skipped here.
 /** @type {Record<string, string>} */
