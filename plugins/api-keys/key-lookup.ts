@@ -95,11 +95,13 @@ export class KeyLookup {
           reject(error);
         },
       };
-      const timer = setTimeout(() => {
+      const onDeadline = () => {
         waiters.delete(waiter);
         if (waiters.size === 0 && this.waiting.get(digest) === waiters) this.waiting.delete(digest);
         reject(new DeadlineError(`key lookup: no response from the database within ${deadlineMs} ms`));
-      }, deadlineMs);
+      };
+      // As in withDeadline: what arrived in time is read first.
+      const timer = setTimeout(setImmediate, deadlineMs, onDeadline);
       waiters.add(waiter);
       void this.flushQueue();
     });

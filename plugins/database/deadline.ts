@@ -4,7 +4,8 @@ export class DeadlineError extends Error {
 }
 
 /**
- * Waits for `operation` up to a deadline.
+ * Waits for `operation` up to a deadline. Timers run before input is read, so what arrived in time during a pause of this process is
+ * read first.
  *
  * @param deadlineMs how long to wait, in milliseconds
  * @throws DeadlineError after the deadline; the operation continues, and its result is ignored
@@ -12,7 +13,8 @@ export class DeadlineError extends Error {
 export async function withDeadline<T>(operation: Promise<T>, deadlineMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new DeadlineError(`no answer within ${deadlineMs} ms`)), deadlineMs);
+    const onDeadline = () => reject(new DeadlineError(`no answer within ${deadlineMs} ms`));
+    timer = setTimeout(setImmediate, deadlineMs, onDeadline);
   });
   try {
     return await Promise.race([operation, late]);

@@ -89,7 +89,9 @@ export class RedisCounter {
       this.report(undefined);
       charged(null, resultOf(limits, cost, reply));
     };
-    const timer = setTimeout(settle, countDeadlineMs, new Error(`no response within ${countDeadlineMs} ms`));
+    const onDeadline = () => settle(new Error(`no response within ${countDeadlineMs} ms`));
+    // As in withDeadline: what arrived in time is read first.
+    const timer = setTimeout(setImmediate, countDeadlineMs, onDeadline);
     const windows = limits.flatMap(({ limit, windowSeconds }) => [limit, windowSeconds * 1_000]);
     client.chargeWindows(limits.length, ...keysOf(limits), cost, ...windows, settle);
   };
