@@ -5,6 +5,7 @@ import apiKeys from '../plugins/api-keys/index.js';
 import clientAddress from '../plugins/client-address.js';
 import cors from '../plugins/cors.js';
 import database from '../plugins/database/index.js';
+import type { OwnTables } from '../plugins/database/open.js';
 import drain from '../plugins/drain.js';
 import emptyJsonBody from '../plugins/empty-json-body.js';
 import health from '../plugins/health.js';
@@ -54,12 +55,14 @@ export interface Extensions {
   plugins?: readonly Extension[];
   /** Route modules: their routes have the features of the service. */
   routes?: readonly Extension[];
+  /** Their migrations are applied at the start, after those of musicez. */
+  tables?: OwnTables;
 }
 
 type Extension = FastifyPluginAsync | FastifyPluginAsyncTypebox | FastifyPluginCallback;
 
 /** Builds the service, in the order in which it starts. It stops in the reverse order. Does not listen. */
-export function buildApp(config: Config, { plugins = [], routes = [] }: Extensions = {}): FastifyInstance {
+export function buildApp(config: Config, { plugins = [], routes = [], tables }: Extensions = {}): FastifyInstance {
   const { version } = config;
   const app = Fastify(fastifyOptions(config));
   const isTrusted = trustOf(config.trustProxy);
@@ -81,6 +84,7 @@ export function buildApp(config: Config, { plugins = [], routes = [] }: Extensio
     shouldMigrate: config.shouldMigrate,
     migrateCommand: commandNames.migrate,
     ...config.database,
+    tables,
   });
   app.register(prisma);
 

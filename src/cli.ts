@@ -2,6 +2,7 @@
 import { StartError } from '../plugins/start-error.js';
 import { CommandError, parseCommandLine } from './cli/command-line.js';
 import { runDoctorCommand } from './cli/doctor.js';
+import { runInitCommand } from './cli/init.js';
 import { runKeysCommand } from './cli/keys.js';
 import { runLogsCommand } from './cli/logs.js';
 import { runMigrateCommand } from './cli/migrate.js';
@@ -18,6 +19,7 @@ const usage = `Usage: musicez COMMAND
   migrate    apply pending migrations
   studio     open Prisma Studio on the database
   doctor     check variables, database, Redis and spool, and say what to do
+  init       write a new service that is built on musicez
   --version  print the version
 
 Each command has --help. In this installation: ${Object.values(commandNames).join(', ')}.
@@ -51,9 +53,11 @@ if (!isServing) process.exit();
 async function run() {
   if (['help', '--help', '-h'].includes(command)) return void process.stdout.write(usage);
   if (['version', '--version', '-v'].includes(command)) return void process.stdout.write(`${version}\n`);
+  // The variables are not those of the service that it writes.
+  if (command === 'init') return runInitCommand(args);
   if (!Object.hasOwn(commands, command))
     throw new CommandError(
-      `unknown command "${command}": try ${Object.keys(commands)
+      `unknown command "${command}": try ${[...Object.keys(commands), 'init']
         .map((name) => `"${name} --help"`)
         .join(', ')}`,
     );

@@ -15,6 +15,7 @@ function namesHere() {
       migrate: 'npm run prisma:migrate',
       studio: 'npm run prisma:studio --',
       doctor: 'npm run doctor',
+      init: 'node dist/src/cli.js init',
     };
   const program = packageRoot.split(sep).includes('node_modules') ? 'npx musicez' : 'node dist/src/cli.js';
   return {
@@ -24,5 +25,6 @@ function namesHere() {
     migrate: `${program} migrate`,
     studio: `${program} studio`,
     doctor: `${program} doctor`,
+    init: `${program} init`,
   };
 }

@@ -4,6 +4,8 @@ import closeWithGrace from 'close-with-grace';
 import type { FastifyInstance } from 'fastify';
 import { StartError } from '../plugins/start-error.js';
 import { buildApp, type Extensions } from './app.js';
+import { CommandError } from './cli/command-line.js';
+import { migrate } from './cli/migrate.js';
 import { type Config, ConfigError, closeDeadlineMs, loadProcessConfig } from './config/index.js';
 import { ensureFirstKey } from './first-key.js';
 import { writePort } from './port-file.js';
@@ -25,6 +27,11 @@ export interface Service {
    * cannot be used, ends the process with exit code 1 and one line.
    */
   start(): Promise<void>;
+  /**
+   * Applies pending migrations, of musicez and of `tables`, and prints their names: for deployments with MIGRATE_ON_START=false. Errors
+   * end the process as those of `start`.
+   */
+  migrate(): Promise<void>;
 }
 
 /**
@@ -45,6 +52,7 @@ export function createService({ config: given, ...extensions }: ServiceOptions =
       return build().app;
     },
     start: () => exitOnError(() => run(build)),
+    migrate: () => exitOnError(() => migrate(given ?? loadProcessConfig(), extensions)),
   };
 }
 
@@ -61,7 +69,7 @@ async function exitOnError(start: () => Promise<void>) {
 
 /** Whether the message explains the error, so that no stack trace is needed. */
 function isExplained(error: unknown): error is Error {
-  return error instanceof ConfigError || error instanceof StartError;
+  return [ConfigError, StartError, CommandError].some((kind) => error instanceof kind);
 }
 
 async function run(build: () => { config: Config; app: FastifyInstance }) {

@@ -3,7 +3,13 @@ import pg from 'pg';
 import { type OnFailure, retryWhileUnavailable, waitForDatabase } from './connect.js';
 import { EmbeddedDatabase } from './embedded/index.js';
 import { DatabaseStartError } from './errors.js';
-import { applyMigrations, type MigrationReport, migrationLock, pendingMigrations } from './migrations/index.js';
+import {
+  applyMigrations,
+  type MigrationReport,
+  type MigrationSet,
+  migrationLock,
+  pendingMigrations,
+} from './migrations/index.js';
 import { clientClassOf, createPool, type Pool, type PoolLimits, type PoolTarget } from './pool.js';
 import { prepareSession } from './session.js';
 import { targetOf } from './url.js';
@@ -15,11 +21,20 @@ export interface DatabaseOptions {
   dataDir: string;
   /** The directory of schema.prisma and migrations/. */
   prismaDir: string;
+  tables?: OwnTables | undefined;
   limits: PoolLimits;
   /** The connections of all pools together; undefined: `connection_limit` of the URL, or `limits.connectionLimit`. */
   poolSize?: number | undefined;
   /** The query timeout of the main pool, in milliseconds. */
   queryTimeoutMs: number;
+}
+
+/** Tables of a service that is built on musicez, with a Prisma schema and migrations of their own. */
+export interface OwnTables {
+  /** The directory of schema.prisma and migrations/. */
+  prismaDir: string;
+  /** The PostgreSQL schema, created if missing. By default the one that has the tables of musicez. */
+  schema?: string;
 }
 
 /** The pools of a database, which may not be available yet. */
@@ -46,7 +61,7 @@ export interface Database {
   /** Starts the embedded database, or waits until the server answers. */
   start(onFailure: OnFailure): Promise<void>;
   /**
-   * Applies pending migrations and records the version in `system_health`. Of several replicas, one does it.
+   * Applies pending migrations, those of `tables` last, and records the version in `system_health`. Of several replicas, one does it.
    *
    * @param version the service's version
    * @param onFailure called before each retry, when the database is not available or another process holds a lock
@@ -74,7 +89,8 @@ export function openDatabase(options: DatabaseOptions): Database {
   return options.url === undefined ? openEmbedded(options) : openServer(options, options.url);
 }
 
-function openServer({ prismaDir, limits, poolSize, queryTimeoutMs }: DatabaseOptions, url: string): Database {
+function openServer(options: DatabaseOptions, url: string): Database {
+  const { limits, poolSize, queryTimeoutMs } = options;
   const target = targetOf(url);
   const { schema, connectionString, isPooled } = target;
   let isTlsDisabled = false;
@@ -115,7 +131,7 @@ function openServer({ prismaDir, limits, poolSize, queryTimeoutMs }: DatabaseOpt
     warnings: target.warnings,
     start: (onFailure) =>
       waitForDatabase(main.pool, onFailure, stopped.signal, (error) => target.isTlsOptional && isTlsUnsupported(error)),
-    ...migrationsOf(main.pool, schema, prismaDir, stopped.signal),
+    ...migrationsOf(main.pool, setsOf(options, schema), stopped.signal),
     async close() {
       stopped.abort();
       await endAll([main, keys, log]);
@@ -127,7 +143,8 @@ function isTlsUnsupported({ message }: Error): boolean {
   return message.includes('does not support SSL connections');
 }
 
-function openEmbedded({ dataDir, prismaDir, limits, queryTimeoutMs }: DatabaseOptions): Database {
+function openEmbedded(options: DatabaseOptions): Database {
+  const { dataDir, limits, queryTimeoutMs } = options;
   const database = new EmbeddedDatabase(dataDir);
   const single = createPool(
     {
@@ -153,7 +170,7 @@ function openEmbedded({ dataDir, prismaDir, limits, queryTimeoutMs }: DatabaseOp
     createClient: undefined,
     warnings: [],
     start: () => database.start(),
-    ...migrationsOf(pool, 'public', prismaDir, stopped.signal),
+    ...migrationsOf(pool, setsOf(options, 'public'), stopped.signal),
     async close() {
       stopped.abort();
       await endAll([single]);
@@ -166,27 +183,41 @@ async function endAll(pools: Pool[]) {
   await Promise.all(pools.map(({ end }) => end()));
 }
 
+type MigrationSets = readonly [musicez: MigrationSet, ...own: MigrationSet[]];
+
+function setsOf({ prismaDir, tables }: DatabaseOptions, schema: string): MigrationSets {
+  const musicez = { prismaDir, schema };
+  if (!tables) return [musicez];
+  const ownSchema = tables.schema ?? schema;
+  return [musicez, { prismaDir: tables.prismaDir, schema: ownSchema, own: { isShared: ownSchema === schema } }];
+}
+
 function migrationsOf(
   pool: pg.Pool,
-  schema: string,
-  prismaDir: string,
+  sets: MigrationSets,
   signal: AbortSignal,
 ): Pick<Database, 'migrate' | 'assertMigrated'> {
+  const [{ schema }] = sets;
   return {
     migrate(version, onFailure = () => {}) {
       const applied: string[] = [];
       return retryWhileUnavailable(
         async () => {
-          const report = await applyMigrations(pool, schema, prismaDir, applied);
+          const reports: MigrationReport[] = [];
+          for (const set of sets) reports.push(await applyMigrations(pool, set, applied));
           await recordVersion(pool, `${pg.escapeIdentifier(schema)}.system_health`, version);
-          return report;
+          return {
+            applied,
+            edited: reports.flatMap(({ edited }) => edited),
+            missing: reports.flatMap(({ missing }) => missing),
+          };
         },
         onFailure,
         signal,
       );
     },
     async assertMigrated(command, onFailure = () => {}) {
-      const pending = () => pendingMigrations(pool, schema, prismaDir);
+      const pending = async () => (await Promise.all(sets.map((set) => pendingMigrations(pool, set)))).flat();
       const [first, ...more] = await retryWhileUnavailable(pending, onFailure, signal);
       if (first === undefined) return;
       const others = more.length > 0 ? ` and ${more.length} more` : '';

@@ -1,11 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { markRolledBack } from '../../plugins/database/migrations/index.js';
-import { openDatabase } from '../../plugins/database/open.js';
 import { StartError } from '../../plugins/start-error.js';
 import { CommandError, parseCommandLine } from '../../src/cli/command-line.js';
-import { startWithin } from '../../src/cli/database.js';
-import { applyAll } from '../../src/cli/migrate.js';
+import { migrate } from '../../src/cli/migrate.js';
 import { ConfigError, loadConfig } from '../../src/config/index.js';
 import { lossesOf } from './data-loss.js';
 import { nextMigration } from './next-migration.js';
@@ -45,9 +42,9 @@ async function main() {
     },
   });
   if (values.help) return void process.stdout.write(usage);
-  const { version, database: options } = loadConfig(process.env, { dotenv: true });
+  const config = loadConfig(process.env, { dotenv: true });
   if (values.name !== undefined) {
-    const losses = await write(values.name, options.prismaDir);
+    const losses = await write(values.name, config.database.prismaDir);
     if (values['create-only']) return;
     if (losses.length > 0 && !values['accept-data-loss']) {
       console.log(
@@ -56,16 +53,7 @@ async function main() {
       return;
     }
   }
-
-  const database = openDatabase(options);
-  try {
-    await startWithin(database);
-    const failed = values['rolled-back'];
-    if (failed !== undefined) await markRolledBack(database.pool, database.schema, failed);
-    await applyAll(database, version);
-  } finally {
-    await database.close();
-  }
+  await migrate(config, { rolledBack: values['rolled-back'] });
 }
 
 /** @returns what the migration would remove */

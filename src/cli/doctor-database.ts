@@ -33,7 +33,7 @@ export function checksOfDatabase(database: Database, config: Config): Record<str
   const { pool, schema, quotedSchema, createClient, warnings, isEmbedded } = database;
 
   const migrations: Check = async () => {
-    const pending = await pendingMigrations(pool, schema, config.database.prismaDir);
+    const pending = await pendingMigrations(pool, { schema, prismaDir: config.database.prismaDir });
     if (pending.length === 0) return ok('all are applied');
     const count = `${pending.length} are pending`;
     if (!config.shouldMigrate) return failed(`${count}, and MIGRATE_ON_START is false: run ${commandNames.migrate}`);

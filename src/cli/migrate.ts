@@ -1,7 +1,7 @@
 import { MigrationBlockedError } from '../../plugins/database/errors.js';
 import { markRolledBack } from '../../plugins/database/migrations/index.js';
 import { buildPartitionIndexes } from '../../plugins/database/migrations/partition-indexes.js';
-import { type Database, openDatabase } from '../../plugins/database/open.js';
+import { type Database, type OwnTables, openDatabase } from '../../plugins/database/open.js';
 import { reasonOf } from '../../plugins/database/outage-log.js';
 import { commandNames } from '../command-names.js';
 import type { Config } from '../config/index.js';
@@ -29,19 +29,33 @@ export async function runMigrateCommand(args: string[], config: Config): Promise
     options: { 'rolled-back': { type: 'string' }, help: { type: 'boolean', short: 'h' } },
   });
   if (values.help) return void process.stdout.write(usage);
-  const database = openDatabase(config.database);
+  await migrate(config, { rolledBack: values['rolled-back'] });
+}
+
+export interface MigrateOptions {
+  tables?: OwnTables | undefined;
+  /** A failed migration that is first marked as rolled back. */
+  rolledBack?: string | undefined;
+}
+
+/**
+ * Applies pending migrations, builds missing indexes, and prints the result.
+ *
+ * @throws CommandError when the database does not answer
+ * @throws DatabaseStartError when a migration fails
+ */
+export async function migrate({ database: options, version }: Config, { tables, rolledBack }: MigrateOptions) {
+  const database = openDatabase({ ...options, tables });
   try {
     await startWithin(database);
-    const failed = values['rolled-back'];
-    if (failed !== undefined) await markRolledBack(database.pool, database.schema, failed);
-    await applyAll(database, config.version);
+    if (rolledBack !== undefined) await markRolledBack(database.pool, database.schema, rolledBack);
+    await applyAll(database, version);
   } finally {
     await database.close();
   }
 }
 
-/** Applies pending migrations, builds missing indexes, and prints the result. */
-export async function applyAll(database: Database, version: string): Promise<void> {
+async function applyAll(database: Database, version: string) {
   const { applied, edited, missing } = await database.migrate(version, (error) =>
     process.stderr.write(
       `${error instanceof MigrationBlockedError ? 'waiting' : 'waiting for the database'}: ${reasonOf(error)}. Ctrl-C stops\n`,

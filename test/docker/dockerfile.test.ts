@@ -9,7 +9,7 @@ import { startApp } from '../app.js';
 import { createTestDatabase, skipFileOnEmbedded } from '../database.js';
 import { freePort } from '../process.js';
 import { root } from '../root.js';
-import { readDockerfile } from './dockerfile.js';
+import { contextOf, ignoreFileOf, readDockerfile } from './dockerfile.js';
 
 skipFileOnEmbedded();
 
@@ -82,14 +82,10 @@ t.test('labels come from package.json and from the build arguments of the releas
 });
 
 t.test('the build context contains exactly the files that the build copies, without .env and .npmrc', async (t) => {
-  const copied = copies
-    .filter((rest) => !rest.startsWith('--from='))
-    .flatMap((rest) => rest.split(' ').slice(0, -1))
-    .map((path) => path.replace(/\/$/, ''));
+  const copied = contextOf();
   for (const path of copied) t.ok(existsSync(join(root, path)), path);
-  const patterns = readFileSync(join(root, '.dockerignore'), 'utf8').match(/^[^#\n].*$/gm) ?? [];
-  const included = patterns.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1));
-  t.strictSame(included.toSorted(), [...new Set(copied)].toSorted());
+  const { included, patterns } = ignoreFileOf();
+  t.strictSame(included.toSorted(), copied.toSorted());
   // The last pattern that matches a path decides.
   t.strictSame(patterns[0], '*');
   t.strictSame(patterns.slice(included.length + 1), ['plugins/prisma/generated', '**/.*']);

@@ -1,9 +1,7 @@
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Test } from 'tap';
 import { root } from '../root.js';
-import { temporaryDirectory } from '../temporary-directory.js';
 
 /** What `npm pack --json` reports. */
 export interface Packed {
@@ -13,28 +11,45 @@ export interface Packed {
   files: { path: string; size: number }[];
 }
 
-/** Packs the built package into a directory. */
-export function pack(directory: string): Packed {
+/** Packs the package in `source`, by default the built one of this checkout, into a directory. */
+export function pack(directory: string, source = root): Packed {
   const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', directory];
-  const [packed] = JSON.parse(execFileSync('npm', args, { cwd: root, encoding: 'utf8' })) as [Packed];
+  const [packed] = JSON.parse(execFileSync('npm', args, { cwd: source, encoding: 'utf8' })) as [Packed];
   return packed;
 }
 
+/** Packs a later version of a package: with its version, and one migration more. @returns the file */
+export function packLater(tarball: string, directory: string, version: string): string {
+  const source = join(directory, 'later');
+  unpack(tarball, source);
+  const manifest = join(source, 'package.json');
+  writeFileSync(manifest, JSON.stringify({ ...JSON.parse(readFileSync(manifest, 'utf8')), version }));
+  const migration = join(source, 'prisma/migrations/20990101000000_later');
+  mkdirSync(migration);
+  writeFileSync(join(migration, 'migration.sql'), 'CREATE TABLE later (id int);');
+  return join(directory, pack(directory, source).filename);
+}
+
 /**
- * Creates a project that has the packed package as a dependency. All other packages are links to those of this checkout, so that no
- * registry is needed.
- *
- * @param example a directory in `examples/`, which is copied
- * @param tarball the file that `pack` wrote
- * @returns the directory of the project
+ * Installs a packed package into a project, also in place of an installed one. All other packages are links to those of this checkout,
+ * so that no registry is needed.
  */
-export function createProject(t: Test, example: string, tarball: string): string {
-  const directory = temporaryDirectory(t);
-  cpSync(join(root, 'examples', example), directory, { recursive: true });
+export function install(directory: string, tarball: string): void {
   const modules = join(directory, 'node_modules');
-  mkdirSync(join(modules, 'musicez'), { recursive: true });
-  execFileSync('tar', ['xzf', tarball, '--strip-components=1', '-C', join(modules, 'musicez')]);
+  rmSync(modules, { recursive: true, force: true });
+  unpack(tarball, join(modules, 'musicez'));
   for (const name of readdirSync(join(root, 'node_modules')))
     if (!name.startsWith('.')) symlinkSync(join(root, 'node_modules', name), join(modules, name));
-  return directory;
+}
+
+export function unpack(tarball: string, directory: string): void {
+  mkdirSync(directory, { recursive: true });
+  execFileSync('tar', ['xzf', tarball, '--strip-components=1', '-C', directory]);
+}
+
+/** Compiles a project as its author would. */
+export function compile(directory: string): { status: number | null; stdout: string } {
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  const { status, stdout } = spawnSync(process.execPath, [tsc], { cwd: directory, encoding: 'utf8' });
+  return { status, stdout };
 }

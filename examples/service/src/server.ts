@@ -1,4 +1,4 @@
 import { createService } from 'musicez';
-import { greetingRoutes } from './routes/greetings.js';
+import { service } from './service.js';
 
-await createService({ routes: [greetingRoutes] }).start();
+await createService(service).start();

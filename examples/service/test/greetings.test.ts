@@ -1,18 +1,25 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { startTestService } from 'musicez/testing';
-import { greetingRoutes } from '../src/routes/greetings.js';
+import { service } from '../src/service.js';
 
-const service = await startTestService({ routes: [greetingRoutes] });
-after(() => service.close());
+const { client, createKey, close } = await startTestService(service);
+after(close);
 
-test('a key with the scope is greeted', async () => {
-  const send = service.client(await service.createKey('greetings:read'));
-  const { status, body } = await send('GET', '/v1/greetings/Ada');
-  assert.deepEqual([status, body], [200, { text: 'Hello, Ada' }]);
+test('a greeting is stored, and read by a key with the scope', async () => {
+  const writer = client(await createKey('greetings:write'));
+  const reader = client(await createKey('greetings:read'));
+  assert.equal((await writer('PUT', '/v1/greetings/Ada', { text: 'Hello, Ada' })).status, 200);
+  const { status, body } = await reader('GET', '/v1/greetings/Ada');
+  assert.deepEqual([status, body], [200, { name: 'Ada', text: 'Hello, Ada' }]);
+});
+
+test('a name without a greeting is a 404', async () => {
+  const reader = client(await createKey('greetings:read'));
+  assert.equal((await reader('GET', '/v1/greetings/nobody')).status, 404);
 });
 
 test('a key without the scope is denied', async () => {
-  const send = service.client(await service.createKey());
-  assert.equal((await send('GET', '/v1/greetings/Ada')).status, 403);
+  const reader = client(await createKey('greetings:read'));
+  assert.equal((await reader('PUT', '/v1/greetings/Ada', { text: 'Hello' })).status, 403);
 });

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import type pg from 'pg';
+import pg from 'pg';
 import type { Migration } from './files.js';
 
 /** One row of `_prisma_migrations` that was not rolled back. */
@@ -26,11 +26,12 @@ const createTable = (table: string) => `CREATE TABLE IF NOT EXISTS ${table} (
 
 /** The history of migrations in the database, in the format of Prisma's own commands. */
 export class MigrationHistory {
-  private readonly table: string;
+  /** The table, quoted and with its schema. */
+  readonly table: string;
 
-  /** @param schema the PostgreSQL schema, already quoted */
-  constructor(schema: string) {
-    this.table = `${schema}._prisma_migrations`;
+  /** @param name the name of the table; by default the one of Prisma's own commands */
+  constructor(schema: string, name = '_prisma_migrations') {
+    this.table = `${pg.escapeIdentifier(schema)}.${name}`;
   }
 
   /** @returns undefined for a database that was never migrated */

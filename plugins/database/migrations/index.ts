@@ -4,6 +4,19 @@ import { type Migration, readMigrations } from './files.js';
 import { editedOf, type HistoryEntry, MigrationHistory, missingOf, pendingOf } from './history.js';
 import { deferPartitionIndexes } from './partition-indexes.js';
 
+/** The migrations of a Prisma schema, and where they are applied. */
+export interface MigrationSet {
+  /** The directory of schema.prisma and migrations/. */
+  prismaDir: string;
+  /** The PostgreSQL schema, usually `public`. */
+  schema: string;
+  /** For tables of a service that is built on musicez. */
+  own?: {
+    /** The schema has the tables of musicez too, so the history has another name. */
+    isShared: boolean;
+  };
+}
+
 /** The migrations that this call applied, and those to warn about. */
 export interface MigrationReport {
   /** Names of the migrations that this call applied. */
@@ -34,33 +47,30 @@ const duplicates = new Set(['42P07', '42701', '42723', '42710', '42P06']);
  * Applies the migrations that the database does not have yet. Each runs in one transaction with its row in
  * `_prisma_migrations`, so an interrupted one leaves nothing behind, and works behind a pooler in transaction mode.
  *
- * @param schema the PostgreSQL schema, usually `public`
- * @param prismaDir the directory of schema.prisma and migrations/
  * @param applied receives the names, also of migrations that were applied before an error
  * @throws DatabaseStartError naming the migration that cannot be applied
  * @throws MigrationBlockedError when another session holds a lock that is needed
  */
 export async function applyMigrations(
   pool: pg.Pool,
-  schema: string,
-  prismaDir: string,
+  set: MigrationSet,
   applied: string[] = [],
 ): Promise<MigrationReport> {
-  const migrations = await readMigrations(prismaDir);
-  const history = new MigrationHistory(pg.escapeIdentifier(schema));
+  const migrations = await readMigrations(set.prismaDir);
+  const history = historyOf(set);
   for (;;) {
     const entries = (await history.read(pool)) ?? [];
     if (pendingOf(migrations, entries).length === 0)
       return { applied, edited: editedOf(migrations, entries), missing: missingOf(migrations, entries) };
-    const name = await applyNext(pool, schema, history, migrations);
+    const name = await applyNext(pool, set, history, migrations);
     if (name !== undefined) applied.push(name);
   }
 }
 
 /** Names of the migrations that the database does not have yet, oldest first. Changes nothing. */
-export async function pendingMigrations(pool: pg.Pool, schema: string, prismaDir: string): Promise<string[]> {
-  const entries = await new MigrationHistory(pg.escapeIdentifier(schema)).read(pool);
-  return pendingOf(await readMigrations(prismaDir), entries ?? []).map(({ name }) => name);
+export async function pendingMigrations(pool: pg.Pool, set: MigrationSet): Promise<string[]> {
+  const entries = await historyOf(set).read(pool);
+  return pendingOf(await readMigrations(set.prismaDir), entries ?? []).map(({ name }) => name);
 }
 
 /**
@@ -69,7 +79,7 @@ export async function pendingMigrations(pool: pg.Pool, schema: string, prismaDir
  * @throws DatabaseStartError when no migration of that name has a failed or interrupted run
  */
 export async function markRolledBack(pool: pg.Pool, schema: string, name: string): Promise<void> {
-  const history = new MigrationHistory(pg.escapeIdentifier(schema));
+  const history = new MigrationHistory(schema);
   const entries = await history.read(pool);
   if (entries === undefined || !(await history.markRolledBack(pool, name)))
     throw new DatabaseStartError(
@@ -77,10 +87,19 @@ export async function markRolledBack(pool: pg.Pool, schema: string, name: string
     );
 }
 
+function historyOf({ schema, own }: MigrationSet) {
+  return new MigrationHistory(schema, own?.isShared ? '_service_migrations' : undefined);
+}
+
+/** A migration and whose it is, for messages. */
+function fullNameOf({ own, prismaDir }: MigrationSet, name: string) {
+  return `migration ${name} of ${own ? prismaDir : 'musicez'}`;
+}
+
 /** @returns the name of the migration that was applied; undefined when none is pending any more */
 async function applyNext(
   pool: pg.Pool,
-  schema: string,
+  set: MigrationSet,
   history: MigrationHistory,
   migrations: Migration[],
 ): Promise<string | undefined> {
@@ -94,7 +113,7 @@ async function applyNext(
     );
     const { rows } = await client.query('SELECT pg_try_advisory_xact_lock($1) AS "isHeld"', [migrationLock]);
     if (!rows[0]?.isHeld) throw new MigrationBlockedError('another process is applying migrations');
-    const name = await applyWith(client, schema, history, migrations);
+    const name = await applyWith(client, set, history, migrations);
     await client.query('COMMIT');
     isBroken = false;
     return name;
@@ -111,18 +130,18 @@ async function applyNext(
   }
 }
 
-async function applyWith(client: pg.ClientBase, schema: string, history: MigrationHistory, migrations: Migration[]) {
-  await prepareSchema(client, schema);
+async function applyWith(client: pg.ClientBase, set: MigrationSet, history: MigrationHistory, migrations: Migration[]) {
+  await prepareSchema(client, set.schema);
   const entries = await history.read(client);
   if (entries === undefined) {
-    await assertNoForeignTables(client, schema);
-    await withPermissionHint('_prisma_migrations', () => history.create(client));
+    if (!set.own?.isShared) await assertNoForeignTables(client, set);
+    await withPermissionHint(history.table, () => history.create(client));
   }
   const [next] = pendingOf(migrations, entries ?? []);
   if (!next) return undefined;
   const earlier = (entries ?? []).filter(({ name }) => name === next.name);
-  if (earlier.some(({ state }) => state === 'failed')) throw failedEarlier(next.name);
-  await run(client, next, earlier);
+  if (earlier.some(({ state }) => state === 'failed')) throw failedEarlier(set, next.name);
+  await run(client, set, next, earlier);
   if (earlier.length > 0) await history.markRolledBack(client, next.name);
   await history.add(client, next);
   return next.name;
@@ -136,7 +155,7 @@ async function prepareSchema(client: pg.ClientBase, schema: string) {
 }
 
 /** As Prisma's P3005: does not mix the service's tables with those of another application. */
-async function assertNoForeignTables(client: pg.ClientBase, schema: string) {
+async function assertNoForeignTables(client: pg.ClientBase, { schema, own }: MigrationSet) {
   const { rows } = await client.query<{ name: string }>(
     `SELECT relname AS name FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
      WHERE nspname = $1 AND relkind IN ('r', 'p')
@@ -147,7 +166,9 @@ async function assertNoForeignTables(client: pg.ClientBase, schema: string) {
   if (rows.length === 0) return;
   const names = rows.map(({ name }) => `"${name}"`).join(', ');
   throw new DatabaseStartError(
-    `DATABASE_URL: schema "${schema}" has tables of another application (${names}); use an empty database, or a separate schema with ?schema=musicez`,
+    own
+      ? `schema "${schema}" has tables (${names}) and no history of migrations; name another schema in "tables", or record the migrations that created them with "npx prisma migrate resolve --applied NAME"`
+      : `DATABASE_URL: schema "${schema}" has tables of another application (${names}); use an empty database, or a separate schema with ?schema=musicez`,
   );
 }
 
@@ -155,7 +176,7 @@ async function assertNoForeignTables(client: pg.ClientBase, schema: string) {
  * Runs a script. Older versions wrote the history in another transaction, so an interrupted run may have applied the script: then
  * an error "already exists" means that it is applied.
  */
-async function run(client: pg.ClientBase, { name, script }: Migration, earlier: HistoryEntry[]) {
+async function run(client: pg.ClientBase, set: MigrationSet, { name, script }: Migration, earlier: HistoryEntry[]) {
   await client.query('SAVEPOINT migration');
   try {
     const text = await deferPartitionIndexes(client, withoutTransaction(script));
@@ -167,7 +188,7 @@ async function run(client: pg.ClientBase, { name, script }: Migration, earlier: 
     if (code === insufficientPrivilege) throw permissionError(message);
     // Not the migration's fault: connection lost, server stopping or out of resources, read-only, or query cancelled.
     if (!/^[0-9A-Z]{5}$/.test(code) || /^(08|57P|53|25006|57014)/.test(code)) throw error;
-    throw new DatabaseStartError(`migration ${name} failed: ${message}`, { cause: error });
+    throw new DatabaseStartError(`${fullNameOf(set, name)} failed: ${message}`, { cause: error });
   }
 }
 
@@ -191,8 +212,11 @@ function permissionError(message: string) {
   );
 }
 
-function failedEarlier(name: string) {
+function failedEarlier(set: MigrationSet, name: string) {
+  const commands = set.own
+    ? `"npx prisma migrate resolve --rolled-back ${name}"`
+    : `"npm run prisma:migrate -- --rolled-back ${name}", in the image "node dist/src/cli.js migrate --rolled-back ${name}"`;
   return new DatabaseStartError(
-    `migration ${name} failed at an earlier start: correct the error in column "logs" of its row in _prisma_migrations, then run "npm run prisma:migrate -- --rolled-back ${name}", in the image "node dist/src/cli.js migrate --rolled-back ${name}"`,
+    `${fullNameOf(set, name)} failed at an earlier start: correct the error in column "logs" of its row in _prisma_migrations, then run ${commands}`,
   );
 }

@@ -110,7 +110,7 @@ t.test(
     writeMigration(name, 'CREATE TABLE half (id int);\nALTER TABLE nowhere ADD COLUMN x int;');
     const failed = {
       name: 'DatabaseStartError',
-      message: `migration ${name} failed: relation "nowhere" does not exist`,
+      message: `migration ${name} of musicez failed: relation "nowhere" does not exist`,
     };
     await t.rejects(database.migrate(version), failed);
     t.strictSame((await database.pool.query(`SELECT to_regclass('half') AS half`)).rows, [{ half: null }]);
@@ -152,7 +152,9 @@ t.test(
     writeMigration(name, 'CREATE TABLE marked (id int);');
     await t.rejects(database.migrate(version), {
       name: 'DatabaseStartError',
-      message: new RegExp(`^migration ${name} failed at an earlier start: [^\n]*--rolled-back ${name}[^\n]*$`),
+      message: new RegExp(
+        `^migration ${name} of musicez failed at an earlier start: [^\n]*--rolled-back ${name}[^\n]*$`,
+      ),
     });
     await markRolledBack(database.pool, database.schema, name);
     t.strictSame((await database.migrate(version)).applied, [name]);

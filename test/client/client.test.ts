@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import t from 'tap';
+import { createClient } from '../../client/index.js';
+import { startApp } from '../app.js';
+import { createTestDatabase } from '../database.js';
+import { root } from '../root.js';
+
+const app = await startApp(await createTestDatabase());
+await app.listen({ port: 0, host: '127.0.0.1' });
+const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
+const clientWith = async (...scopes: string[]) => {
+  const { key } = await app.apiKeys.create({ name: `client ${scopes}`, scopes });
+  return createClient({ url, key });
+};
+
+t.test('the packed document and types are those of this version: npm run client', async (t) => {
+  const text = readFileSync(join(root, 'client/openapi.json'), 'utf8');
+  t.strictSame(JSON.parse(text), JSON.parse(JSON.stringify(app.swagger())));
+  const types = readFileSync(join(root, 'client/schema.ts'), 'utf8');
+  t.equal(/^\/\/ Of the document ([0-9a-f]{64})/.exec(types)?.[1], createHash('sha256').update(text).digest('hex'));
+});
+
+t.test('the client creates and verifies a key, and reads its usage and its requests', async (t) => {
+  const admin = await clientWith('admin');
+  const created = await admin.POST('/v1/api-keys', { body: { name: 'ada', scopes: ['read'], ownerId: 'team-a' } });
+  t.equal(created.response.status, 201);
+  const { id, key } = created.data ?? { id: '', key: '' };
+  const verifier = await clientWith('verify');
+  const verified = await verifier.POST('/v1/api-keys/verify', {
+    body: { key, scope: 'read', method: 'GET', path: '/x' },
+  });
+  t.match(verified.data, { valid: true, name: 'ada', ownerId: 'team-a' });
+  const refused = await verifier.POST('/v1/api-keys/verify', { body: { key, scope: 'write' } });
+  t.match(refused.data, { valid: false });
+
+  await app.requestLog.flush();
+  const usage = await admin.GET('/v1/usage', { params: { query: { apiKeyId: id } } });
+  t.equal(usage.response.status, 200, JSON.stringify(usage.error));
+  const logs = await admin.GET('/v1/request-logs', { params: { query: { verifiedApiKeyId: id, limit: 10 } } });
+  t.equal(logs.response.status, 200, JSON.stringify(logs.error));
+  t.ok((logs.data?.data.length ?? 0) >= 2);
+  t.equal((await admin.DELETE('/v1/api-keys/{id}', { params: { path: { id } } })).response.status, 204);
+  const revoked = await verifier.POST('/v1/api-keys/verify', { body: { key } });
+  t.match(revoked.data, { valid: false });
+});
+
+t.test('an error has the type of a problem', async (t) => {
+  const nobody = await clientWith();
+  const { data, error } = await nobody.GET('/v1/api-keys');
+  t.equal(data, undefined);
+  t.match(error, { status: 403, code: 'INSUFFICIENT_SCOPE' });
+  // Does not compile unless the path is one of the document.
+  // @ts-expect-error
+  t.equal((await nobody.GET('/v1/nowhere')).response.status, 404);
+});
