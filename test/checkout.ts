@@ -7,6 +7,7 @@ import { temporaryDirectory } from './temporary-directory.js';
 
 const directories = [
   'bench',
+  'client',
   'dashboard',
   'demo',
   'deploy',

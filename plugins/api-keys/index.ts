@@ -16,32 +16,7 @@ export { adminScope, keysRead, keysWrite, logsRead, verifyScope } from './scopes
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The keys in the database. Changes through this store apply to this process at once. */
-    apiKeys: ApiKeyStore & {
-      readonly cache: Pick<KnownKeys, 'entries' | 'counts' | 'receivesChanges' | 'changesReceivedUntil'>;
-      /** How many checks had each outcome since the start. */
-      readonly outcomes: Readonly<Record<Outcome, number>>;
-      /**
-       * Checks a key, and charges the check to its limits and quotas. To count for its usage and in the database, the verification and
-       * the charges must be logged with a request, by `requestLog.overrideLogged`.
-       *
-       * @param ip the address of the client in canonical form; without it, `allowedIps` of the key is not checked
-       * @param cost 0 to 1,000, 1 by default; 0 asks without charging
-       */
-      verify(key: string, scope?: string, ip?: string, cost?: number): Promise<Verification>;
-      /**
-       * The key with this id and the current states of its limits, and of those of its owner. Counts for none of them.
-       *
-       * @throws keyNotFound
-       */
-      readLimits(id: string): Promise<{ key: AuthenticatedKey; states: readonly LimitState[] }>;
-      /**
-       * Checks the key of an authenticated request again, for long responses. Does not count for its rate limit.
-       *
-       * @returns undefined while the key is valid, otherwise the error that a new request would get
-       */
-      recheckKey(request: FastifyRequest, scope?: string): Promise<Error | undefined>;
-    };
+    apiKeys: ApiKeys;
     /**
      * Creates an `onRequest` hook that denies requests without a valid key, and requests over a limit or quota of their key.
      *
@@ -54,6 +29,33 @@ declare module 'fastify' {
     /** The key of the request. Throws on a route without `requireApiKey`. */
     readonly apiKey: AuthenticatedKey;
   }
+}
+
+/** The keys in the database. Changes through this store apply to this process at once. */
+export interface ApiKeys extends ApiKeyStore {
+  readonly cache: Pick<KnownKeys, 'entries' | 'counts' | 'receivesChanges' | 'changesReceivedUntil'>;
+  /** How many checks had each outcome since the start. */
+  readonly outcomes: Readonly<Record<Outcome, number>>;
+  /**
+   * Checks a key, and charges the check to its limits and quotas. To count for its usage and in the database, the verification and
+   * the charges must be logged with a request, by `requestLog.overrideLogged`.
+   *
+   * @param ip the address of the client in canonical form; without it, `allowedIps` of the key is not checked
+   * @param cost 0 to 1,000, 1 by default; 0 asks without charging
+   */
+  verify(key: string, scope?: string, ip?: string, cost?: number): Promise<Verification>;
+  /**
+   * The key with this id and the current states of its limits, and of those of its owner. Counts for none of them.
+   *
+   * @throws keyNotFound
+   */
+  readLimits(id: string): Promise<{ key: AuthenticatedKey; states: readonly LimitState[] }>;
+  /**
+   * Checks the key of an authenticated request again, for long responses. Does not count for its rate limit.
+   *
+   * @returns undefined while the key is valid, otherwise the error that a new request would get
+   */
+  recheckKey(request: FastifyRequest, scope?: string): Promise<Error | undefined>;
 }
 
 export interface ApiKeysOptions {

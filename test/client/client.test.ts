@@ -1,12 +1,16 @@
+import { execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import t from 'tap';
 import { createClient } from '../../client/index.js';
 import { startApp } from '../app.js';
 import { createTestDatabase } from '../database.js';
+import { blocksOf } from '../docs/blocks.js';
 import { root } from '../root.js';
+import { temporaryDirectory } from '../temporary-directory.js';
 
 const app = await startApp(await createTestDatabase());
 await app.listen({ port: 0, host: '127.0.0.1' });
@@ -55,4 +59,55 @@ t.test('an error has the type of a problem', async (t) => {
   // Does not compile unless the path is one of the document.
   // @ts-expect-error
   t.equal((await nobody.GET('/v1/nowhere')).response.status, 404);
+});
+
+const page = 'docs/clients.md';
+const execute = promisify(execFile);
+
+t.test('the TypeScript and the Python of the page verify a key', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { key: valid } = await app.apiKeys.create({ name: 'valid', scopes: ['orders:read'] });
+  const variables = {
+    MUSICEZ_URL: url,
+    MUSICEZ_KEY: (await app.apiKeys.create({ name: 'asks', scopes: ['verify'] })).key,
+    NODE_OPTIONS: '',
+  };
+  const [typescript = ''] = blocksOf(page, 'ts');
+  const [python = ''] = blocksOf(page, 'python');
+  const programs = [
+    {
+      program: [process.execPath, '--import=tsx', join(directory, 'verify.mts')],
+      text: `const key = 'RECEIVED';\n${typescript.replace("'musicez/client'", `'${join(root, 'client/index.ts')}'`)}`,
+      skip: false,
+    },
+    {
+      program: ['python3', join(directory, 'verify.py')],
+      text: `key = 'RECEIVED'\n${python}`,
+      skip: spawnSync('python3', ['--version']).status !== 0 && 'needs python3',
+    },
+  ] as const;
+  for (const { program, text, skip } of programs) {
+    if (skip) {
+      t.pass(program[0], { skip });
+      continue;
+    }
+    const [command, ...args] = program;
+    for (const [received, expected] of [
+      [valid, /^true VALID/i],
+      ['mez_unknown', /^false NOT_FOUND/i],
+    ] as const) {
+      writeFileSync(args.at(-1) ?? '', text.replace('RECEIVED', received));
+      const { stdout } = await execute(command, args, { cwd: root, env: { ...process.env, ...variables } });
+      t.match(stdout, expected, command);
+    }
+  }
+});
+
+t.test('the Go of the page sends the same request as its curl', async (t) => {
+  const [go = ''] = blocksOf(page, 'go');
+  const [curl = ''] = blocksOf(page, 'sh');
+  for (const part of ['/v1/api-keys/verify', '"scope"', '"orders:read"', '"key"']) {
+    t.match(go, part);
+    t.match(curl, part.replace(/^"(scope|key)"$/, '"$1":'));
+  }
 });

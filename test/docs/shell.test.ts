@@ -49,6 +49,7 @@ const exceptions: [command: RegExp, reason: string, isChecked: (command: string)
     'needs the model of the page',
     isCheckedBy('test/docs/crud-module.test.ts', 'add_orders'),
   ],
+  [/^npx musicez init /, 'the package is not in a registry', isCheckedBy('test/package/service.test.ts', 'init')],
   [/caddy run --config /, 'needs another service', isCheckedBy('test/deploy/proxy-processes.ts', 'Caddyfile')],
   [/^kubectl .*create secret generic /, 'needs a cluster', namesExistingResources],
   [/^kubectl .*apply -f /, 'needs a cluster', isCheckedBy('test/deploy/kubernetes.test.ts', 'namespace')],
