@@ -7,16 +7,21 @@ import { closeDeadlineMs, Environment, loadConfig } from '../../src/config/index
 import { startApp } from '../app.js';
 import { createTestDatabase, skipFileOnEmbedded } from '../database.js';
 import { root } from '../root.js';
-import { type Kinds, needsKubectl, problemsOf, render } from './manifests.js';
+import { type Kinds, needsHelm, needsKubectl, problemsOf, render, renderChart } from './manifests.js';
 
 skipFileOnEmbedded();
 
 const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
 const page = readFileSync(join(root, 'docs/kubernetes.md'), 'utf8');
 
-for (const directory of ['base', 'overlays/example']) {
-  t.test(directory, { skip: needsKubectl }, async (t) => {
-    const objects = render(directory);
+const renderings = [
+  { name: 'base', skip: needsKubectl, objectsOf: () => render('base') },
+  { name: 'overlays/example', skip: needsKubectl, objectsOf: () => render('overlays/example') },
+  { name: 'helm', skip: needsHelm, objectsOf: () => renderChart() },
+];
+for (const { name, skip, objectsOf } of renderings) {
+  t.test(name, { skip }, async (t) => {
+    const objects = objectsOf();
     const deployment = only('Deployment');
     const { metadata, spec: pod } = deployment.spec.template;
     const [container, ...others] = pod.containers;
@@ -70,6 +75,7 @@ for (const directory of ['base', 'overlays/example']) {
         ['DATABASE_URL', { name: 'musicez', key: 'DATABASE_URL' }],
         ['BOOTSTRAP_ADMIN_KEY', { name: 'musicez', key: 'BOOTSTRAP_ADMIN_KEY', optional: true }],
         ['REDIS_URL', { name: 'musicez', key: 'REDIS_URL', optional: true }],
+        ['REQUEST_LOG_URL', { name: 'musicez', key: 'REQUEST_LOG_URL', optional: true }],
       ]);
       t.notMatch(objects, [{ kind: 'Secret' }]);
     });

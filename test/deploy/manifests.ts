@@ -33,6 +33,22 @@ export function render(directory: string): Manifest[] {
   return parseAllDocuments(text).map((document) => document.toJS());
 }
 
+/** For tests of the chart: `{ skip: needsHelm }`. In CI a missing Helm is a failure. */
+export const needsHelm = !isHelmInstalled() && !process.env.CI && 'needs helm';
+
+/**
+ * Renders the chart as `helm install` would, with one object for each document.
+ *
+ * @param args such as `--set image.tag=1.2.3`
+ */
+export function renderChart(...args: string[]): Manifest[] {
+  const text = execFileSync('helm', ['template', 'musicez', join(root, 'deploy/helm'), ...args], {
+    encoding: 'utf8',
+    stdio: 'pipe',
+  });
+  return parseAllDocuments(text).map((document) => document.toJS());
+}
+
 /**
  * Validates an object with the Kubernetes schema of its kind.
  *
@@ -72,6 +88,15 @@ function isInstalled() {
     // kubectl before 1.25 does not show its kustomize version. Debian 12 has kubectl 1.20, whose kustomize is too old.
     const version = execFileSync('kubectl', ['version', '--client'], { stdio: ['ignore', 'pipe', 'ignore'] });
     return version.includes('Kustomize Version');
+  } catch {
+    return false;
+  }
+}
+
+function isHelmInstalled() {
+  try {
+    execFileSync('helm', ['version'], { stdio: 'ignore' });
+    return true;
   } catch {
     return false;
   }

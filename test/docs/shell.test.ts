@@ -54,6 +54,7 @@ const exceptions: [command: RegExp, reason: string, isChecked: (command: string)
   [/^kubectl .*create secret generic /, 'needs a cluster', namesExistingResources],
   [/^kubectl .*apply -f /, 'needs a cluster', isCheckedBy('test/deploy/kubernetes.test.ts', 'namespace')],
   [/^kubectl .*apply -k /, 'needs a cluster', isCheckedBy('test/deploy/kubernetes.test.ts', 'overlays/example')],
+  [/^helm upgrade /, 'needs a cluster', isCheckedBy('test/deploy/helm.test.ts', 'image.repository=')],
   [/^kubectl .*rollout /, 'needs a cluster', namesExistingResources],
 ];
 
