@@ -53,14 +53,15 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
 ENTRYPOINT []
 # The same options as `npm start`; docs/benchmarks.md explains them.
 CMD ["node", "--use-largepages=silent", "--single-threaded-gc", "dist/src/server.js"]
-# Set by the release build (image.yml). Without them, builds on the same base image are reproducible.
+# Set by the release build (publish.yml). Without them, builds on the same base image are reproducible.
+ARG VERSION
 ARG SOURCE
 ARG REVISION
 ARG CREATED
 LABEL org.opencontainers.image.title="musicez" \
       org.opencontainers.image.description="A Fastify service that checks API keys, logs every request into PostgreSQL and answers Kubernetes probes" \
       org.opencontainers.image.licenses="MIT" \
-      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"

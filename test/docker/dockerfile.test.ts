@@ -72,10 +72,15 @@ t.test('labels come from package.json and from the build arguments of the releas
   const label = Object.fromEntries(
     [...only('LABEL').matchAll(/org\.opencontainers\.image\.(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]),
   );
-  const { name, description, license, version } = manifest;
-  const buildArguments = { source: `\${SOURCE}`, revision: `\${REVISION}`, created: `\${CREATED}` };
-  t.strictSame(label, { title: name, description, licenses: license, version, ...buildArguments });
-  const workflow = readFileSync(join(root, '.github/workflows/image.yml'), 'utf8');
+  const { name, description, license } = manifest;
+  const buildArguments = {
+    version: `\${VERSION}`,
+    source: `\${SOURCE}`,
+    revision: `\${REVISION}`,
+    created: `\${CREATED}`,
+  };
+  t.strictSame(label, { title: name, description, licenses: license, ...buildArguments });
+  const workflow = readFileSync(join(root, '.github/workflows/publish.yml'), 'utf8');
   for (const { rest } of image.filter(({ keyword, rest }) => keyword === 'ARG' && !rest.includes('='))) {
     t.match(workflow, `--build-arg "${rest}=`);
   }

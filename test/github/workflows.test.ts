@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -11,6 +12,7 @@ interface Step {
 }
 interface Job {
   uses?: string;
+  needs?: string | string[];
   permissions?: Record<string, string>;
   steps?: Step[];
 }
@@ -31,8 +33,8 @@ const jobs = workflows.flatMap(({ name, workflow }) =>
 );
 const steps = jobs.flatMap(({ name, steps = [] }) => steps.map((step) => ({ name, ...step })));
 
-t.test('both workflows exist and have triggers', async (t) => {
-  t.strictSame(files.toSorted(), ['ci.yml', 'image.yml']);
+t.test('the workflows exist and have triggers', async (t) => {
+  t.strictSame(files.toSorted(), ['ci.yml', 'publish.yml', 'release.yml']);
   for (const { name, workflow } of workflows) t.ok(Object.keys(workflow.on).length > 0, name);
 });
 
@@ -51,23 +53,65 @@ t.test('an action is pinned to the same commit everywhere', async (t) => {
   t.equal(new Set([...used].map((uses) => uses.split('@')[0])).size, used.size);
 });
 
-t.test('jobs can only read the repository, except the job that publishes the image', async (t) => {
+t.test('jobs can only read the repository, except those that publish', async (t) => {
   for (const { name, workflow } of workflows) t.strictSame(workflow.permissions, {}, name);
   const read = { contents: 'read' };
-  const publish = { ...read, packages: 'write', 'id-token': 'write', attestations: 'write' };
-  for (const { name, permissions } of jobs) {
-    t.strictSame(permissions, name === 'image.yml: image' ? publish : read, name);
-  }
+  const more: Record<string, Record<string, string>> = {
+    'publish.yml: build': { packages: 'write' },
+    'publish.yml: image': { packages: 'write', 'id-token': 'write', attestations: 'write' },
+    'publish.yml: package': { 'id-token': 'write' },
+    'release.yml: release': { contents: 'write', 'pull-requests': 'write', issues: 'write', actions: 'write' },
+  };
+  for (const { name, permissions } of jobs) t.strictSame(permissions, { ...read, ...more[name] }, name);
 });
 
 t.test(
-  'the workflow with write access runs only for pushed tags, and no workflow uses pull_request_target',
+  'a job that may publish runs no package of development, and nothing is published before CI passes',
   async (t) => {
-    const triggers = Object.fromEntries(workflows.map(({ name, workflow }) => [name, workflow.on]));
-    t.strictSame(triggers['image.yml'], { push: { tags: ['v*'] } });
-    t.strictSame(Object.keys(triggers['ci.yml'] ?? {}), ['push', 'pull_request', 'workflow_call']);
+    const { jobs = {} } = workflows.find(({ name }) => name === 'publish.yml')?.workflow ?? {};
+    for (const [id, { permissions = {}, steps = [] }] of Object.entries(jobs)) {
+      const mayPublish = Object.values(permissions).includes('write');
+      if (mayPublish && id !== 'build') t.notMatch(steps, [{ run: /npm (ci|run|install)/ }], id);
+      t.ok(id === 'ci' || dependsOnCi(id), id);
+    }
+
+    function dependsOnCi(id: string): boolean {
+      const needs = [jobs[id]?.needs ?? []].flat();
+      return needs.includes('ci') || (needs.length > 0 && needs.every(dependsOnCi));
+    }
   },
 );
+
+t.test('workflows with write access run only for tags and on main, and none uses pull_request_target', async (t) => {
+  const triggers = Object.fromEntries(workflows.map(({ name, workflow }) => [name, workflow.on]));
+  t.strictSame(triggers, {
+    'ci.yml': { push: { branches: ['main'] }, pull_request: null, workflow_call: null },
+    'publish.yml': { push: { tags: ['v*'] }, workflow_dispatch: null },
+    'release.yml': { push: { branches: ['main'] } },
+  });
+});
+
+t.test('the image has the tags of its version', async (t) => {
+  const script = steps.find(({ run }) => run?.includes('imagetools create'))?.run ?? '';
+  const lines = script.slice(script.indexOf('image='), script.indexOf('docker login'));
+  for (const [ref, ...tags] of [
+    ['v1.2.3', '1.2.3', '1.2', '1'],
+    ['v0.1.2', '0.1.2', '0.1'],
+    ['v1.2.3-rc.1', '1.2.3-rc.1'],
+  ]) {
+    const output = execFileSync('bash', ['-euc', `${lines}\necho "\${tags[*]}"`], {
+      encoding: 'utf8',
+      env: { ...process.env, GITHUB_REF_NAME: ref, GITHUB_REPOSITORY: 'Owner/musicez' },
+    });
+    t.equal(output.trim(), tags.map((tag) => `--tag ghcr.io/owner/musicez:${tag}`).join(' '));
+  }
+});
+
+t.test('every script is valid shell', async (t) => {
+  for (const { name, run } of steps) {
+    if (run) t.doesNotThrow(() => execFileSync('bash', ['-n'], { input: run }), name);
+  }
+});
 
 t.test('no script contains a workflow expression, so event data cannot become code', async (t) => {
   const scripts = steps.filter(({ run }) => run !== undefined);
@@ -89,5 +133,48 @@ t.test('Dependabot updates packages, images and actions weekly, in groups', asyn
   for (const { schedule, groups } of updates) {
     t.equal(schedule.interval, 'weekly');
     t.ok(Object.keys(groups).length > 0);
+  }
+});
+
+t.test('a release changes the version everywhere', async (t) => {
+  const { packages } = JSON.parse(readFileSync(join(root, 'release-please-config.json'), 'utf8'));
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  t.strictSame(JSON.parse(readFileSync(join(root, '.release-please-manifest.json'), 'utf8')), { '.': version });
+  for (const { path, jsonpath } of packages['.']['extra-files']) {
+    const keys = jsonpath.match(/\w+/g);
+    const document = parse(readFileSync(join(root, path), 'utf8'));
+    const value = keys.reduce((object: Record<string, unknown>, key: string) => object[key], document);
+    t.equal(value, version, `${path} ${jsonpath}`);
+  }
+});
+
+t.test('the dev container has the Node.js of .nvmrc, and a PostgreSQL for the tests', async (t) => {
+  const directory = join(root, '.devcontainer');
+  const container = JSON.parse(readFileSync(join(directory, 'devcontainer.json'), 'utf8'));
+  const { services } = parse(readFileSync(join(directory, container.dockerComposeFile), 'utf8'));
+  const workspace = services[container.service];
+  t.match(workspace.image, `:${readFileSync(join(root, '.nvmrc'), 'utf8').trim()}`);
+  t.ok(workspace.volumes.includes(`..:${container.workspaceFolder}`));
+  t.equal(workspace.network_mode, 'service:postgres');
+  t.match(
+    workspace.environment.TEST_DATABASE_URL,
+    `:${services.postgres.environment.POSTGRES_PASSWORD}@127.0.0.1:5432/`,
+  );
+});
+
+t.test('an issue form asks for what is needed, and has no two fields of one name', async (t) => {
+  const directory = join(github, 'ISSUE_TEMPLATE');
+  const forms = readdirSync(directory).filter((name) => name !== 'config.yml');
+  t.strictSame(forms.toSorted(), ['bug.yml', 'idea.yml']);
+  for (const form of forms) {
+    const { name, description, body } = parse(readFileSync(join(directory, form), 'utf8'));
+    t.ok(name && description, form);
+    const fields = body.filter(({ type }: { type: string }) => type !== 'markdown');
+    const ids = fields.map(({ id }: { id: string }) => id);
+    t.equal(new Set(ids).size, ids.length);
+    t.ok(
+      fields.some(({ validations }: { validations?: { required: boolean } }) => validations?.required),
+      form,
+    );
   }
 });
