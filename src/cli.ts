@@ -18,7 +18,7 @@ const usage = `Usage: musicez COMMAND
   logs       write the request log into a file, or copy it to another store
   migrate    apply pending migrations
   studio     open Prisma Studio on the database
-  doctor     check variables, database, Redis and spool, and say what to do
+  doctor     check variables, database, Redis, ClickHouse and spool, and say what to do
   init       write a new service that is built on musicez
   --version  print the version
 

@@ -13,6 +13,8 @@ import { loadConfig } from './config/index.js';
 export interface TestServiceOptions extends Extensions {
   /** Variables of the service. Without `DATABASE_URL` and `DATA_DIR`, its database is a new embedded one. */
   variables?: NodeJS.ProcessEnv;
+  /** False: `/readyz` is 503, as before the service is warm. */
+  isWarm?: boolean;
 }
 
 export interface TestService {
@@ -36,6 +38,7 @@ export type TestClient = (
 /** Starts the service without a port. Its database is migrated when this resolves. */
 export async function startTestService({
   variables = {},
+  isWarm = true,
   ...extensions
 }: TestServiceOptions = {}): Promise<TestService> {
   const own = variables.DATA_DIR === undefined ? await mkdtemp(join(tmpdir(), 'musicez-')) : undefined;
@@ -50,6 +53,7 @@ export async function startTestService({
     await close();
     throw error;
   }
+  if (isWarm) app.health.markWarm();
   const service = app;
   return {
     app: service,

@@ -6,7 +6,7 @@ export { clientOf } from '../src/testing.js';
 
 /** Builds the service in this process. It is closed when the test file ends. */
 export async function startApp(variables: NodeJS.ProcessEnv): Promise<FastifyInstance> {
-  const { app, close } = await startTestService({ variables });
+  const { app, close } = await startTestService({ variables, isWarm: false });
   t.teardown(close);
   return app;
 }

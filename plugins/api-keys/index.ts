@@ -94,5 +94,5 @@ export default fp<ApiKeysOptions>(
       },
     });
   },
-  { name: 'api-keys', dependencies: ['database', 'prisma', 'limits'], decorators: { fastify: ['forbidCaching'] } },
+  { name: 'api-keys', dependencies: ['security-headers', 'database', 'prisma', 'limits'] },
 );

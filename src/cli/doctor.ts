@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { openDatabase } from '../../plugins/database/open.js';
 import { reasonOf } from '../../plugins/database/outage-log.js';
 import { RedisCounter } from '../../plugins/limits/redis-counter.js';
+import { ClickHouse } from '../../plugins/request-log/stores/clickhouse/client.js';
 import { commandNames } from '../command-names.js';
 import type { Config } from '../config/index.js';
 import { CommandError, parseCommandLine } from './command-line.js';
@@ -13,11 +14,14 @@ import { type Check, type Finding, failed, ok, warning } from './finding.js';
 
 const usage = `Usage: ${commandNames.doctor} [options]
 
-Checks variables, the database (version, rights, migrations, TLS, clock, notifications), Redis, and the spool, and says what to do.
+Checks variables, the database (version, rights, migrations, TLS, clock, notifications), Redis, ClickHouse, and the spool, and says what to do.
 Changes nothing. The exit code is 1 when a check failed.
 
 Example: ${commandNames.doctor}
 `;
+
+/** How long ClickHouse may take to answer, in milliseconds. */
+const clickHouseDeadlineMs = 5_000;
 
 /**
  * Runs `doctor`.
@@ -40,6 +44,8 @@ export async function runDoctorCommand(args: string[], config: Config): Promise<
   await checkDatabase(config, report);
   const { redisUrl } = config.limits;
   if (redisUrl !== undefined) await report('redis', () => checkRedis(redisUrl));
+  const { clickHouseUrl } = config.requestLog;
+  if (clickHouseUrl !== undefined) await report('clickhouse', () => checkClickHouse(clickHouseUrl));
   await report('spool', () => checkSpool(config.requestLog.spool));
   if (failures > 0) throw new CommandError(failures === 1 ? 'a check failed' : `${failures} checks failed`);
 }
@@ -74,6 +80,21 @@ async function checkRedis(url: string): Promise<Finding> {
   return failed(
     `REDIS_URL: ${failure.message}; each replica counts limits for itself: start Redis, or correct the URL`,
   );
+}
+
+async function checkClickHouse(url: string): Promise<Finding> {
+  const clickHouse = new ClickHouse(url, { requestTimeoutMs: clickHouseDeadlineMs });
+  try {
+    const [row] = await clickHouse.rows<{ version: string }>('SELECT version() AS version');
+    return ok(`ClickHouse ${row?.version} at ${clickHouse.address}`);
+  } catch (error) {
+    const reason = reasonOf(error).replace(/^REQUEST_LOG_URL /, '');
+    return failed(
+      `REQUEST_LOG_URL: ${reason}; the request log goes to the spool: start ClickHouse, or correct the URL`,
+    );
+  } finally {
+    await clickHouse.close();
+  }
 }
 
 async function checkSpool({ directory, maxBytes }: Config['requestLog']['spool']): Promise<Finding> {

@@ -12,6 +12,8 @@ import { setRetention } from '../../plugins/request-log/stores/clickhouse/schema
 import { firstIdAt } from '../../plugins/time-ordered-id.js';
 import { record } from '../plugins/request-log/records.js';
 import { testStore } from '../plugins/request-log/stores/suite.js';
+import { run } from '../process.js';
+import { temporaryDirectory } from '../temporary-directory.js';
 import { needsClickHouse, TestClickHouse } from './server.js';
 
 const dayMs = 86_400_000;
@@ -44,6 +46,13 @@ t.test('the store in ClickHouse', { skip: needsClickHouse }, (t) =>
     };
   }),
 );
+
+t.test('doctor finds ClickHouse', { skip: needsClickHouse }, async (t) => {
+  const { url } = await TestClickHouse.start(t);
+  const doctor = run('dist/src/cli.js', ['doctor'], { DATA_DIR: temporaryDirectory(t), REQUEST_LOG_URL: url });
+  t.equal(await doctor.exited, 0);
+  t.match(doctor.stdout(), /^ok +clickhouse +ClickHouse \d+\.\S+ at 127\.0\.0\.1:\d+\/\w+$/m);
+});
 
 t.test('the same retention changes no table', { skip: needsClickHouse }, async (t) => {
   const { url } = await TestClickHouse.start(t);
@@ -184,12 +193,11 @@ t.test(
       const error = await clickHouse.rows(statement).catch((error) => error);
       t.equal(isUnavailable(error), false, statement);
     }
+    let answer = { code: '', text: '' };
     const denied = createServer((_request, response) => {
       response
-        .writeHead(403, { 'x-clickhouse-exception-code': '516' })
-        .end(
-          'Code: 516. DB::Exception: somebody: Authentication failed: password is incorrect. (AUTHENTICATION_FAILED)',
-        );
+        .writeHead(403, { 'x-clickhouse-exception-code': answer.code })
+        .end(`Code: ${answer.code}. DB::Exception: somebody: ${answer.text}`);
     }).listen(0, '127.0.0.1');
     await once(denied, 'listening');
     t.teardown(() => denied.close());
@@ -197,8 +205,22 @@ t.test(
       `clickhouse://somebody:secret@127.0.0.1:${(denied.address() as AddressInfo).port}/log`,
     );
     t.teardown(() => other.close());
-    const error = await other.rows('SELECT 1').catch((error) => error);
-    t.equal(error.message, 'REQUEST_LOG_URL has a wrong user or password');
-    t.equal(isUnavailable(error), true);
+    const wrong = 'REQUEST_LOG_URL has a wrong user or password';
+    for (const [code, text, message] of [
+      ['516', 'Authentication failed: password is incorrect. (AUTHENTICATION_FAILED)', wrong],
+      ['192', 'There is no user `somebody`. (UNKNOWN_USER)', wrong],
+      ['193', 'Password required for user somebody. (WRONG_PASSWORD)', wrong],
+      [
+        '497',
+        'Not enough privileges. To execute this query, it is necessary to have the grant INSERT ON log. (ACCESS_DENIED)',
+        /^the user of REQUEST_LOG_URL has too few rights: Not enough privileges.*INSERT ON log/,
+      ],
+    ] as const) {
+      answer = { code, text };
+      const error = await other.rows('SELECT 1').catch((error) => error);
+      t.match(error.message, message, code);
+      t.notMatch(error.message, 'somebody');
+      t.equal(isUnavailable(error), true);
+    }
   },
 );

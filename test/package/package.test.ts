@@ -73,8 +73,5 @@ t.test('an application of its own uses some of the plugins, and a missing one is
     env: { ...process.env, NODE_OPTIONS: '' },
   });
   t.equal(code, 1);
-  t.match(
-    stderr,
-    /The dependency 'database' of plugin 'api-keys' is not registered|decorator .* required by 'api-keys'/,
-  );
+  t.match(stderr, /The dependency 'security-headers' of plugin 'api-keys' is not registered/);
 });

@@ -30,13 +30,15 @@ t.test('what does not work fails with a remedy, and without a password', { skip:
   const { code, stdout, stderr } = await doctor({
     DATABASE_URL: 'postgresql://app:hunter2@127.0.0.1:1/app',
     REDIS_URL: 'redis://:hunter2@127.0.0.1:1',
+    REQUEST_LOG_URL: 'clickhouse://app:hunter2@127.0.0.1:1/app',
     DATA_DIR: file,
   });
   t.equal(code, 1);
   t.match(stdout, /^failed +database +DATABASE_URL: .*; start it, or correct the URL$/m);
   t.match(stdout, /^failed +redis +REDIS_URL: .*ECONNREFUSED.*; each replica .*$/m);
+  t.match(stdout, /^failed +clickhouse +REQUEST_LOG_URL: .*ECONNREFUSED.*; the request log goes to the spool: .*$/m);
   t.match(stdout, /^failed +spool +DATA_DIR: ENOTDIR.*$/m);
-  t.match(stderr, /^musicez: 3 checks failed$/m);
+  t.match(stderr, /^musicez: 4 checks failed$/m);
   t.notMatch(stdout + stderr, 'hunter2');
 });
 

@@ -306,6 +306,6 @@ t.test('as a separate process, without the service', { skip: skipOnEmbedded }, a
 t.test('an unknown command is reported with the known ones', async (t) => {
   const process = run('dist/src/cli.js', ['log'], database);
   t.equal(await process.exited, 1);
-  const names = ['start', 'keys', 'logs', 'migrate', 'studio', 'doctor'].map((name) => `"${name} --help"`);
+  const names = ['start', 'keys', 'logs', 'migrate', 'studio', 'doctor', 'init'].map((name) => `"${name} --help"`);
   t.equal(process.stderr(), `musicez: unknown command "log": try ${names.join(', ')}\n`);
 });

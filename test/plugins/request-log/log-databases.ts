@@ -89,7 +89,10 @@ export function checkOfClickHouse(t: Test, url: string): LogCheck {
     },
     async checkStatistics(t) {
       t.strictSame(await clickHouse.rows(sums), await clickHouse.rows(expectedSums), 'the statistics match the rows');
-      const [total] = await clickHouse.rows<{ rows: number }>('SELECT count() AS rows FROM request_logs');
+      const [total] = await clickHouse.rows<{ rows: number; ids: number }>(
+        'SELECT count() AS rows, uniqExact(id) AS ids FROM request_logs',
+      );
+      t.equal(total?.ids, total?.rows, 'no row is stored twice');
       return total?.rows ?? 0;
     },
   };

@@ -15,7 +15,9 @@ const dataErrors = new Set(['6', '26', '27', '38', '41', '53', '69', '70', '72',
 
 /** Codes of errors in a statement, such as unknown functions and columns. A retry cannot succeed. */
 const statementErrors = new Set('36 42 43 44 46 47 48 50 62 63 179 184 207 215 386'.split(' '));
-const authenticationFailed = '516';
+/** Codes of a wrong user or password. */
+const authenticationErrors = new Set(['192', '193', '516']);
+const accessDenied = '497';
 
 /** A connection to ClickHouse over HTTP. Methods throw errors that count as an unavailable database when it does not respond. */
 export class ClickHouse {
@@ -93,12 +95,18 @@ export class ClickHouse {
       const { code } = error as { code?: string };
       if (!(error instanceof ClickHouseError && (isDataError(error) || statementErrors.has(error.code))))
         markSocketError(Object(error));
-      // The message has the name of the user.
-      if (code === authenticationFailed)
-        Object.assign(error as Error, { message: 'REQUEST_LOG_URL has a wrong user or password' });
-      throw error;
+      const message = withoutUser(code, (error as Error).message);
+      throw message === undefined ? error : Object.assign(error as Error, { message });
     }
   }
+}
+
+/** The text in place of a message that names the user. */
+function withoutUser(code: string | undefined, message: string): string | undefined {
+  if (code !== undefined && authenticationErrors.has(code)) return 'REQUEST_LOG_URL has a wrong user or password';
+  if (code === accessDenied)
+    return `the user of REQUEST_LOG_URL has too few rights: ${message.replace(/^[^:]*: /, '')}`;
+  return undefined;
 }
 
 export function isDataError(error: unknown): boolean {
