@@ -1,6 +1,7 @@
 // Bare Fastify with the parts of this service that BENCH_PARTS lists, to measure what each part costs.
 import closeWithGrace from 'close-with-grace';
 import Fastify from 'fastify';
+import fp from 'fastify-plugin';
 import apiKeys from '../../plugins/api-keys/index.js';
 import database from '../../plugins/database/index.js';
 import limits from '../../plugins/limits/index.js';
@@ -28,7 +29,7 @@ const app = Fastify({
 await app.register(database, { version, ...config.database });
 await app.register(prisma);
 // Security headers are not measured.
-app.decorate('forbidCaching', () => {});
+await app.register(fp(async (app) => void app.decorate('forbidCaching', () => {}), { name: 'security-headers' }));
 await app.register(limits, config.limits);
 const perMinute = { name: 'minute', limit: 1e9, windowSeconds: 60 };
 const defaultLimits = parts.includes('limits') ? [perMinute] : [];

@@ -18,6 +18,7 @@ const commands: Record<string, [file: string, ...args: string[]]> = {
   'prisma:studio': ['dist/src/cli.js', 'studio'],
   start: ['dist/src/cli.js', 'start'],
   doctor: ['dist/src/cli.js', 'doctor'],
+  init: ['dist/src/cli.js', 'init'],
   bench: ['bench/index.ts'],
   capacity: ['scripts/capacity/index.ts'],
   demo: ['demo/index.ts'],
