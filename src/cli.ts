@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { StartError } from '../plugins/start-error.js';
 import { CommandError, parseCommandLine } from './cli/command-line.js';
 import { runDoctorCommand } from './cli/doctor.js';
 import { runInitCommand } from './cli/init.js';
@@ -8,7 +7,8 @@ import { runLogsCommand } from './cli/logs.js';
 import { runMigrateCommand } from './cli/migrate.js';
 import { runStudioCommand } from './cli/studio.js';
 import { commandNames } from './command-names.js';
-import { type Config, ConfigError, loadProcessConfig, version } from './config/index.js';
+import { type Config, loadProcessConfig, version } from './config/index.js';
+import { isExplained } from './explained-error.js';
 import { createService } from './service.js';
 
 const usage = `Usage: musicez COMMAND
@@ -27,13 +27,16 @@ Each command has --help. In this installation: ${Object.values(commandNames).joi
 Example: ${commandNames.keys} create --name ci --scope admin
 `;
 
+const withConfig = (run: (args: string[], config: Config) => Promise<void>) => (args: string[]) =>
+  run(args, loadProcessConfig());
 const commands = {
-  start: runStartCommand,
-  keys: runKeysCommand,
-  logs: runLogsCommand,
-  migrate: runMigrateCommand,
-  studio: runStudioCommand,
-  doctor: runDoctorCommand,
+  start: withConfig(runStartCommand),
+  keys: withConfig(runKeysCommand),
+  logs: withConfig(runLogsCommand),
+  migrate: withConfig(runMigrateCommand),
+  studio: withConfig(runStudioCommand),
+  doctor: withConfig(runDoctorCommand),
+  init: runInitCommand,
 };
 const [command = 'help', ...args] = process.argv.slice(2);
 
@@ -53,15 +56,13 @@ if (!isServing) process.exit();
 async function run() {
   if (['help', '--help', '-h'].includes(command)) return void process.stdout.write(usage);
   if (['version', '--version', '-v'].includes(command)) return void process.stdout.write(`${version}\n`);
-  // The variables are not those of the service that it writes.
-  if (command === 'init') return runInitCommand(args);
   if (!Object.hasOwn(commands, command))
     throw new CommandError(
-      `unknown command "${command}": try ${[...Object.keys(commands), 'init']
+      `unknown command "${command}": try ${Object.keys(commands)
         .map((name) => `"${name} --help"`)
         .join(', ')}`,
     );
-  await commands[command as keyof typeof commands](args, loadProcessConfig());
+  await commands[command as keyof typeof commands](args);
 }
 
 async function runStartCommand(args: string[], config: Config) {
@@ -73,8 +74,4 @@ async function runStartCommand(args: string[], config: Config) {
   process.stdout.write(
     `Usage: ${commandNames.start}\n\nStarts the service with the variables of the environment and of .env.\n\nExample: PORT=8080 ${commandNames.start}\n`,
   );
-}
-
-function isExplained(error: unknown): error is Error {
-  return [CommandError, ConfigError, StartError].some((kind) => error instanceof kind);
 }

@@ -2,12 +2,11 @@ import type { AddressInfo } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import closeWithGrace from 'close-with-grace';
 import type { FastifyInstance } from 'fastify';
-import { StartError } from '../plugins/start-error.js';
 import { buildApp, type Extensions } from './app.js';
-import { CommandError } from './cli/command-line.js';
-import { migrate } from './cli/migrate.js';
 import { type Config, ConfigError, closeDeadlineMs, loadProcessConfig } from './config/index.js';
+import { isExplained } from './explained-error.js';
 import { ensureFirstKey } from './first-key.js';
+import { migrate } from './migrate.js';
 import { writePort } from './port-file.js';
 
 export interface ServiceOptions extends Extensions {
@@ -65,11 +64,6 @@ async function exitOnError(start: () => Promise<void>) {
     // A connection whose login failed can stay open for a minute.
     process.exit(1);
   }
-}
-
-/** Whether the message explains the error, so that no stack trace is needed. */
-function isExplained(error: unknown): error is Error {
-  return [ConfigError, StartError, CommandError].some((kind) => error instanceof kind);
 }
 
 async function run(build: () => { config: Config; app: FastifyInstance }) {

@@ -4,8 +4,8 @@ export class DeadlineError extends Error {
 }
 
 /**
- * Waits for `operation` up to a deadline. Timers run before input is read, so what arrived in time during a pause of this process is
- * read first.
+ * Waits for `operation` up to a deadline. A result that arrived in time during a pause of this process still counts: timers run before
+ * sockets are read, so the error waits until they have been.
  *
  * @param deadlineMs how long to wait, in milliseconds
  * @throws DeadlineError after the deadline; the operation continues, and its result is ignored

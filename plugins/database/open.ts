@@ -9,6 +9,8 @@ import {
   type MigrationSet,
   migrationLock,
   pendingMigrations,
+  prismaHistory,
+  serviceHistory,
 } from './migrations/index.js';
 import { clientClassOf, createPool, type Pool, type PoolLimits, type PoolTarget } from './pool.js';
 import { prepareSession } from './session.js';
@@ -33,7 +35,7 @@ export interface DatabaseOptions {
 export interface OwnTables {
   /** The directory of schema.prisma and migrations/. */
   prismaDir: string;
-  /** The PostgreSQL schema, created if missing. By default the one that has the tables of musicez. */
+  /** The PostgreSQL schema, created if missing. Without it, the tables are in the schema of musicez. */
   schema?: string;
 }
 
@@ -75,6 +77,8 @@ export interface Database {
    * @throws DatabaseStartError when migrations are pending
    */
   assertMigrated(command: string, onFailure?: OnFailure): Promise<void>;
+  /** Names of the migrations of musicez that are pending, oldest first. Changes nothing. */
+  pendingMigrations(): Promise<string[]>;
   /** Stops waiting, closes the connections, and stops the embedded database. */
   close(): Promise<void>;
 }
@@ -186,19 +190,30 @@ async function endAll(pools: Pool[]) {
 type MigrationSets = readonly [musicez: MigrationSet, ...own: MigrationSet[]];
 
 function setsOf({ prismaDir, tables }: DatabaseOptions, schema: string): MigrationSets {
-  const musicez = { prismaDir, schema };
+  const musicez = { prismaDir, schema, owner: 'musicez', history: prismaHistory };
   if (!tables) return [musicez];
-  const ownSchema = tables.schema ?? schema;
-  return [musicez, { prismaDir: tables.prismaDir, schema: ownSchema, own: { isShared: ownSchema === schema } }];
+  if (tables.schema === schema)
+    throw new DatabaseStartError(
+      `the schema "${schema}" in "tables" is that of musicez: name another one, or leave it out to share this one`,
+    );
+  const own = { prismaDir: tables.prismaDir, owner: tables.prismaDir };
+  return [
+    musicez,
+    tables.schema === undefined
+      ? { ...own, schema, history: serviceHistory }
+      : { ...own, schema: tables.schema, history: prismaHistory },
+  ];
 }
 
 function migrationsOf(
   pool: pg.Pool,
   sets: MigrationSets,
   signal: AbortSignal,
-): Pick<Database, 'migrate' | 'assertMigrated'> {
-  const [{ schema }] = sets;
+): Pick<Database, 'migrate' | 'assertMigrated' | 'pendingMigrations'> {
+  const [musicez] = sets;
+  const { schema } = musicez;
   return {
+    pendingMigrations: () => pendingMigrations(pool, musicez),
     migrate(version, onFailure = () => {}) {
       const applied: string[] = [];
       return retryWhileUnavailable(
@@ -217,13 +232,17 @@ function migrationsOf(
       );
     },
     async assertMigrated(command, onFailure = () => {}) {
-      const pending = async () => (await Promise.all(sets.map((set) => pendingMigrations(pool, set)))).flat();
-      const [first, ...more] = await retryWhileUnavailable(pending, onFailure, signal);
-      if (first === undefined) return;
-      const others = more.length > 0 ? ` and ${more.length} more` : '';
-      throw new DatabaseStartError(
-        `the database lacks the migration ${first}${others}: start the service on it, or run ${command}`,
-      );
+      for (const set of sets) {
+        const pending = () => pendingMigrations(pool, set);
+        const [first, ...more] = await retryWhileUnavailable(pending, onFailure, signal);
+        if (first === undefined) continue;
+        const others = more.length > 0 ? ` and ${more.length} more` : '';
+        throw new DatabaseStartError(
+          set.owner === 'musicez'
+            ? `the database lacks the migration ${first}${others}: start the service on it, or run ${command}`
+            : `the database lacks the migration ${first}${others} of ${set.owner}: call migrate() of the service, as "npm run migrate" of a new service does`,
+        );
+      }
     },
   };
 }

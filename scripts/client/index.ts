@@ -12,7 +12,7 @@ const directory = join(import.meta.dirname, '../../client');
 const documentFile = join(directory, 'openapi.json');
 const schemaFile = join(directory, 'schema.ts');
 
-// Nothing connects to this address before the service listens.
+// No database answers there, which does not matter: only the routes are needed.
 const app = buildApp(loadConfig({ DATABASE_URL: 'postgresql://127.0.0.1:1/none', LOG_LEVEL: 'silent' }));
 await app.ready();
 const document = app.swagger();

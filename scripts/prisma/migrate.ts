@@ -2,8 +2,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { StartError } from '../../plugins/start-error.js';
 import { CommandError, parseCommandLine } from '../../src/cli/command-line.js';
-import { migrate } from '../../src/cli/migrate.js';
 import { ConfigError, loadConfig } from '../../src/config/index.js';
+import { migrate } from '../../src/migrate.js';
 import { lossesOf } from './data-loss.js';
 import { nextMigration } from './next-migration.js';
 

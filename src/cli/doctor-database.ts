@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { withDeadline } from '../../plugins/database/deadline.js';
-import { pendingMigrations } from '../../plugins/database/migrations/index.js';
 import type { Database } from '../../plugins/database/open.js';
 import { reasonOf } from '../../plugins/database/outage-log.js';
 import { commandNames } from '../command-names.js';
@@ -33,7 +32,7 @@ export function checksOfDatabase(database: Database, config: Config): Record<str
   const { pool, schema, quotedSchema, createClient, warnings, isEmbedded } = database;
 
   const migrations: Check = async () => {
-    const pending = await pendingMigrations(pool, { schema, prismaDir: config.database.prismaDir });
+    const pending = await database.pendingMigrations();
     if (pending.length === 0) return ok('all are applied');
     const count = `${pending.length} are pending`;
     if (!config.shouldMigrate) return failed(`${count}, and MIGRATE_ON_START is false: run ${commandNames.migrate}`);

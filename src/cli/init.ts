@@ -8,12 +8,14 @@ import { CommandError, parseCommandLine } from './command-line.js';
 const usage = `Usage: ${commandNames.init} DIRECTORY
 
 Writes a new service that is built on musicez: a route module with a table, its migration, its test, and what runs it. The name of the
-directory is the name of the package. Overwrites nothing.
+directory is the name of the package. The directory must be empty, except for .git.
 
 Example: ${commandNames.init} my-service
 `;
 
 const template = join(packageRoot, 'examples/service');
+/** What the commands of the template make, when they ran in a checkout of musicez. */
+const generated = /^\/(node_modules|dist|src\/generated|\.data|\.env|package-lock\.json)$/;
 /** Files that npm leaves out of a package under their own names. */
 const hidden = ['gitignore', 'dockerignore'];
 
@@ -37,7 +39,7 @@ export async function runInitCommand(args: string[]): Promise<void> {
   const name = basename(directory);
   if (!/^[a-z0-9][a-z0-9._-]{0,99}$/.test(name))
     throw new CommandError(
-      `"${name}" is no name of a package: use lower-case letters, digits and hyphens, as in my-service`,
+      `"${name}" cannot be the name of a package: use lower-case letters, digits and hyphens, as in my-service`,
     );
   if (!existsSync(template)) throw new CommandError('the image has no template: use "npx musicez init"');
   await assertEmpty(directory);
@@ -48,14 +50,15 @@ export async function runInitCommand(args: string[]): Promise<void> {
 async function assertEmpty(directory: string) {
   try {
     await mkdir(directory, { recursive: true });
-    if ((await readdir(directory)).length > 0) throw new Error('it is not empty');
+    const files = (await readdir(directory)).filter((name) => name !== '.git');
+    if (files.length > 0) throw new Error('it is not empty');
   } catch (error) {
     throw new CommandError(`${directory} cannot be used: ${(error as Error).message}`);
   }
 }
 
 async function write(directory: string, name: string) {
-  await cp(template, directory, { recursive: true });
+  await cp(template, directory, { recursive: true, filter: (path) => !generated.test(path.slice(template.length)) });
   for (const file of hidden) await rename(join(directory, file), join(directory, `.${file}`));
   await change(join(directory, 'README.md'), (text) => text.replace('# my-service', `# ${name}`));
   await change(join(directory, 'package.json'), (text) => {

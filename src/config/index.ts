@@ -28,7 +28,7 @@ export { ConfigError } from './error.js';
 export const closeDeadlineMs = 22_000;
 
 /** The variables with secrets. */
-const secretVariables = [
+export const secretVariables: readonly string[] = [
   ...['DATABASE_URL', 'SHADOW_DATABASE_URL', 'BOOTSTRAP_ADMIN_KEY', 'REDIS_URL', 'REQUEST_LOG_URL'],
   ...secretTracingVariables,
 ];
@@ -113,14 +113,16 @@ export function loadConfig(variables: NodeJS.ProcessEnv, { dotenv = false } = {}
   };
 }
 
+let processConfig: Config | undefined;
+
 /**
- * Loads the configuration of this process, and removes secrets from its environment: a diagnostic report of Node.js contains all of
- * it.
+ * Loads the configuration of this process once, and removes secrets from its environment: a diagnostic report of Node.js contains all
+ * of it.
  *
  * @throws ConfigError for invalid values
  */
 export function loadProcessConfig(): Config {
-  const config = loadConfig(process.env, { dotenv: true });
+  processConfig ??= loadConfig(process.env, { dotenv: true });
   for (const name of secretVariables) delete process.env[name];
-  return config;
+  return processConfig;
 }

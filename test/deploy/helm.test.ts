@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { parse } from 'yaml';
+import { secretVariables } from '../../src/config/index.js';
 import { skipFileOnEmbedded } from '../database.js';
 import { root } from '../root.js';
 import { type Kinds, needsHelm, problemsOf, renderChart } from './manifests.js';
@@ -92,9 +93,17 @@ t.test('two releases in one namespace do not share pods', { skip: needsHelm }, a
   t.notMatch(rendered, /app.kubernetes.io\/name: musicez$/m);
 });
 
-t.test('a secret among the variables and a misspelt value are refused', { skip: needsHelm }, async (t) => {
+t.test('secrets, and variables that the chart sets, are refused among the variables', async (t) => {
+  const { properties } = JSON.parse(readFileSync(join(chart, 'values.schema.json'), 'utf8'));
+  const { properties: variables, patternProperties } = properties.variables;
+  for (const name of [...secretVariables, 'PORT', 'HOST', 'DATA_DIR']) t.equal(variables[name], false, name);
+  t.strictSame(patternProperties, { _FILE$: false });
+});
+
+t.test('a refused variable and a misspelt value are named', { skip: needsHelm }, async (t) => {
   for (const [value, message] of [
     ['variables.DATABASE_URL=postgresql://', /\/variables\/DATABASE_URL/],
+    ['variables.REDIS_URL_FILE=x', /\/variables/],
     ['replicas=3', /additional properties 'replicas' not allowed/],
     ['image.repository=', /\/image\/repository/],
     ['variables.SHUTDOWN_DELAY_MS=soon', /\/variables\/SHUTDOWN_DELAY_MS/],

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -71,9 +71,12 @@ t.test(
     const { jobs = {} } = workflows.find(({ name }) => name === 'publish.yml')?.workflow ?? {};
     for (const [id, { permissions = {}, steps = [] }] of Object.entries(jobs)) {
       const mayPublish = Object.values(permissions).includes('write');
-      if (mayPublish && id !== 'build') t.notMatch(steps, [{ run: /npm (ci|run|install)/ }], id);
-      t.ok(id === 'ci' || dependsOnCi(id), id);
+      const scripts = steps.map(({ run = '' }) => run).filter((run) => /\bnp(x|m (?!publish))/.test(run));
+      if (mayPublish) t.strictSame(scripts, [], id);
+      t.ok(['version', 'ci'].includes(id) || dependsOnCi(id), id);
     }
+
+    t.equal(jobs.ci?.needs, 'version');
 
     function dependsOnCi(id: string): boolean {
       const needs = [jobs[id]?.needs ?? []].flat();
@@ -85,10 +88,25 @@ t.test(
 t.test('workflows with write access run only for tags and on main, and none uses pull_request_target', async (t) => {
   const triggers = Object.fromEntries(workflows.map(({ name, workflow }) => [name, workflow.on]));
   t.strictSame(triggers, {
-    'ci.yml': { push: { branches: ['main'] }, pull_request: null, workflow_call: null },
+    'ci.yml': { push: { branches: ['main'] }, pull_request: null, workflow_call: null, workflow_dispatch: null },
     'publish.yml': { push: { tags: ['v*'] }, workflow_dispatch: null },
     'release.yml': { push: { branches: ['main'] } },
   });
+});
+
+t.test('only a tag of the version is published', async (t) => {
+  const script = steps.find(({ run }) => run?.includes('refs/tags/v'))?.run ?? '';
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  for (const [ref, status] of [
+    [`refs/tags/v${version}`, 0],
+    ['refs/tags/v99.0.0', 1],
+    ['refs/heads/main', 1],
+  ] as const) {
+    // The runners have jq.
+    const text = script.replace('jq -er .version package.json', `echo ${version}`);
+    const result = spawnSync('bash', ['-ec', text], { env: { ...process.env, GITHUB_REF: ref } });
+    t.equal(result.status, status, ref);
+  }
 });
 
 t.test('the image has the tags of its version', async (t) => {
@@ -140,11 +158,11 @@ t.test('a release changes the version everywhere', async (t) => {
   const { packages } = JSON.parse(readFileSync(join(root, 'release-please-config.json'), 'utf8'));
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   t.strictSame(JSON.parse(readFileSync(join(root, '.release-please-manifest.json'), 'utf8')), { '.': version });
-  for (const { path, jsonpath } of packages['.']['extra-files']) {
-    const keys = jsonpath.match(/\w+/g);
-    const document = parse(readFileSync(join(root, path), 'utf8'));
-    const value = keys.reduce((object: Record<string, unknown>, key: string) => object[key], document);
-    t.equal(value, version, `${path} ${jsonpath}`);
+  for (const { type, path, jsonpath } of packages['.']['extra-files']) {
+    const text = readFileSync(join(root, path), 'utf8');
+    const marked = text.split('\n').filter((line) => line.includes('x-release-please-version'));
+    if (type === 'generic') t.ok(marked.length > 0 && marked.every((line) => line.includes(` ${version} #`)), path);
+    else t.equal(jsonpath === '$.info.version' && JSON.parse(text).info.version, version, path);
   }
 });
 

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -25,6 +25,8 @@ t.test('the package has what it needs, and neither tests, sources nor source map
     paths.filter((path) => !expectedFile.test(path) || /\.map$|^(?!examples).*\.test\./.test(path)),
     [],
   );
+  const template = execFileSync('git', ['ls-files', 'examples/service'], { cwd: root, encoding: 'utf8' });
+  t.strictSame(paths.filter((path) => path.startsWith('examples/')).toSorted(), template.trim().split('\n').toSorted());
   for (const path of ['dist/src/cli.js', 'dist/src/index.d.ts', 'dist/dashboard/index.html', 'prisma/schema.prisma'])
     t.ok(paths.includes(path), path);
   t.ok(unpackedSize < maxBytes, `${size} bytes packed, ${unpackedSize} unpacked`);

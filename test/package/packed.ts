@@ -39,7 +39,7 @@ export function install(directory: string, tarball: string): void {
   rmSync(modules, { recursive: true, force: true });
   unpack(tarball, join(modules, 'musicez'));
   for (const name of readdirSync(join(root, 'node_modules')))
-    if (!name.startsWith('.')) symlinkSync(join(root, 'node_modules', name), join(modules, name));
+    if (name === '.bin' || !name.startsWith('.')) symlinkSync(join(root, 'node_modules', name), join(modules, name));
 }
 
 export function unpack(tarball: string, directory: string): void {

@@ -8,7 +8,7 @@
 {{- end -}}
 {{- end }}
 
-{{/* The pods of this release: its name is unique in the namespace. */}}
+{{/* Selects the pods of this release only: no other release in the namespace has its name. */}}
 {{- define "musicez.selector" -}}
 app.kubernetes.io/name: {{ include "musicez.name" . }}
 {{- end }}

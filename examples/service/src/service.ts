@@ -5,7 +5,7 @@ import { greetingRoutes } from './routes/greetings.js';
 
 /** What this service adds to musicez. */
 export const service: Extensions = {
-  // Seen from dist/src, where this file is compiled to.
+  // This file runs as dist/src/service.js.
   tables: { prismaDir: fileURLToPath(new URL('../../prisma', import.meta.url)), schema: 'app' },
   plugins: [prisma],
   routes: [greetingRoutes],

@@ -29,8 +29,7 @@ export class MigrationHistory {
   /** The table, quoted and with its schema. */
   readonly table: string;
 
-  /** @param name the name of the table; by default the one of Prisma's own commands */
-  constructor(schema: string, name = '_prisma_migrations') {
+  constructor(schema: string, name: string) {
     this.table = `${pg.escapeIdentifier(schema)}.${name}`;
   }
 

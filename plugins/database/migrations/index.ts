@@ -10,12 +10,16 @@ export interface MigrationSet {
   prismaDir: string;
   /** The PostgreSQL schema, usually `public`. */
   schema: string;
-  /** For tables of a service that is built on musicez. */
-  own?: {
-    /** The schema has the tables of musicez too, so the history has another name. */
-    isShared: boolean;
-  };
+  /** Whose migrations they are, for messages: `musicez`, or the directory of a service that is built on it. */
+  owner: string;
+  /** The table with the history in that schema. Prisma's own commands know only `prismaHistory`. */
+  history: string;
 }
+
+export const prismaHistory = '_prisma_migrations';
+/** The history of a service's own migrations, when its tables are in the schema of musicez. */
+export const serviceHistory = '_service_migrations';
+const musicez = 'musicez';
 
 /** The migrations that this call applied, and those to warn about. */
 export interface MigrationReport {
@@ -79,7 +83,7 @@ export async function pendingMigrations(pool: pg.Pool, set: MigrationSet): Promi
  * @throws DatabaseStartError when no migration of that name has a failed or interrupted run
  */
 export async function markRolledBack(pool: pg.Pool, schema: string, name: string): Promise<void> {
-  const history = new MigrationHistory(schema);
+  const history = new MigrationHistory(schema, prismaHistory);
   const entries = await history.read(pool);
   if (entries === undefined || !(await history.markRolledBack(pool, name)))
     throw new DatabaseStartError(
@@ -87,13 +91,8 @@ export async function markRolledBack(pool: pg.Pool, schema: string, name: string
     );
 }
 
-function historyOf({ schema, own }: MigrationSet) {
-  return new MigrationHistory(schema, own?.isShared ? '_service_migrations' : undefined);
-}
-
-/** A migration and whose it is, for messages. */
-function fullNameOf({ own, prismaDir }: MigrationSet, name: string) {
-  return `migration ${name} of ${own ? prismaDir : 'musicez'}`;
+function historyOf({ schema, history }: MigrationSet) {
+  return new MigrationHistory(schema, history);
 }
 
 /** @returns the name of the migration that was applied; undefined when none is pending any more */
@@ -134,9 +133,9 @@ async function applyWith(client: pg.ClientBase, set: MigrationSet, history: Migr
   await prepareSchema(client, set.schema);
   const entries = await history.read(client);
   if (entries === undefined) {
-    if (!set.own?.isShared) await assertNoForeignTables(client, set);
+    if (set.history === prismaHistory) await assertNoForeignTables(client, set);
     await withPermissionHint(history.table, () => history.create(client));
-  }
+  } else assertOwnHistory(set, migrations, entries);
   const [next] = pendingOf(migrations, entries ?? []);
   if (!next) return undefined;
   const earlier = (entries ?? []).filter(({ name }) => name === next.name);
@@ -155,7 +154,7 @@ async function prepareSchema(client: pg.ClientBase, schema: string) {
 }
 
 /** As Prisma's P3005: does not mix the service's tables with those of another application. */
-async function assertNoForeignTables(client: pg.ClientBase, { schema, own }: MigrationSet) {
+async function assertNoForeignTables(client: pg.ClientBase, { schema, owner }: MigrationSet) {
   const { rows } = await client.query<{ name: string }>(
     `SELECT relname AS name FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
      WHERE nspname = $1 AND relkind IN ('r', 'p')
@@ -166,9 +165,17 @@ async function assertNoForeignTables(client: pg.ClientBase, { schema, own }: Mig
   if (rows.length === 0) return;
   const names = rows.map(({ name }) => `"${name}"`).join(', ');
   throw new DatabaseStartError(
-    own
+    owner !== musicez
       ? `schema "${schema}" has tables (${names}) and no history of migrations; name another schema in "tables", or record the migrations that created them with "npx prisma migrate resolve --applied NAME"`
       : `DATABASE_URL: schema "${schema}" has tables of another application (${names}); use an empty database, or a separate schema with ?schema=musicez`,
+  );
+}
+
+/** A history in which no migration is known is that of another application, whose tables are in the same schema. */
+function assertOwnHistory({ schema, owner, history }: MigrationSet, migrations: Migration[], entries: HistoryEntry[]) {
+  if (entries.length === 0 || missingOf(migrations, entries).length < entries.length) return;
+  throw new DatabaseStartError(
+    `schema "${schema}" has the migrations of another application in ${history} (${entries[0]?.name}), and none of ${owner}; use another schema`,
   );
 }
 
@@ -179,7 +186,8 @@ async function assertNoForeignTables(client: pg.ClientBase, { schema, own }: Mig
 async function run(client: pg.ClientBase, set: MigrationSet, { name, script }: Migration, earlier: HistoryEntry[]) {
   await client.query('SAVEPOINT migration');
   try {
-    const text = await deferPartitionIndexes(client, withoutTransaction(script));
+    const statements = withoutTransaction(script);
+    const text = set.owner === musicez ? await deferPartitionIndexes(client, statements) : statements;
     await client.query({ text, ...noQueryTimeout });
   } catch (error) {
     const { code = '', message } = error as pg.DatabaseError;
@@ -188,7 +196,7 @@ async function run(client: pg.ClientBase, set: MigrationSet, { name, script }: M
     if (code === insufficientPrivilege) throw permissionError(message);
     // Not the migration's fault: connection lost, server stopping or out of resources, read-only, or query cancelled.
     if (!/^[0-9A-Z]{5}$/.test(code) || /^(08|57P|53|25006|57014)/.test(code)) throw error;
-    throw new DatabaseStartError(`${fullNameOf(set, name)} failed: ${message}`, { cause: error });
+    throw new DatabaseStartError(`migration ${name} of ${set.owner} failed: ${message}`, { cause: error });
   }
 }
 
@@ -212,11 +220,12 @@ function permissionError(message: string) {
   );
 }
 
-function failedEarlier(set: MigrationSet, name: string) {
-  const commands = set.own
-    ? `"npx prisma migrate resolve --rolled-back ${name}"`
-    : `"npm run prisma:migrate -- --rolled-back ${name}", in the image "node dist/src/cli.js migrate --rolled-back ${name}"`;
+function failedEarlier({ owner }: MigrationSet, name: string) {
+  const commands =
+    owner !== musicez
+      ? `"npx prisma migrate resolve --rolled-back ${name}"`
+      : `"npm run prisma:migrate -- --rolled-back ${name}", in the image "node dist/src/cli.js migrate --rolled-back ${name}"`;
   return new DatabaseStartError(
-    `${fullNameOf(set, name)} failed at an earlier start: correct the error in column "logs" of its row in _prisma_migrations, then run ${commands}`,
+    `migration ${name} of ${owner} failed at an earlier start: correct the error in column "logs" of its row in _prisma_migrations, then run ${commands}`,
   );
 }

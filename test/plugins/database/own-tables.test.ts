@@ -32,7 +32,9 @@ t.test('the history of own tables is apart from that of musicez, also in the sam
     const database = await open(tables);
     await t.rejects(database.assertMigrated('migrate'), {
       name: 'DatabaseStartError',
-      message: `the database lacks the migration ${name}: start the service on it, or run migrate`,
+      message: new RegExp(
+        `^the database lacks the migration ${name} of ${prismaDir}: call migrate\\(\\) of the service`,
+      ),
     });
     t.strictSame(await database.migrate(), { applied: [name], edited: [], missing: [] });
     t.strictSame(await database.migrate(), { applied: [], edited: [], missing: [] });
@@ -62,7 +64,7 @@ t.test('a failed migration of own tables leaves nothing behind, and is applied o
   await database.close();
 });
 
-t.test('tables without a history are not adopted, and a directory that cannot be read is named', async (t) => {
+t.test('tables and histories of others are refused, and a directory that cannot be read is named', async (t) => {
   const used = await open({ prismaDir, schema: 'used' });
   await used.pool.query('CREATE SCHEMA used; CREATE TABLE used.notes (id int)');
   await t.rejects(used.migrate(), {
@@ -70,6 +72,19 @@ t.test('tables without a history are not adopted, and a directory that cannot be
     message: /^schema "used" has tables \("notes"\) and no history of migrations; [^\n]+$/,
   });
   await used.close();
+  const other = temporaryDirectory(t);
+  mkdirSync(join(other, 'migrations/20250101000000_other'), { recursive: true });
+  writeFileSync(join(other, 'migrations/20250101000000_other/migration.sql'), '');
+  const foreign = await open({ prismaDir: other, schema: 'Notes' });
+  await t.rejects(foreign.migrate(), {
+    name: 'DatabaseStartError',
+    message: `schema "Notes" has the migrations of another application in _prisma_migrations (${name}), and none of ${other}; use another schema`,
+  });
+  await foreign.close();
+  await t.rejects(open({ prismaDir, schema: 'public' }), {
+    name: 'DatabaseStartError',
+    message: /^the schema "public" in "tables" is that of musicez: /,
+  });
   const missing = await open({ prismaDir: '/nowhere' });
   await t.rejects(missing.migrate(), {
     name: 'DatabaseStartError',
