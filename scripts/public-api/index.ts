@@ -7,7 +7,7 @@ import { exportReports } from './report.js';
 import { surfaceOf } from './surface.js';
 
 const directory = join(packageRoot, 'docs/api');
-for (const [name, text] of Object.entries(exportReports())) writeFileSync(join(directory, `${name}.api.md`), text);
+for (const [name, text] of Object.entries(exportReports())) writeFileSync(join(directory, name), text);
 const { app, close } = await startTestService();
 writeFileSync(join(directory, 'surface.json'), `${JSON.stringify(await surfaceOf(app), null, 2)}\n`);
 await close();

@@ -1,28 +1,42 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Extractor, ExtractorConfig, ExtractorLogLevel } from '@microsoft/api-extractor';
 import { packageRoot } from '../../src/config/index.js';
 
-/** The entries of the package. That of the client is described by `client/openapi.json`. */
-const entries = { musicez: 'src/index', plugins: 'plugins/index', testing: 'src/testing' };
+const dist = join(packageRoot, 'dist');
+
+interface Entry {
+  name: string;
+  file: string;
+  /** Whether to describe types that are used but not exported. Those of the plugins would include all of Prisma's client. */
+  includesUsedTypes: boolean;
+}
+
+/** The entries of the package. `client/openapi.json` describes that of the client. */
+const entries: readonly Entry[] = [
+  { name: 'musicez', file: 'src/index', includesUsedTypes: true },
+  { name: 'plugins', file: 'plugins/index', includesUsedTypes: false },
+  { name: 'testing', file: 'src/testing', includesUsedTypes: true },
+];
 
 /**
- * Describes the exports of the built package, with their types.
+ * Describes the exports of the built package, with their types, and what it adds to the types of Fastify.
  *
- * @returns the text of each report by the name of its entry
+ * @returns the text of each report by the name of its file
  */
 export function exportReports(): Record<string, string> {
   const directory = mkdtempSync(join(tmpdir(), 'musicez-api-'));
   try {
-    return Object.fromEntries(Object.entries(entries).map(([name, file]) => [name, reportOf(name, file, directory)]));
+    const reports = entries.map((entry) => [`${entry.name}.api.md`, reportOf(entry, directory)]);
+    return { ...Object.fromEntries(reports), 'fastify.api.md': fastifyReport() };
   } finally {
     rmSync(directory, { recursive: true });
   }
 }
 
-function reportOf(name: string, file: string, directory: string) {
-  const entry = join(packageRoot, 'dist', `${file}.d.ts`);
+function reportOf({ name, file, includesUsedTypes }: Entry, directory: string) {
+  const entry = join(dist, `${file}.d.ts`);
   const silent = { default: { logLevel: ExtractorLogLevel.None } };
   const config = ExtractorConfig.prepare({
     configObject: {
@@ -34,7 +48,13 @@ function reportOf(name: string, file: string, directory: string) {
           files: [entry],
         },
       },
-      apiReport: { enabled: true, reportFileName: name, reportFolder: directory, reportTempFolder: directory },
+      apiReport: {
+        enabled: true,
+        includeForgottenExports: includesUsedTypes,
+        reportFileName: name,
+        reportFolder: directory,
+        reportTempFolder: directory,
+      },
       docModel: { enabled: false },
       messages: {
         compilerMessageReporting: silent,
@@ -52,4 +72,17 @@ function reportOf(name: string, file: string, directory: string) {
     },
   });
   return readFileSync(join(directory, `${name}.api.md`), 'utf8');
+}
+
+/** The additions to the types of Fastify, such as `app.requireApiKey`, which API Extractor leaves out. */
+function fastifyReport() {
+  const blocks = readdirSync(join(dist, 'plugins'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.d.ts'))
+    .toSorted()
+    .flatMap(
+      (name) =>
+        readFileSync(join(dist, 'plugins', name), 'utf8').match(/^declare module 'fastify' \{\n[\s\S]*?^\}/gm) ?? [],
+    )
+    .map((block) => block.replaceAll(/^ *\/\*\*[\s\S]*?\*\/\n/gm, ''));
+  return `## Additions to the types of Fastify\n\n\`\`\`ts\n${blocks.join('\n\n')}\n\`\`\`\n`;
 }

@@ -22,7 +22,7 @@ t.test('the code on the pages about the package is that of the examples, which o
     const sources = sourcesOf(example);
     const blocks = blocksOf(page, 'ts');
     t.ok(blocks.length > 0, page);
-    // A block leaves out what is between its paragraphs.
+    // Each paragraph of a block is in the example; what is between them may be left out.
     for (const part of blocks.flatMap((block) => block.split('\n\n')))
       t.ok(
         sources.some((source) => source.includes(flat(part))),

@@ -13,7 +13,7 @@ const recorded = (file: string) => readFileSync(join(root, 'docs/api', file), 'u
 const remedy = 'if the change is intended: npm run public-api, and see docs/upgrade.md';
 
 t.test('the exports of the package are the recorded ones', async (t) => {
-  for (const [name, text] of Object.entries(exportReports())) t.equal(text, recorded(`${name}.api.md`), remedy);
+  for (const [name, text] of Object.entries(exportReports())) t.equal(text, recorded(name), remedy);
 });
 
 t.test('commands, variables, tables and metrics are the recorded ones', async (t) => {
