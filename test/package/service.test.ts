@@ -70,7 +70,7 @@ t.test('the project compiles, and its tests pass on the embedded database', asyn
     encoding: 'utf8',
   });
   t.equal(status, 0, `${stdout}${stderr}`);
-  t.match(stdout, /^# pass [1-9]/m);
+  t.match(stdout, /^. pass [1-9]/m);
 });
 
 /** Starts the project. @returns what sends requests with a key */
