@@ -8,7 +8,7 @@ import { isUnavailable } from '../../plugins/database/unavailable.js';
 import { sealed } from '../../plugins/request-log/batch.js';
 import { ClickHouse } from '../../plugins/request-log/stores/clickhouse/client.js';
 import { ClickHouseStore } from '../../plugins/request-log/stores/clickhouse/index.js';
-import { setRetention } from '../../plugins/request-log/stores/clickhouse/schema.js';
+import { migrations, setRetention } from '../../plugins/request-log/stores/clickhouse/schema.js';
 import { firstIdAt } from '../../plugins/time-ordered-id.js';
 import { record } from '../plugins/request-log/records.js';
 import { testStore } from '../plugins/request-log/stores/suite.js';
@@ -45,6 +45,32 @@ t.test('the store in ClickHouse', { skip: needsClickHouse }, (t) =>
       },
     };
   }),
+);
+
+t.test(
+  'replicas that start together create the tables once, and a batch that two of them send is stored once',
+  {
+    skip: needsClickHouse,
+  },
+  async (t) => {
+    const { url } = await TestClickHouse.start(t);
+    const clickHouse = new ClickHouse(url);
+    t.teardown(() => clickHouse.close());
+    const retention = { retentionDays: 30, statsRetentionDays: 400 };
+    const replicas = [1, 2, 3].map(() => new ClickHouseStore(url, retention, noCharges, log));
+    for (const replica of replicas) t.teardown(() => replica.close());
+    await Promise.all(replicas.map(({ ready }) => ready));
+    const names = await clickHouse.rows<{ name: string }>(
+      'SELECT name FROM request_log_migrations FINAL ORDER BY name',
+    );
+    t.strictSame(
+      names.map(({ name }) => name),
+      migrations.map(({ name }) => name).toSorted(),
+    );
+    const batch = sealed([1, 2, 3, 4].map(() => record()));
+    t.strictSame(await Promise.all(replicas.map((replica) => replica.write(batch))), [[], [], []]);
+    t.strictSame(await countsOf(replicas[0] as ClickHouseStore), { rows: 4, stats: 4 });
+  },
 );
 
 t.test('doctor finds ClickHouse', { skip: needsClickHouse }, async (t) => {
