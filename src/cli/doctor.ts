@@ -4,7 +4,6 @@ import { dirname } from 'node:path';
 import { openDatabase } from '../../plugins/database/open.js';
 import { reasonOf } from '../../plugins/database/outage-log.js';
 import { RedisCounter } from '../../plugins/limits/redis-counter.js';
-import { ClickHouse } from '../../plugins/request-log/stores/clickhouse/client.js';
 import { commandNames } from '../command-names.js';
 import type { Config } from '../config/index.js';
 import { CommandError, parseCommandLine } from './command-line.js';
@@ -83,6 +82,8 @@ async function checkRedis(url: string): Promise<Finding> {
 }
 
 async function checkClickHouse(url: string): Promise<Finding> {
+  // Loaded on demand, as by the service.
+  const { ClickHouse } = await import('../../plugins/request-log/stores/clickhouse/client.js');
   const clickHouse = new ClickHouse(url, { requestTimeoutMs: clickHouseDeadlineMs });
   try {
     const [row] = await clickHouse.rows<{ version: string }>('SELECT version() AS version');
