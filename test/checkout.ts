@@ -28,17 +28,18 @@ export function makeCheckout() {
   for (const name of [...directories, ...files]) cpSync(join(root, name), join(path, name), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(path, 'node_modules'));
 
-  /** Runs a shell command in the copy, without the environment variables that tap and npm set. */
-  function run(command: string, variables: NodeJS.ProcessEnv) {
-    const env = Object.fromEntries(
-      Object.entries(process.env).filter(([name]) => !/^(_?TAP|NODE_OPTIONS$|npm_)/.test(name)),
-    );
-    const { status, stdout, stderr } = spawnSync('sh', ['-c', command], {
-      cwd: path,
-      encoding: 'utf8',
-      env: { ...env, ...variables },
-    });
-    return { status, output: `${stdout}${stderr}` };
-  }
-  return { path, run };
+  return { path, run: (command: string, variables: NodeJS.ProcessEnv) => runShell(path, command, variables) };
+}
+
+/** Runs a shell command, without the environment variables that tap and npm set. */
+export function runShell(cwd: string, command: string, variables: NodeJS.ProcessEnv = {}) {
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(_?TAP|NODE_OPTIONS$|npm_)/.test(name)),
+  );
+  const { status, stdout, stderr } = spawnSync('sh', ['-c', command], {
+    cwd,
+    encoding: 'utf8',
+    env: { ...env, ...variables },
+  });
+  return { status, output: `${stdout}${stderr}` };
 }

@@ -53,7 +53,7 @@ t.test('every npm script that a page mentions exists', async (t) => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   for (const page of pages) {
     const named = new Set(
-      [...textOf(page).matchAll(/npm run (?:--silent )?([a-z][a-z:]*)/g)].map(([, name = '']) => name),
+      [...textOf(page).matchAll(/npm run (?:--silent )?([a-z][a-z:-]*)/g)].map(([, name = '']) => name),
     );
     for (const name of named) t.ok(name in scripts, `${page} names ${name}`);
   }

@@ -5,6 +5,7 @@ import pg from 'pg';
 import t from 'tap';
 import { generateKey } from '../../plugins/api-keys/key-format.js';
 import { version } from '../../src/config/index.js';
+import { runShell } from '../checkout.js';
 import { createTestDatabase, skipFileOnEmbedded } from '../database.js';
 import { contextOf, ignoreFileOf } from '../docker/dockerfile.js';
 import { run } from '../process.js';
@@ -65,12 +66,9 @@ t.test('init overwrites nothing, and says what it needs', async (t) => {
 
 t.test('the project compiles, and its tests pass on the embedded database', async (t) => {
   install(project, tarball);
-  const { status, stdout, stderr } = spawnSync('env', ['NODE_OPTIONS=', 'npm', 'test'], {
-    cwd: project,
-    encoding: 'utf8',
-  });
-  t.equal(status, 0, `${stdout}${stderr}`);
-  t.match(stdout, /^. pass [1-9]/m);
+  const { status, output } = runShell(project, 'npm test');
+  t.equal(status, 0, output);
+  t.match(output, /^. pass [1-9]/m);
 });
 
 /** Starts the project. @returns what sends requests with a key */
