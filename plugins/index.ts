@@ -1,5 +1,6 @@
 // The entry `musicez/plugins`: the plugins of the service, for a Fastify application of your own. `src/app.ts` shows their order.
 
+export type { Authenticate, OfRequest } from './api-keys/authentication.js';
 export type { ApiKeys, ApiKeysOptions, AuthenticatedKey, Verification } from './api-keys/index.js';
 export { adminScope, default as apiKeys } from './api-keys/index.js';
 export type { KeyCacheOptions } from './api-keys/key-cache.js';
@@ -27,6 +28,7 @@ export { default as metrics } from './metrics/index.js';
 export type { OpenApiOptions } from './openapi.js';
 export { default as openapi, keySecurity } from './openapi.js';
 export { default as prisma } from './prisma/index.js';
+export type { FailedRequests } from './problem-details/failed-requests.js';
 export { default as problemDetails } from './problem-details/index.js';
 export { problems } from './problem-details/schema.js';
 export { default as quotaEvents } from './quota-events.js';
@@ -46,4 +48,4 @@ export type { TraceContextOptions } from './trace-context.js';
 export { default as traceContext } from './trace-context.js';
 export type { TracingOptions } from './tracing/index.js';
 export { default as tracing } from './tracing/index.js';
-export type { SpanOptions } from './tracing/tracing.js';
+export type { SpanOptions, Tracing } from './tracing/tracing.js';

@@ -10,7 +10,7 @@ import { migrate } from './migrate.js';
 import { writePort } from './port-file.js';
 
 export interface ServiceOptions extends Extensions {
-  /** From `loadConfig`. By default the variables of the process and `.env`, as with `npm start`. */
+  /** From `loadConfig`. By default the variables of the process and `.env`, as with `npm start`, which are read once for a process. */
   config?: Config;
 }
 
@@ -27,8 +27,8 @@ export interface Service {
    */
   start(): Promise<void>;
   /**
-   * Applies pending migrations, of musicez and of `tables`, and prints their names: for deployments with MIGRATE_ON_START=false. Errors
-   * end the process as those of `start`.
+   * Applies pending migrations, of musicez and of `tables`, and prints their names: for deployments with MIGRATE_ON_START=false. An error
+   * ends the process as in `start`.
    */
   migrate(): Promise<void>;
 }
@@ -61,7 +61,7 @@ async function exitOnError(start: () => Promise<void>) {
   } catch (error) {
     if (!isExplained(error)) throw error;
     process.stderr.write(`musicez: ${error.message}\n`);
-    // A connection whose login failed can stay open for a minute.
+    // A connection whose login failed would keep the process alive for up to a minute.
     process.exit(1);
   }
 }
@@ -85,7 +85,7 @@ async function run(build: () => { config: Config; app: FastifyInstance }) {
   try {
     await listen(app, config);
     await database.ready;
-    // After the database is open: before, another service could be using the directory.
+    // The open database has locked the directory. Before, another service could be using it.
     if (database.isEmbedded)
       await writePort(config.database.dataDir, (app.server.address() as AddressInfo).port).catch((err) =>
         app.log.warn({ err }, 'the port could not be written to DATA_DIR; commands cannot show it'),
@@ -100,11 +100,11 @@ async function run(build: () => { config: Config; app: FastifyInstance }) {
 }
 
 function tuneMemory() {
-  // Records live for 100 ms until their batch, so V8 promotes them to the old generation, and by default lets that grow fourfold
-  // before a collection. Collecting at twice the size saves 50 MB at the same throughput.
+  // Records live for 100 ms until their batch, so V8 moves them to the old generation, which may grow fourfold before it is collected.
+  // Collecting at twice the size saves 50 MB at the same throughput.
   setFlagsFromString('--heap-growing-percent=100');
-  // V8 would allocate an object of each request in the old generation, because such objects survive the start. What it refers to
-  // then survives too, until a full collection: a sixth of the time under load went into these copies.
+  // V8 learns at the start that some objects live long, and then allocates such objects of each request in the old generation, where
+  // they and all that they refer to stay until a full collection. Copying these took a sixth of the time under load.
   setFlagsFromString('--no-allocation-site-pretenuring');
 }
 

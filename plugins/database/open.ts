@@ -8,6 +8,7 @@ import {
   type MigrationReport,
   type MigrationSet,
   migrationLock,
+  ownerOf,
   pendingMigrations,
   prismaHistory,
   serviceHistory,
@@ -190,13 +191,13 @@ async function endAll(pools: Pool[]) {
 type MigrationSets = readonly [musicez: MigrationSet, ...own: MigrationSet[]];
 
 function setsOf({ prismaDir, tables }: DatabaseOptions, schema: string): MigrationSets {
-  const musicez = { prismaDir, schema, owner: 'musicez', history: prismaHistory };
+  const musicez = { prismaDir, schema, isOwn: false, history: prismaHistory };
   if (!tables) return [musicez];
   if (tables.schema === schema)
     throw new DatabaseStartError(
-      `the schema "${schema}" in "tables" is that of musicez: name another one, or leave it out to share this one`,
+      `"tables": musicez uses the schema "${schema}"; name another one, or omit "schema" to share it`,
     );
-  const own = { prismaDir: tables.prismaDir, owner: tables.prismaDir };
+  const own = { prismaDir: tables.prismaDir, isOwn: true };
   return [
     musicez,
     tables.schema === undefined
@@ -238,9 +239,9 @@ function migrationsOf(
         if (first === undefined) continue;
         const others = more.length > 0 ? ` and ${more.length} more` : '';
         throw new DatabaseStartError(
-          set.owner === 'musicez'
-            ? `the database lacks the migration ${first}${others}: start the service on it, or run ${command}`
-            : `the database lacks the migration ${first}${others} of ${set.owner}: call migrate() of the service, as "npm run migrate" of a new service does`,
+          set.isOwn
+            ? `the database lacks the migration ${first}${others} of ${ownerOf(set)}: call migrate() of the service; in one that "init" wrote: npm run migrate`
+            : `the database lacks the migration ${first}${others}: start the service on it, or run ${command}`,
         );
       }
     },

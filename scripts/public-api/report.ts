@@ -9,11 +9,11 @@ const dist = join(packageRoot, 'dist');
 interface Entry {
   name: string;
   file: string;
-  /** Whether to describe types that are used but not exported. Those of the plugins would include all of Prisma's client. */
+  /** Whether to describe types that are used but not exported. Not for the plugins, which use all of Prisma's client. */
   includesUsedTypes: boolean;
 }
 
-/** The entries of the package. `client/openapi.json` describes that of the client. */
+/** The entries of the package, without `musicez/client`, whose routes are in client/openapi.json. */
 const entries: readonly Entry[] = [
   { name: 'musicez', file: 'src/index', includesUsedTypes: true },
   { name: 'plugins', file: 'plugins/index', includesUsedTypes: false },
@@ -56,6 +56,7 @@ function reportOf({ name, file, includesUsedTypes }: Entry, directory: string) {
         reportTempFolder: directory,
       },
       docModel: { enabled: false },
+      newlineKind: 'lf',
       messages: {
         compilerMessageReporting: silent,
         extractorMessageReporting: silent,
@@ -76,12 +77,11 @@ function reportOf({ name, file, includesUsedTypes }: Entry, directory: string) {
 
 /** The additions to the types of Fastify, such as `app.requireApiKey`, which API Extractor leaves out. */
 function fastifyReport() {
-  const blocks = readdirSync(join(dist, 'plugins'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.d.ts'))
+  const blocks = readdirSync(dist, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /^(plugins|routes|src)\/.*\.d\.ts$/.test(name))
     .toSorted()
     .flatMap(
-      (name) =>
-        readFileSync(join(dist, 'plugins', name), 'utf8').match(/^declare module 'fastify' \{\n[\s\S]*?^\}/gm) ?? [],
+      (name) => readFileSync(join(dist, name), 'utf8').match(/^declare module 'fastify' \{\n[\s\S]*?^\}/gm) ?? [],
     )
     .map((block) => block.replaceAll(/^ *\/\*\*[\s\S]*?\*\/\n/gm, ''));
   return `## Additions to the types of Fastify\n\n\`\`\`ts\n${blocks.join('\n\n')}\n\`\`\`\n`;

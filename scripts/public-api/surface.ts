@@ -28,7 +28,7 @@ export async function surfaceOf(app: FastifyInstance): Promise<Surface> {
 
 function optionsOf(command: string) {
   const args = [join(packageRoot, 'dist/src/cli.js'), command, '--help'];
-  // Set through `env`: tap would add its loader.
+  // The program `env` clears NODE_OPTIONS: tap adds its loader to each Node.js process that a test starts.
   const help = execFileSync('env', ['NODE_OPTIONS=', process.execPath, ...args], { encoding: 'utf8' });
   // Without the lines that name npm, which has options of its own.
   const lines = help.split('\n').filter((line) => !line.includes('npm '));
@@ -50,7 +50,7 @@ async function tablesOf({ database: { pool, schema } }: FastifyInstance) {
 }
 
 async function metricsOf(app: FastifyInstance) {
-  // Metrics of requests have labels after a request.
+  // Metrics of requests have samples, and so labels, only after a request.
   await app.inject('/v1/me');
   await app.requestLog.flush();
   const metrics = (await app.metrics.getMetricsAsJSON()).filter(({ name }) => /^(musicez|http)_/.test(name));

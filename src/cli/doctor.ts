@@ -1,6 +1,6 @@
 import { constants, existsSync } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { openDatabase } from '../../plugins/database/open.js';
 import { reasonOf } from '../../plugins/database/outage-log.js';
 import { RedisCounter } from '../../plugins/limits/redis-counter.js';
@@ -51,7 +51,7 @@ export async function runDoctorCommand(args: string[], config: Config): Promise<
 
 async function checkDatabase(config: Config, report: (name: string, check: Check) => Promise<Finding['state']>) {
   const { url, dataDir } = config.database;
-  if (url === undefined && !existsSync(dataDir)) {
+  if (url === undefined && !existsSync(join(dataDir, 'pglite'))) {
     await report('database', async () => ok(`embedded; the first start creates it in ${dataDir}`));
     return;
   }
@@ -82,7 +82,7 @@ async function checkRedis(url: string): Promise<Finding> {
 }
 
 async function checkClickHouse(url: string): Promise<Finding> {
-  // Loaded on demand, as by the service.
+  // Most installations do not use ClickHouse.
   const { ClickHouse } = await import('../../plugins/request-log/stores/clickhouse/client.js');
   const clickHouse = new ClickHouse(url, { requestTimeoutMs: clickHouseDeadlineMs });
   try {
@@ -90,9 +90,9 @@ async function checkClickHouse(url: string): Promise<Finding> {
     return ok(`ClickHouse ${row?.version} at ${clickHouse.address}`);
   } catch (error) {
     const reason = reasonOf(error).replace(/^REQUEST_LOG_URL /, '');
-    return failed(
-      `REQUEST_LOG_URL: ${reason}; the request log goes to the spool: start ClickHouse, or correct the URL`,
-    );
+    const isAnswered = /^\d+$/.test(String((error as { code?: unknown }).code));
+    const remedy = isAnswered ? 'correct the user, its password or its rights' : 'start ClickHouse, or correct the URL';
+    return failed(`REQUEST_LOG_URL: ${reason}; the request log goes to the spool: ${remedy}`);
   } finally {
     await clickHouse.close();
   }
@@ -105,7 +105,7 @@ async function checkSpool({ directory, maxBytes }: Config['requestLog']['spool']
     );
   const existing = existingPartOf(directory);
   try {
-    // A trailing slash: a file in its place is an error.
+    // With the slash, a file in place of the directory is an error.
     await access(`${existing}/`, constants.W_OK);
   } catch (error) {
     return failed(`DATA_DIR: ${reasonOf(error)}; make it writable for this user, so that records survive an outage`);

@@ -7,16 +7,16 @@ import { CommandError, parseCommandLine } from './command-line.js';
 
 const usage = `Usage: ${commandNames.init} DIRECTORY
 
-Writes a new service that is built on musicez: a route module with a table, its migration, its test, and what runs it. The name of the
-directory is the name of the package. The directory must be empty, except for .git.
+Writes a new service that is built on musicez: a route module with a table, its migration and its test, a Dockerfile, a compose file and a
+workflow. The name of the directory is the name of the package. The directory must be empty, except for .git.
 
 Example: ${commandNames.init} my-service
 `;
 
 const template = join(packageRoot, 'examples/service');
-/** What the commands of the template make, when they ran in a checkout of musicez. */
+/** Files that npm and the template's commands create in a checkout of musicez. They are not copied. */
 const generated = /^\/(node_modules|dist|src\/generated|\.data|\.env|package-lock\.json)$/;
-/** Files that npm leaves out of a package under their own names. */
+/** npm does not pack .gitignore and .dockerignore, so the template has them without the dot. */
 const hidden = ['gitignore', 'dockerignore'];
 
 /**

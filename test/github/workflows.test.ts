@@ -71,7 +71,7 @@ t.test(
     const { jobs = {} } = workflows.find(({ name }) => name === 'publish.yml')?.workflow ?? {};
     for (const [id, { permissions = {}, steps = [] }] of Object.entries(jobs)) {
       const mayPublish = Object.values(permissions).includes('write');
-      const scripts = steps.map(({ run = '' }) => run).filter((run) => /\bnp(x|m (?!publish))/.test(run));
+      const scripts = steps.map(({ run = '' }) => run).filter((run) => /\bnp(x|m (?!publish|view))/.test(run));
       if (mayPublish) t.strictSame(scripts, [], id);
       t.ok(['version', 'ci'].includes(id) || dependsOnCi(id), id);
     }
@@ -155,9 +155,12 @@ t.test('Dependabot updates packages, images and actions weekly, in groups', asyn
 });
 
 t.test('a release changes the version everywhere', async (t) => {
-  const { packages } = JSON.parse(readFileSync(join(root, 'release-please-config.json'), 'utf8'));
+  const { packages, 'initial-version': initialVersion } = JSON.parse(
+    readFileSync(join(root, 'release-please-config.json'), 'utf8'),
+  );
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  t.strictSame(JSON.parse(readFileSync(join(root, '.release-please-manifest.json'), 'utf8')), { '.': version });
+  const released = JSON.parse(readFileSync(join(root, '.release-please-manifest.json'), 'utf8'));
+  t.equal(released['.'] ?? initialVersion, version);
   for (const { type, path, jsonpath } of packages['.']['extra-files']) {
     const text = readFileSync(join(root, path), 'utf8');
     const marked = text.split('\n').filter((line) => line.includes('x-release-please-version'));

@@ -143,7 +143,7 @@ t.test('with MIGRATE_ON_START=false, its program migrate applies its migrations 
   t.equal(await refused.exited, 1);
   t.equal(
     refused.stderr(),
-    `musicez: the database lacks the migration 20261128000000_greetings of ${join(project, 'prisma')}: call migrate() of the service, as "npm run migrate" of a new service does\n`,
+    `musicez: the database lacks the migration 20261128000000_greetings of ${join(project, 'prisma')}: call migrate() of the service; in one that "init" wrote: npm run migrate\n`,
   );
   const migrated = run(join(project, 'dist/src/migrate.js'), [], database);
   t.equal(await migrated.exited, 0);

@@ -10,8 +10,8 @@ export interface MigrationSet {
   prismaDir: string;
   /** The PostgreSQL schema, usually `public`. */
   schema: string;
-  /** Whose migrations they are, for messages: `musicez`, or the directory of a service that is built on it. */
-  owner: string;
+  /** Whether they are of a service that is built on musicez. */
+  isOwn: boolean;
   /** The table with the history in that schema. Prisma's own commands know only `prismaHistory`. */
   history: string;
 }
@@ -19,13 +19,12 @@ export interface MigrationSet {
 export const prismaHistory = '_prisma_migrations';
 /** The history of a service's own migrations, when its tables are in the schema of musicez. */
 export const serviceHistory = '_service_migrations';
-const musicez = 'musicez';
 
 /** The migrations that this call applied, and those to warn about. */
 export interface MigrationReport {
   /** Names of the migrations that this call applied. */
   applied: string[];
-  /** Names of applied migrations whose file is no longer the one that was applied. */
+  /** Names of applied migrations whose file was changed afterwards. */
   edited: string[];
   /** Names of applied migrations that have no file here. */
   missing: string[];
@@ -35,8 +34,8 @@ export interface MigrationReport {
 export const migrationLock = 72_707_369;
 
 /**
- * How long a migration waits for a lock, in milliseconds. Requests queue behind the wait, so it is short: a `pg_dump` that runs
- * for an hour delays the migration and not the requests.
+ * How long a migration waits for a lock, in milliseconds. Meanwhile requests wait behind it. With a short wait, a `pg_dump` that runs for
+ * an hour delays the migration and not the requests.
  */
 const lockTimeoutMs = 2_000;
 const lockNotAvailable = '55P03';
@@ -48,8 +47,8 @@ const insufficientPrivilege = '42501';
 const duplicates = new Set(['42P07', '42701', '42723', '42710', '42P06']);
 
 /**
- * Applies the migrations that the database does not have yet. Each runs in one transaction with its row in
- * `_prisma_migrations`, so an interrupted one leaves nothing behind, and works behind a pooler in transaction mode.
+ * Applies the migrations that the database does not have yet. Each runs in one transaction with its row in the history, so an interrupted
+ * one leaves nothing behind, and a pooler in transaction mode can be in between.
  *
  * @param applied receives the names, also of migrations that were applied before an error
  * @throws DatabaseStartError naming the migration that cannot be applied
@@ -95,6 +94,11 @@ function historyOf({ schema, history }: MigrationSet) {
   return new MigrationHistory(schema, history);
 }
 
+/** Whose migrations they are, for messages. */
+export function ownerOf({ isOwn, prismaDir }: MigrationSet): string {
+  return isOwn ? prismaDir : 'musicez';
+}
+
 /** @returns the name of the migration that was applied; undefined when none is pending any more */
 async function applyNext(
   pool: pg.Pool,
@@ -135,7 +139,7 @@ async function applyWith(client: pg.ClientBase, set: MigrationSet, history: Migr
   if (entries === undefined) {
     if (set.history === prismaHistory) await assertNoForeignTables(client, set);
     await withPermissionHint(history.table, () => history.create(client));
-  } else assertOwnHistory(set, migrations, entries);
+  } else if (!set.isOwn) assertKnownHistory(set, migrations, entries);
   const [next] = pendingOf(migrations, entries ?? []);
   if (!next) return undefined;
   const earlier = (entries ?? []).filter(({ name }) => name === next.name);
@@ -153,8 +157,8 @@ async function prepareSchema(client: pg.ClientBase, schema: string) {
   await client.query(`SET LOCAL search_path TO ${name}`);
 }
 
-/** As Prisma's P3005: does not mix the service's tables with those of another application. */
-async function assertNoForeignTables(client: pg.ClientBase, { schema, owner }: MigrationSet) {
+/** Refuses a schema that has tables but no history, as Prisma does (P3005). */
+async function assertNoForeignTables(client: pg.ClientBase, { schema, isOwn }: MigrationSet) {
   const { rows } = await client.query<{ name: string }>(
     `SELECT relname AS name FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
      WHERE nspname = $1 AND relkind IN ('r', 'p')
@@ -165,29 +169,29 @@ async function assertNoForeignTables(client: pg.ClientBase, { schema, owner }: M
   if (rows.length === 0) return;
   const names = rows.map(({ name }) => `"${name}"`).join(', ');
   throw new DatabaseStartError(
-    owner !== musicez
+    isOwn
       ? `schema "${schema}" has tables (${names}) and no history of migrations; name another schema in "tables", or record the migrations that created them with "npx prisma migrate resolve --applied NAME"`
       : `DATABASE_URL: schema "${schema}" has tables of another application (${names}); use an empty database, or a separate schema with ?schema=musicez`,
   );
 }
 
-/** A history in which no migration is known is that of another application, whose tables are in the same schema. */
-function assertOwnHistory({ schema, owner, history }: MigrationSet, migrations: Migration[], entries: HistoryEntry[]) {
+/** Refuses a history that has none of these migrations: another application uses the schema. */
+function assertKnownHistory({ schema, history }: MigrationSet, migrations: Migration[], entries: HistoryEntry[]) {
   if (entries.length === 0 || missingOf(migrations, entries).length < entries.length) return;
   throw new DatabaseStartError(
-    `schema "${schema}" has the migrations of another application in ${history} (${entries[0]?.name}), and none of ${owner}; use another schema`,
+    `DATABASE_URL: schema "${schema}" has the migrations of another application in ${history} (such as ${entries[0]?.name}), and none of musicez; use a separate schema with ?schema=musicez, or, if these replace them, record them with "npx prisma migrate resolve --applied NAME"`,
   );
 }
 
 /**
- * Runs a script. Older versions wrote the history in another transaction, so an interrupted run may have applied the script: then
- * an error "already exists" means that it is applied.
+ * Runs a script. Older versions wrote the history in another transaction, so after an interruption a script can be applied and its row
+ * unfinished: then an error "already exists" means that it is applied.
  */
 async function run(client: pg.ClientBase, set: MigrationSet, { name, script }: Migration, earlier: HistoryEntry[]) {
   await client.query('SAVEPOINT migration');
   try {
     const statements = withoutTransaction(script);
-    const text = set.owner === musicez ? await deferPartitionIndexes(client, statements) : statements;
+    const text = set.isOwn ? statements : await deferPartitionIndexes(client, statements);
     await client.query({ text, ...noQueryTimeout });
   } catch (error) {
     const { code = '', message } = error as pg.DatabaseError;
@@ -196,7 +200,7 @@ async function run(client: pg.ClientBase, set: MigrationSet, { name, script }: M
     if (code === insufficientPrivilege) throw permissionError(message);
     // Not the migration's fault: connection lost, server stopping or out of resources, read-only, or query cancelled.
     if (!/^[0-9A-Z]{5}$/.test(code) || /^(08|57P|53|25006|57014)/.test(code)) throw error;
-    throw new DatabaseStartError(`migration ${name} of ${set.owner} failed: ${message}`, { cause: error });
+    throw new DatabaseStartError(`migration ${name} of ${ownerOf(set)} failed: ${message}`, { cause: error });
   }
 }
 
@@ -220,12 +224,11 @@ function permissionError(message: string) {
   );
 }
 
-function failedEarlier({ owner }: MigrationSet, name: string) {
-  const commands =
-    owner !== musicez
-      ? `"npx prisma migrate resolve --rolled-back ${name}"`
-      : `"npm run prisma:migrate -- --rolled-back ${name}", in the image "node dist/src/cli.js migrate --rolled-back ${name}"`;
+function failedEarlier(set: MigrationSet, name: string) {
+  const commands = set.isOwn
+    ? `"npx prisma migrate resolve --rolled-back ${name}"`
+    : `"npm run prisma:migrate -- --rolled-back ${name}", in the image "node dist/src/cli.js migrate --rolled-back ${name}"`;
   return new DatabaseStartError(
-    `migration ${name} of ${owner} failed at an earlier start: correct the error in column "logs" of its row in _prisma_migrations, then run ${commands}`,
+    `migration ${name} of ${ownerOf(set)} failed at an earlier start: correct the error in column "logs" of its row in ${set.history}, then run ${commands}`,
   );
 }

@@ -64,7 +64,7 @@ t.test('a failed migration of own tables leaves nothing behind, and is applied o
   await database.close();
 });
 
-t.test('tables and histories of others are refused, and a directory that cannot be read is named', async (t) => {
+t.test('tables of others are refused, and a directory that cannot be read is named', async (t) => {
   const used = await open({ prismaDir, schema: 'used' });
   await used.pool.query('CREATE SCHEMA used; CREATE TABLE used.notes (id int)');
   await t.rejects(used.migrate(), {
@@ -72,18 +72,9 @@ t.test('tables and histories of others are refused, and a directory that cannot 
     message: /^schema "used" has tables \("notes"\) and no history of migrations; [^\n]+$/,
   });
   await used.close();
-  const other = temporaryDirectory(t);
-  mkdirSync(join(other, 'migrations/20250101000000_other'), { recursive: true });
-  writeFileSync(join(other, 'migrations/20250101000000_other/migration.sql'), '');
-  const foreign = await open({ prismaDir: other, schema: 'Notes' });
-  await t.rejects(foreign.migrate(), {
-    name: 'DatabaseStartError',
-    message: `schema "Notes" has the migrations of another application in _prisma_migrations (${name}), and none of ${other}; use another schema`,
-  });
-  await foreign.close();
   await t.rejects(open({ prismaDir, schema: 'public' }), {
     name: 'DatabaseStartError',
-    message: /^the schema "public" in "tables" is that of musicez: /,
+    message: /^"tables": musicez uses the schema "public"; /,
   });
   const missing = await open({ prismaDir: '/nowhere' });
   await t.rejects(missing.migrate(), {
@@ -91,6 +82,29 @@ t.test('tables and histories of others are refused, and a directory that cannot 
     message: /^migrations cannot be read: [^\n]*\/nowhere/,
   });
   await missing.close();
+});
+
+t.test('own migrations may be replaced, and a history without those of musicez is refused', async (t) => {
+  const other = temporaryDirectory(t);
+  mkdirSync(join(other, 'migrations/20270101000000_other'), { recursive: true });
+  writeFileSync(join(other, 'migrations/20270101000000_other/migration.sql'), 'CREATE TABLE other (id int);');
+  const replaced = await open({ prismaDir: other, schema: 'Notes' });
+  t.match(await replaced.migrate(), { applied: ['20270101000000_other'], missing: [name] });
+  await replaced.close();
+
+  const own = loadConfig(await createTestDatabase({ migrated: false }));
+  const foreign = openDatabase({ ...own.database, prismaDir: other });
+  await foreign.start(() => {});
+  await t.rejects(foreign.migrate(own.version), { code: '42P01' });
+  await foreign.close();
+  const musicez = openDatabase(own.database);
+  await musicez.start(() => {});
+  await t.rejects(musicez.migrate(own.version), {
+    name: 'DatabaseStartError',
+    message:
+      /^DATABASE_URL: schema "public" has the migrations of another application in _prisma_migrations \(such as 20270101000000_other\)/,
+  });
+  await musicez.close();
 });
 
 t.test('of several replicas that start, one creates the tables', { skip: !onPostgres && 'one process' }, async (t) => {
