@@ -53,8 +53,10 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
 ENTRYPOINT []
 # The same options as `npm start`; docs/benchmarks.md explains them.
 CMD ["node", "--use-largepages=silent", "--single-threaded-gc", "dist/src/server.js"]
+# x-release-please-start-version
+ARG VERSION=0.1.0
+# x-release-please-end
 # Set by the release build (publish.yml). Without them, builds on the same base image are reproducible.
-ARG VERSION
 ARG SOURCE
 ARG REVISION
 ARG CREATED

@@ -163,8 +163,9 @@ t.test('a release changes the version everywhere', async (t) => {
   t.equal(released['.'] ?? initialVersion, version);
   for (const { type, path, jsonpath } of packages['.']['extra-files']) {
     const text = readFileSync(join(root, path), 'utf8');
-    const marked = text.split('\n').filter((line) => line.includes('x-release-please-version'));
-    if (type === 'generic') t.ok(marked.length > 0 && marked.every((line) => line.includes(` ${version} #`)), path);
+    const lines = text.match(/^.+ # x-release-please-version$|(?<=^# x-release-please-start-version\n).+/gm) ?? [];
+    const versions = lines.map((line) => /\d+\.\d+\.\d+/.exec(line)?.[0]);
+    if (type === 'generic') t.strictSame(new Set(versions), new Set([version]), path);
     else t.equal(jsonpath === '$.info.version' && JSON.parse(text).info.version, version, path);
   }
 });
