@@ -1,3 +1,4 @@
+import { toUSVString } from 'node:util';
 import type { FastifyBaseLogger } from 'fastify';
 import { timeInId } from '../../../time-ordered-id.js';
 import { type Batch, sealed } from '../../batch.js';
@@ -93,5 +94,5 @@ function rowOf(record: RequestRecord): unknown[] {
 
 /** Replaces lone surrogates, and removes NUL, as PostgreSQL has the text. */
 function wellFormed(text: string): string {
-  return Buffer.from(text).toString().replaceAll('\0', '');
+  return toUSVString(text).replaceAll('\0', '');
 }
