@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { uuidv7obj } from 'uuidv7';
+import { sealed } from '../plugins/request-log/batch.js';
 import type { RequestRecord } from '../plugins/request-log/record.js';
-import { insertOf } from '../plugins/request-log/stores/postgres/insert.js';
+import { BatchStore } from '../plugins/request-log/stores/postgres/batch-store.js';
 import { firstIdAt, timeInId } from '../plugins/time-ordered-id.js';
 import { type Client, pathOf, randomCount, randomEndpoint } from './clients.js';
 import { endpoints, randomOutcome } from './shop.js';
@@ -13,8 +14,8 @@ const batchRows = 5_000;
 const stepMs = 10_000;
 
 /**
- * Writes a generated history of the last two days, with the shop's latencies and error rates, through the statement with which
- * the service writes rows and statistics. It includes an outage of the payment provider three hours ago, of 16 minutes.
+ * Writes a generated history of the last two days, with the shop's latencies and error rates, as the service writes rows and
+ * statistics. It includes an outage of the payment provider three hours ago, of 16 minutes.
  *
  * @param onProgress called with the share of the history that is written, from 0 to 1
  * @returns the number of rows
@@ -27,6 +28,8 @@ export async function writeHistory(
 ): Promise<number> {
   const end = Date.now();
   const isOutage = (time: number) => Math.abs(end - 3 * hourMs - time) < 8 * minuteMs;
+  const store = new BatchStore(app.database, app.log);
+  const lastUsed = new Map<string, Date>();
   let rows = 0;
   let batch: RequestRecord[] = [];
 
@@ -46,18 +49,15 @@ export async function writeHistory(
     batch.sort((a, b) => (a.id < b.id ? -1 : 1));
     const last = batch.at(-1);
     if (last === undefined) return;
-    await app.database.pool.query(insertOf(batch, 'prepared'));
+    await store.write(sealed(batch));
+    for (const { apiKeyId, id } of batch) lastUsed.set(String(apiKeyId), new Date(timeInId(id)));
     rows += batch.length;
     batch = [];
     onProgress(1 - (end - timeInId(last.id)) / pastMs);
   }
 
   async function setLastUsed() {
-    for (const { id } of clients)
-      await app.database.pool.query(
-        `UPDATE api_keys SET "lastUsed" = (SELECT max("createdAt") FROM request_logs WHERE "apiKeyId" = $1) WHERE id = $1`,
-        [id],
-      );
+    for (const [id, time] of lastUsed) await app.prisma.apiKey.update({ where: { id }, data: { lastUsed: time } });
   }
 }
 

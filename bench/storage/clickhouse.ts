@@ -2,7 +2,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
-import { sealed } from '../../plugins/request-log/batch.js';
 import { writeBatch } from '../../plugins/request-log/stores/clickhouse/batches.js';
 import { ClickHouse } from '../../plugins/request-log/stores/clickhouse/client.js';
 import { migrate } from '../../plugins/request-log/stores/clickhouse/schema.js';
@@ -11,7 +10,7 @@ import { isEngineInstalled, LocalClickHouse } from '../../scripts/clickhouse/ser
 import { BenchError } from '../bench-error.js';
 import type { Progress } from '../progress.js';
 import type { Answered } from '../queries.js';
-import { batchOfRecords, median, roundMs, rounds } from './insert-rate.js';
+import { insertRate, median, rounds } from './insert-rate.js';
 
 /** The size of a log in ClickHouse. */
 interface Size {
@@ -122,17 +121,7 @@ async function insertRateOf(clickHouse: ClickHouse, signal: AbortSignal): Promis
   const rates: number[] = [];
   const log = pino({ level: 'silent' });
   for (let round = 0; round < rounds; round++) {
-    let written = 0;
-    let spentMs = 0;
-    while (spentMs < roundMs) {
-      signal.throwIfAborted();
-      const batch = sealed(batchOfRecords());
-      const sentAt = performance.now();
-      await writeBatch(clickHouse, batch, log);
-      spentMs += performance.now() - sentAt;
-      written += batch.records.length;
-    }
-    rates.push((written / spentMs) * 1000);
+    rates.push(await insertRate((batch) => writeBatch(clickHouse, batch, log), signal));
   }
   await clickHouse.execute(`DELETE FROM request_logs WHERE UUIDToNum(id) > UUIDToNum(toUUID('${last?.id}'))`);
   return median(rates);

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { buildPartitionIndexes } from '../../plugins/database/migrations/partition-indexes.js';
 import { openDatabase } from '../../plugins/database/open.js';
 import { loadConfig } from '../../src/config/index.js';
-import { insertBatch } from './insert-rate.js';
+import { insertBatch, postgresWriter } from './insert-rate.js';
 
 /** The speed of inserts while an index of the whole log is built. */
 export interface IndexBuild {
@@ -16,6 +16,7 @@ export interface IndexBuild {
 /** Builds an index as a migration of `request_logs` does, while rows are inserted. */
 export async function measureIndexBuild(url: string, signal: AbortSignal): Promise<IndexBuild> {
   const database = openDatabase(loadConfig({ DATABASE_URL: url }).database);
+  const write = postgresWriter(database);
   const client = new pg.Client(url);
   await client.connect();
   try {
@@ -29,7 +30,7 @@ export async function measureIndexBuild(url: string, signal: AbortSignal): Promi
     let rows = 0;
     let longestBatchMs = 0;
     while (isBuilding) {
-      const batch = await insertBatch(client);
+      const batch = await insertBatch(write);
       rows += batch.rows;
       longestBatchMs = Math.max(longestBatchMs, batch.ms);
     }

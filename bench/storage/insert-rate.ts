@@ -1,11 +1,14 @@
 import pg from 'pg';
+import pino from 'pino';
 import { uuidv7 } from 'uuidv7';
-import { insertOf } from '../../plugins/request-log/stores/postgres/insert.js';
+import type { Database } from '../../plugins/database/open.js';
+import { type Batch, sealed } from '../../plugins/request-log/batch.js';
+import { BatchStore } from '../../plugins/request-log/stores/postgres/batch-store.js';
 import { idOfKey } from './fill.js';
 
 const batchRows = 5_000;
 export const rounds = 5;
-export const roundMs = 2_000;
+const roundMs = 2_000;
 
 /** Rows a second. */
 export interface InsertRates {
@@ -13,53 +16,60 @@ export interface InsertRates {
   full: number;
 }
 
+type Write = (batch: Batch) => Promise<unknown>;
+
 /**
- * Measures how many new rows a second the service's insert statement writes over one connection. Alternates between an empty
- * log and a full one, because a disk's speed drifts.
+ * Measures how many new rows a second the service writes to PostgreSQL over one connection. Alternates between an empty log and a full
+ * one, because a disk's speed drifts.
  */
 export async function insertRates(urls: Record<keyof InsertRates, string>, signal: AbortSignal): Promise<InsertRates> {
-  const clients = { empty: new pg.Client(urls.empty), full: new pg.Client(urls.full) };
+  const pools = { empty: poolOf(urls.empty), full: poolOf(urls.full) };
   const rates: Record<keyof InsertRates, number[]> = { empty: [], full: [] };
   try {
-    for (const client of Object.values(clients)) await client.connect();
     // Writes out the pages that filling the log left in memory. Only a superuser may do this; otherwise it is skipped.
-    await clients.full.query('CHECKPOINT').catch(() => {});
+    await pools.full.query('CHECKPOINT').catch(() => {});
     // The first round does not count: after a checkpoint, the first change of a page writes the whole page to the WAL.
     for (let round = 0; round <= rounds; round++) {
       for (const name of ['empty', 'full'] as const) {
-        const rate = await insertRate(clients[name], signal);
+        const rate = await insertRate(postgresWriter({ logPool: pools[name], quotedSchema: 'public' }), signal);
         if (round > 0) rates[name].push(rate);
       }
     }
     return { empty: median(rates.empty), full: median(rates.full) };
   } finally {
-    for (const client of Object.values(clients)) await client.end();
+    for (const pool of Object.values(pools)) await pool.end();
   }
 }
 
-async function insertRate(client: pg.Client, signal: AbortSignal): Promise<number> {
+function poolOf(connectionString: string) {
+  return new pg.Pool({ connectionString, max: 1 });
+}
+
+/** Writes batches as the service does. */
+export function postgresWriter(database: Pick<Database, 'logPool' | 'quotedSchema'>): Write {
+  const store = new BatchStore(database, pino({ level: 'silent' }));
+  return (batch) => store.write(batch);
+}
+
+/** Rows a second, in batches one after the other. */
+export async function insertRate(write: Write, signal: AbortSignal): Promise<number> {
   let written = 0;
   let spentMs = 0;
   while (spentMs < roundMs) {
     signal.throwIfAborted();
-    const { rows, ms } = await insertBatch(client);
+    const { rows, ms } = await insertBatch(write);
     spentMs += ms;
     written += rows;
   }
   return (written / spentMs) * 1000;
 }
 
-/** Writes one batch of new rows with the service's insert statement. */
-export async function insertBatch(client: pg.Client): Promise<{ rows: number; ms: number }> {
-  const query = insertOf(batchOfRecords(), 'prepared');
+/** Writes one batch of new rows. */
+export async function insertBatch(write: Write): Promise<{ rows: number; ms: number }> {
+  const batch = sealed(Array.from({ length: batchRows }, record));
   const sentAt = performance.now();
-  await client.query(query);
+  await write(batch);
   return { rows: batchRows, ms: performance.now() - sentAt };
-}
-
-/** New records. */
-export function batchOfRecords() {
-  return Array.from({ length: batchRows }, record);
 }
 
 export function median(values: number[]): number {

@@ -3,11 +3,12 @@ import { reasonOf } from '../../plugins/database/outage-log.js';
 import { isUnavailable } from '../../plugins/database/unavailable.js';
 import { BatchStore } from '../../plugins/request-log/stores/postgres/batch-store.js';
 import { PostgresReader } from '../../plugins/request-log/stores/postgres/index.js';
+import { storedIds } from '../../plugins/request-log/stores/postgres/rows.js';
 import type { Config } from '../config/index.js';
 import { CommandError } from './command-line.js';
 import { withDatabase } from './database.js';
 import { type LogCopy, parseLogsCommand } from './log-commands.js';
-import { copyLog } from './log-copy.js';
+import { type CopyTarget, copyLog } from './log-copy.js';
 import { exportLog } from './log-export.js';
 
 /** A day: a page of rare rows can read the whole table, and the user can interrupt it. */
@@ -43,14 +44,10 @@ async function copy({ source, days }: LogCopy, config: Config, url: string | und
   const from = new Date(Math.floor(Date.now() / dayMs - days) * dayMs);
   await inClickHouse(url, (clickHouse, toClickHouse) =>
     withDatabase(config, { path: '/v1/request-logs/export' }, async (prisma, database) => {
-      const { pool, logPool, quotedSchema } = database;
-      const log = pino(pino.destination(2));
-      const rows = new BatchStore({ logPool, quotedSchema, isReady: true, ready: Promise.resolve() }, log);
-      const ofIds = `SELECT id FROM ${quotedSchema}.request_logs WHERE id = ANY($1)`;
-      const toPostgres = {
-        write: rows.write.bind(rows),
-        storedIds: async (ids: readonly string[]) =>
-          new Set((await pool.query<{ id: string }>(ofIds, [ids])).rows.map(({ id }) => id)),
+      const batches = new BatchStore(database, pino(pino.destination(2)));
+      const toPostgres: CopyTarget = {
+        write: (batch) => batches.write(batch),
+        storedIds: (ids) => storedIds(database, ids),
       };
       await withInterruption((signal) =>
         source === 'postgresql'

@@ -5,13 +5,12 @@ import { clock } from '../../../plugins/clock.js';
 import { windowAt } from '../../../plugins/limits/quota.js';
 import type { QuotaCharge } from '../../../plugins/limits/quota-counter.js';
 import { Spool } from '../../../plugins/request-log/spool/index.js';
-import { BatchStore } from '../../../plugins/request-log/stores/postgres/batch-store.js';
 import { RequestLogWriter } from '../../../plugins/request-log/writer.js';
 import { buildApp } from '../../../src/app.js';
 import { loadConfig } from '../../../src/config/index.js';
 import { clientOf, keyHeaders, startApp } from '../../app.js';
 import { createTestDatabase, needsPostgres } from '../../database.js';
-import { record } from '../request-log/records.js';
+import { record, writerStore } from '../request-log/records.js';
 
 const own = await createTestDatabase();
 const app = await buildApp(loadConfig({ LOG_LEVEL: 'silent', ...own }));
@@ -160,7 +159,7 @@ t.test('what a dropped record has used of a quota is settled with a later record
   const quotas = { settle: (charges: readonly QuotaCharge[]) => void settled.push(...charges) };
   const spool = new Spool({ directory: t.testdir(), maxBytes: 0 }, app.log);
   const writer = new RequestLogWriter(
-    new BatchStore(app.database, app.log, quotas),
+    writerStore(app.database, app.log, quotas),
     spool,
     { flushIntervalMs: 5, bufferRows: 1 },
     app.log,
@@ -183,7 +182,7 @@ t.test('what a dropped record has used of a quota is settled with a later record
 t.test('charges that the database rejects do not spoil later records', async (t) => {
   const spool = new Spool({ directory: t.testdir(), maxBytes: 0 }, app.log);
   const writer = new RequestLogWriter(
-    new BatchStore(app.database, app.log),
+    writerStore(app.database, app.log),
     spool,
     { flushIntervalMs: 5, bufferRows: 10 },
     app.log,

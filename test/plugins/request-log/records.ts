@@ -1,5 +1,9 @@
+import type { FastifyBaseLogger } from 'fastify';
 import { uuidv7 } from 'uuidv7';
+import type { DatabaseHandle } from '../../../plugins/database/index.js';
+import type { QuotaCounter } from '../../../plugins/limits/quota-counter.js';
 import type { RequestRecord } from '../../../plugins/request-log/record.js';
+import { BatchStore } from '../../../plugins/request-log/stores/postgres/batch-store.js';
 
 /** Creates a record of a request that has just completed, with these fields and defaults for the others. */
 export function record(fields: Partial<RequestRecord> = {}): RequestRecord {
@@ -19,5 +23,17 @@ export function record(fields: Partial<RequestRecord> = {}): RequestRecord {
     charges: [],
     traceId: null,
     ...fields,
+  };
+}
+
+/** What a writer needs of the store in PostgreSQL. */
+export function writerStore(database: DatabaseHandle, log: FastifyBaseLogger, quotas?: Pick<QuotaCounter, 'settle'>) {
+  const batches = new BatchStore(database, log, quotas);
+  return {
+    get isReady() {
+      return database.isReady;
+    },
+    ready: database.ready,
+    write: batches.write.bind(batches),
   };
 }

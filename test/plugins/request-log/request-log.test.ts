@@ -5,11 +5,11 @@ import type { FastifyRequest } from 'fastify';
 import pino from 'pino';
 import t from 'tap';
 import { Spool } from '../../../plugins/request-log/spool/index.js';
-import { BatchStore } from '../../../plugins/request-log/stores/postgres/batch-store.js';
 import { RequestLogWriter } from '../../../plugins/request-log/writer.js';
 import { buildApp } from '../../../src/app.js';
 import { loadConfig } from '../../../src/config/index.js';
 import { createTestDatabase } from '../../database.js';
+import { writerStore } from './records.js';
 
 // These tests use real sockets, because `inject` cannot disconnect.
 
@@ -113,7 +113,7 @@ t.test('a DATA_DIR that is not writable is reported at the start, with the conse
   const log = pino({ level: 'warn' }, { write: (line) => void lines.push(line) });
   const spool = new Spool({ directory: join(file, 'spool'), maxBytes: 1_000 }, log);
   const writer = new RequestLogWriter(
-    new BatchStore(app.database, log),
+    writerStore(app.database, log),
     spool,
     { flushIntervalMs: 10, bufferRows: 10 },
     log,

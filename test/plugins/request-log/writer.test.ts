@@ -8,12 +8,11 @@ import type { QuotaCharge } from '../../../plugins/limits/quota-counter.js';
 import type { Batch } from '../../../plugins/request-log/batch.js';
 import { type RequestRecord, recordOf } from '../../../plugins/request-log/record.js';
 import { Spool } from '../../../plugins/request-log/spool/index.js';
-import { BatchStore } from '../../../plugins/request-log/stores/postgres/batch-store.js';
 import { insertOf } from '../../../plugins/request-log/stores/postgres/insert.js';
 import { RequestLogWriter, type WriterOptions } from '../../../plugins/request-log/writer.js';
 import { startApp } from '../../app.js';
 import { createTestDatabase } from '../../database.js';
-import { record } from './records.js';
+import { record, writerStore } from './records.js';
 
 const app = await startApp(await createTestDatabase());
 const options = { flushIntervalMs: 5, bufferRows: 100 };
@@ -25,7 +24,7 @@ function createWriter(
   { spoolMaxBytes = 0, ...rest }: Partial<WriterOptions & { spoolMaxBytes: number }> = {},
 ) {
   const spool = new Spool({ directory: t.testdir(), maxBytes: spoolMaxBytes }, app.log);
-  return new RequestLogWriter(new BatchStore(database, app.log), spool, { ...options, ...rest }, app.log);
+  return new RequestLogWriter(writerStore(database, app.log), spool, { ...options, ...rest }, app.log);
 }
 
 /** A database whose pool fails as the test decides. A real database cannot be made to fail after a write. */
@@ -250,7 +249,7 @@ t.test('a spool that is not writable does not stop the retries', async (t) => {
       await query();
     });
     const spool = new Spool({ directory, maxBytes: 2 ** 20 }, app.log);
-    return new RequestLogWriter(new BatchStore(database, app.log), spool, options, app.log);
+    return new RequestLogWriter(writerStore(database, app.log), spool, options, app.log);
   });
   for (const writer of writers) for (let i = 0; i < options.bufferRows + 10; i++) writer.push(record());
   const isDone = ({ counts }: RequestLogWriter) => counts.written === options.bufferRows;
@@ -273,7 +272,7 @@ t.test('flush() waits for records that are being moved to the spool', async (t) 
     },
   });
   const writer = new RequestLogWriter(
-    new BatchStore({ ...app.database, isReady: false }, app.log),
+    writerStore({ ...app.database, isReady: false }, app.log),
     spool,
     options,
     app.log,
@@ -333,7 +332,7 @@ t.test('records that are not written before the writer closes are written by the
   const directory = t.testdir();
   const make = (database: DatabaseHandle) =>
     new RequestLogWriter(
-      new BatchStore(database, app.log),
+      writerStore(database, app.log),
       new Spool({ directory, maxBytes: 2 ** 20 }, app.log),
       options,
       app.log,

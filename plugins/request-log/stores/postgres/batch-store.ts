@@ -25,7 +25,7 @@ function isRerouted({ code, constraint }: DatabaseError): boolean {
   return code === '23514' && constraint === undefined;
 }
 
-type BatchDatabase = Pick<DatabaseHandle, 'logPool' | 'quotedSchema' | 'isReady' | 'ready'>;
+type BatchDatabase = Pick<DatabaseHandle, 'logPool' | 'quotedSchema'>;
 
 /** Writes batches to the database. */
 export class BatchStore {
@@ -39,14 +39,6 @@ export class BatchStore {
     this.database = database;
     this.log = log;
     this.quotas = quotas;
-  }
-
-  get isReady(): boolean {
-    return this.database.isReady;
-  }
-
-  get ready(): Promise<void> {
-    return this.database.ready;
   }
 
   /**

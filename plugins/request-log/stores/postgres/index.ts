@@ -76,6 +76,7 @@ export class PostgresReader implements RequestLogReader {
 
 /** The request log in PostgreSQL: a table partitioned by day, and statistics that each batch updates. */
 export class PostgresStore extends PostgresReader implements RequestLogStore {
+  private readonly handle: DatabaseHandle;
   private readonly batches: BatchStore;
   readonly kind = 'postgresql';
   private readonly retentionDays: number;
@@ -89,16 +90,17 @@ export class PostgresStore extends PostgresReader implements RequestLogStore {
     quotas: Pick<QuotaCounter, 'settle'>,
   ) {
     super(prisma, database);
+    this.handle = database;
     this.retentionDays = retentionDays;
     this.batches = new BatchStore(database, log, quotas);
   }
 
   get isReady() {
-    return this.batches.isReady;
+    return this.handle.isReady;
   }
 
   get ready() {
-    return this.batches.ready;
+    return this.handle.ready;
   }
 
   write(batch: Batch) {

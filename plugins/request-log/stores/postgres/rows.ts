@@ -1,3 +1,4 @@
+import type { DatabaseHandle } from '../../../database/index.js';
 import type { Prisma, PrismaClient } from '../../../prisma/generated/client.js';
 import type { RequestLogRow } from '../../row.js';
 
@@ -40,4 +41,15 @@ export async function readEdges(log: Log, where: Prisma.RequestLogWhereInput) {
   const edge = (order: 'asc' | 'desc') => log.findFirst({ where, orderBy: { id: order }, select: { id: true } });
   const [first, last] = [await edge('asc'), await edge('desc')];
   return first && last && { first: first.id, last: last.id };
+}
+
+/** Those of the ids that are in the log. */
+export async function storedIds(
+  { pool, quotedSchema }: Pick<DatabaseHandle, 'pool' | 'quotedSchema'>,
+  ids: readonly string[],
+): Promise<Set<string>> {
+  const { rows } = await pool.query<{ id: string }>(`SELECT id FROM ${quotedSchema}.request_logs WHERE id = ANY($1)`, [
+    ids,
+  ]);
+  return new Set(rows.map(({ id }) => id));
 }
