@@ -44,9 +44,7 @@ const settings = new Map<string, string>();
 async function answerTo(searchParams: URLSearchParams, body: string): Promise<string> {
   const query = [searchParams.get('query') ?? '', body].filter((part) => part !== '').join('\n');
   await use(searchParams.get('database') ?? 'default');
-  const names = [...searchParams.keys()].filter((name) => !others.includes(name));
-  for (const name of settings.keys()) if (!names.includes(name)) await set(name, undefined);
-  for (const name of names) await set(name, searchParams.get(name) ?? '');
+  await setAll(new Map([...searchParams].filter(([name]) => !others.includes(name))));
   return run(query);
 }
 
@@ -57,14 +55,18 @@ async function use(database: string) {
   current = database;
 }
 
-/** @param value undefined: the default */
-async function set(name: string, value: string | undefined) {
-  if (settings.get(name) === value) return;
+/** Sets these, and the others to their defaults. */
+async function setAll(values: ReadonlyMap<string, string>) {
+  const changed = [...values].filter(([name, value]) => settings.get(name) !== value);
   // Parameters of earlier queries do no harm.
-  if (value !== undefined) await run(`SET ${name} = ${quoted(value, "'")}`);
-  else if (!name.startsWith('param_')) await run(`SET ${name} = DEFAULT`);
-  if (value === undefined) settings.delete(name);
-  else settings.set(name, value);
+  const unset = [...settings.keys()].filter((name) => !values.has(name) && !name.startsWith('param_'));
+  const assignments = [
+    ...changed.map(([name, value]) => `${name} = ${quoted(value, "'")}`),
+    ...unset.map((name) => `${name} = DEFAULT`),
+  ];
+  if (assignments.length > 0) await run(`SET ${assignments.join(', ')}`);
+  for (const name of unset) settings.delete(name);
+  for (const [name, value] of changed) settings.set(name, value);
 }
 
 function quoted(text: string, mark: string) {
