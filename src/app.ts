@@ -5,7 +5,7 @@ import apiKeys from '../plugins/api-keys/index.js';
 import clientAddress from '../plugins/client-address.js';
 import cors from '../plugins/cors.js';
 import database from '../plugins/database/index.js';
-import type { OwnTables } from '../plugins/database/open.js';
+import type { OwnTables } from '../plugins/database/migrations/sets.js';
 import drain from '../plugins/drain.js';
 import emptyJsonBody from '../plugins/empty-json-body.js';
 import health from '../plugins/health.js';

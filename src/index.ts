@@ -4,7 +4,7 @@
 import '../plugins/index.js';
 
 export { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox';
-export type { OwnTables } from '../plugins/database/open.js';
+export type { OwnTables } from '../plugins/database/migrations/sets.js';
 export { keySecurity } from '../plugins/openapi.js';
 export { problems } from '../plugins/problem-details/schema.js';
 export { StartError } from '../plugins/start-error.js';

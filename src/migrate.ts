@@ -1,7 +1,8 @@
 import { MigrationBlockedError } from '../plugins/database/errors.js';
-import { markRolledBack } from '../plugins/database/migrations/index.js';
+import { markRolledBack } from '../plugins/database/migrations/apply.js';
 import { buildPartitionIndexes } from '../plugins/database/migrations/partition-indexes.js';
-import { type Database, type OwnTables, openDatabase } from '../plugins/database/open.js';
+import type { OwnTables } from '../plugins/database/migrations/sets.js';
+import { type Database, openDatabase } from '../plugins/database/open.js';
 import { reasonOf } from '../plugins/database/outage-log.js';
 import { startWithin } from './cli/database.js';
 import type { Config } from './config/index.js';

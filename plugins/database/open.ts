@@ -1,18 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import { type OnFailure, retryWhileUnavailable, waitForDatabase } from './connect.js';
+import { type OnFailure, waitForDatabase } from './connect.js';
 import { EmbeddedDatabase } from './embedded/index.js';
-import { DatabaseStartError } from './errors.js';
-import {
-  applyMigrations,
-  type MigrationReport,
-  type MigrationSet,
-  migrationLock,
-  ownerOf,
-  pendingMigrations,
-  prismaHistory,
-  serviceHistory,
-} from './migrations/index.js';
+import { type MigrationMethods, migrationsOf } from './migrations/index.js';
+import { type OwnTables, setsOf } from './migrations/sets.js';
 import { clientClassOf, createPool, type Pool, type PoolLimits, type PoolTarget } from './pool.js';
 import { prepareSession } from './session.js';
 import { targetOf } from './url.js';
@@ -32,16 +22,8 @@ export interface DatabaseOptions {
   queryTimeoutMs: number;
 }
 
-/** Tables of a service that is built on musicez, with a Prisma schema and migrations of their own. */
-export interface OwnTables {
-  /** The directory of schema.prisma and migrations/. */
-  prismaDir: string;
-  /** The PostgreSQL schema, created if missing. Without it, the tables are in the schema of musicez. */
-  schema?: string;
-}
-
 /** The pools of a database, which may not be available yet. */
-export interface Database {
+export interface Database extends MigrationMethods {
   /** For Prisma and routes. */
   readonly pool: pg.Pool;
   /** For authentication: lookups of keys, heartbeats of the change listener, the health check. */
@@ -63,23 +45,6 @@ export interface Database {
   readonly warnings: readonly string[];
   /** Starts the embedded database, or waits until the server answers. */
   start(onFailure: OnFailure): Promise<void>;
-  /**
-   * Applies pending migrations, those of `tables` last, and records the version in `system_health`. Of several replicas, one does it.
-   *
-   * @param version the service's version
-   * @param onFailure called before each retry, when the database is not available or another process holds a lock
-   */
-  migrate(version: string, onFailure?: OnFailure): Promise<MigrationReport>;
-  /**
-   * Checks that no migration is pending. Changes nothing.
-   *
-   * @param command the command that migrates, for the message
-   * @param onFailure called before each retry, when the database is not available
-   * @throws DatabaseStartError when migrations are pending
-   */
-  assertMigrated(command: string, onFailure?: OnFailure): Promise<void>;
-  /** Names of the migrations of musicez that are pending, oldest first. Changes nothing. */
-  pendingMigrations(): Promise<string[]>;
   /** Stops waiting, closes the connections, and stops the embedded database. */
   close(): Promise<void>;
 }
@@ -186,86 +151,4 @@ function openEmbedded(options: DatabaseOptions): Database {
 
 async function endAll(pools: Pool[]) {
   await Promise.all(pools.map(({ end }) => end()));
-}
-
-type MigrationSets = readonly [musicez: MigrationSet, ...own: MigrationSet[]];
-
-function setsOf({ prismaDir, tables }: DatabaseOptions, schema: string): MigrationSets {
-  const musicez = { prismaDir, schema, isOwn: false, history: prismaHistory };
-  if (!tables) return [musicez];
-  if (tables.schema === schema)
-    throw new DatabaseStartError(
-      `"tables": musicez uses the schema "${schema}"; name another one, or omit "schema" to share it`,
-    );
-  const own = { prismaDir: tables.prismaDir, isOwn: true };
-  return [
-    musicez,
-    tables.schema === undefined
-      ? { ...own, schema, history: serviceHistory }
-      : { ...own, schema: tables.schema, history: prismaHistory },
-  ];
-}
-
-function migrationsOf(
-  pool: pg.Pool,
-  sets: MigrationSets,
-  signal: AbortSignal,
-): Pick<Database, 'migrate' | 'assertMigrated' | 'pendingMigrations'> {
-  const [musicez] = sets;
-  const { schema } = musicez;
-  return {
-    pendingMigrations: () => pendingMigrations(pool, musicez),
-    migrate(version, onFailure = () => {}) {
-      const applied: string[] = [];
-      return retryWhileUnavailable(
-        async () => {
-          const reports: MigrationReport[] = [];
-          for (const set of sets) reports.push(await applyMigrations(pool, set, applied));
-          await recordVersion(pool, `${pg.escapeIdentifier(schema)}.system_health`, version);
-          return {
-            applied,
-            edited: reports.flatMap(({ edited }) => edited),
-            missing: reports.flatMap(({ missing }) => missing),
-          };
-        },
-        onFailure,
-        signal,
-      );
-    },
-    async assertMigrated(command, onFailure = () => {}) {
-      for (const set of sets) {
-        const pending = () => pendingMigrations(pool, set);
-        const [first, ...more] = await retryWhileUnavailable(pending, onFailure, signal);
-        if (first === undefined) continue;
-        const others = more.length > 0 ? ` and ${more.length} more` : '';
-        throw new DatabaseStartError(
-          set.isOwn
-            ? `the database lacks the migration ${first}${others} of ${ownerOf(set)}: call migrate() of the service; in one that "init" wrote: npm run migrate`
-            : `the database lacks the migration ${first}${others}: start the service on it, or run ${command}`,
-        );
-      }
-    },
-  };
-}
-
-/** Reads before it writes, so that a service can start on a read-only database. */
-async function recordVersion(pool: pg.Pool, table: string, version: string) {
-  const { rows } = await pool.query(`SELECT FROM ${table} WHERE version = $1`, [version]);
-  if (rows.length > 0) return;
-  const client = await pool.connect();
-  try {
-    // Under the lock of migrations, so that only one replica inserts the row.
-    await client.query('BEGIN');
-    await client.query('SELECT pg_advisory_xact_lock($1)', [migrationLock]);
-    await client.query(
-      `INSERT INTO ${table} (id, version, "checkedAt")
-       SELECT $1, $2, now() AT TIME ZONE 'UTC' WHERE NOT EXISTS (SELECT FROM ${table} WHERE version = $2)`,
-      [randomUUID(), version],
-    );
-    await client.query('COMMIT');
-    client.release();
-  } catch (error) {
-    client.release(true);
-    throw error;
-  }
 }

@@ -1,234 +1,88 @@
+import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import { DatabaseStartError, MigrationBlockedError } from '../errors.js';
-import { type Migration, readMigrations } from './files.js';
-import { editedOf, type HistoryEntry, MigrationHistory, missingOf, pendingOf } from './history.js';
-import { deferPartitionIndexes } from './partition-indexes.js';
+import { type OnFailure, retryWhileUnavailable } from '../connect.js';
+import { DatabaseStartError } from '../errors.js';
+import { applyMigrations, type MigrationReport, migrationLock, pendingMigrations } from './apply.js';
+import { type MigrationSets, ownerOf } from './sets.js';
 
-/** The migrations of a Prisma schema, and where they are applied. */
-export interface MigrationSet {
-  /** The directory of schema.prisma and migrations/. */
-  prismaDir: string;
-  /** The PostgreSQL schema, usually `public`. */
-  schema: string;
-  /** Whether they are of a service that is built on musicez. */
-  isOwn: boolean;
-  /** The table with the history in that schema. Prisma's own commands know only `prismaHistory`. */
-  history: string;
+/** What a database does with migrations. */
+export interface MigrationMethods {
+  /**
+   * Applies pending migrations, those of `tables` last, and records the version in `system_health`. Of several replicas, one does it.
+   *
+   * @param version the service's version
+   * @param onFailure called before each retry, when the database is not available or another process holds a lock
+   */
+  migrate(version: string, onFailure?: OnFailure): Promise<MigrationReport>;
+  /**
+   * Checks that no migration is pending. Changes nothing.
+   *
+   * @param command the command that migrates, for the message
+   * @param onFailure called before each retry, when the database is not available
+   * @throws DatabaseStartError when migrations are pending
+   */
+  assertMigrated(command: string, onFailure?: OnFailure): Promise<void>;
+  /** Names of the migrations of musicez that are pending, oldest first. Changes nothing. */
+  pendingMigrations(): Promise<string[]>;
 }
 
-export const prismaHistory = '_prisma_migrations';
-/** The history of a service's own migrations, when its tables are in the schema of musicez. */
-export const serviceHistory = '_service_migrations';
-
-/** The migrations that this call applied, and those to warn about. */
-export interface MigrationReport {
-  /** Names of the migrations that this call applied. */
-  applied: string[];
-  /** Names of applied migrations whose file was changed afterwards. */
-  edited: string[];
-  /** Names of applied migrations that have no file here. */
-  missing: string[];
-}
-
-/** The advisory lock of Prisma's own `migrate deploy`. */
-export const migrationLock = 72_707_369;
-
-/**
- * How long a migration waits for a lock, in milliseconds. Meanwhile requests wait behind it. With a short wait, a `pg_dump` that runs for
- * an hour delays the migration and not the requests.
- */
-const lockTimeoutMs = 2_000;
-const lockNotAvailable = '55P03';
-/** No timeout for the script of a migration, which can take long. */
-const noQueryTimeout = { query_timeout: 2 ** 31 - 1 };
-const insufficientPrivilege = '42501';
-
-/** SQLSTATEs of PostgreSQL: a table, column, function, index, constraint or schema exists already. */
-const duplicates = new Set(['42P07', '42701', '42723', '42710', '42P06']);
-
-/**
- * Applies the migrations that the database does not have yet. Each runs in one transaction with its row in the history, so an interrupted
- * one leaves nothing behind, and a pooler in transaction mode can be in between.
- *
- * @param applied receives the names, also of migrations that were applied before an error
- * @throws DatabaseStartError naming the migration that cannot be applied
- * @throws MigrationBlockedError when another session holds a lock that is needed
- */
-export async function applyMigrations(
-  pool: pg.Pool,
-  set: MigrationSet,
-  applied: string[] = [],
-): Promise<MigrationReport> {
-  const migrations = await readMigrations(set.prismaDir);
-  const history = historyOf(set);
-  for (;;) {
-    const entries = (await history.read(pool)) ?? [];
-    if (pendingOf(migrations, entries).length === 0)
-      return { applied, edited: editedOf(migrations, entries), missing: missingOf(migrations, entries) };
-    const name = await applyNext(pool, set, history, migrations);
-    if (name !== undefined) applied.push(name);
-  }
-}
-
-/** Names of the migrations that the database does not have yet, oldest first. Changes nothing. */
-export async function pendingMigrations(pool: pg.Pool, set: MigrationSet): Promise<string[]> {
-  const entries = await historyOf(set).read(pool);
-  return pendingOf(await readMigrations(set.prismaDir), entries ?? []).map(({ name }) => name);
-}
-
-/**
- * Marks a failed or interrupted migration as rolled back, so that the next run applies it again.
- *
- * @throws DatabaseStartError when no migration of that name has a failed or interrupted run
- */
-export async function markRolledBack(pool: pg.Pool, schema: string, name: string): Promise<void> {
-  const history = new MigrationHistory(schema, prismaHistory);
-  const entries = await history.read(pool);
-  if (entries === undefined || !(await history.markRolledBack(pool, name)))
-    throw new DatabaseStartError(
-      `the migration "${name}" has no failed or interrupted run on this database; check the name`,
-    );
-}
-
-function historyOf({ schema, history }: MigrationSet) {
-  return new MigrationHistory(schema, history);
-}
-
-/** Whose migrations they are, for messages. */
-export function ownerOf({ isOwn, prismaDir }: MigrationSet): string {
-  return isOwn ? prismaDir : 'musicez';
-}
-
-/** @returns the name of the migration that was applied; undefined when none is pending any more */
-async function applyNext(
-  pool: pg.Pool,
-  set: MigrationSet,
-  history: MigrationHistory,
-  migrations: Migration[],
-): Promise<string | undefined> {
-  const client = await pool.connect();
-  let isBroken = true;
-  try {
-    await client.query('BEGIN');
-    await client.query(
-      `SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0;
-       SET LOCAL lock_timeout = ${lockTimeoutMs}; SET LOCAL client_min_messages = warning`,
-    );
-    const { rows } = await client.query('SELECT pg_try_advisory_xact_lock($1) AS "isHeld"', [migrationLock]);
-    if (!rows[0]?.isHeld) throw new MigrationBlockedError('another process is applying migrations');
-    const name = await applyWith(client, set, history, migrations);
-    await client.query('COMMIT');
-    isBroken = false;
-    return name;
-  } catch (error) {
-    if ((error as pg.DatabaseError).code === lockNotAvailable)
-      throw new MigrationBlockedError(
-        'a table that a migration changes is locked; end the transaction that holds the lock',
-        { cause: error },
+/** @param signal ends waiting for the database */
+export function migrationsOf(pool: pg.Pool, sets: MigrationSets, signal: AbortSignal): MigrationMethods {
+  const [musicez] = sets;
+  const { schema } = musicez;
+  return {
+    pendingMigrations: () => pendingMigrations(pool, musicez),
+    migrate(version, onFailure = () => {}) {
+      const applied: string[] = [];
+      return retryWhileUnavailable(
+        async () => {
+          const reports: MigrationReport[] = [];
+          for (const set of sets) reports.push(await applyMigrations(pool, set, applied));
+          await recordVersion(pool, `${pg.escapeIdentifier(schema)}.system_health`, version);
+          return {
+            applied,
+            edited: reports.flatMap(({ edited }) => edited),
+            missing: reports.flatMap(({ missing }) => missing),
+          };
+        },
+        onFailure,
+        signal,
       );
+    },
+    async assertMigrated(command, onFailure = () => {}) {
+      for (const set of sets) {
+        const pending = () => pendingMigrations(pool, set);
+        const [first, ...more] = await retryWhileUnavailable(pending, onFailure, signal);
+        if (first === undefined) continue;
+        const others = more.length > 0 ? ` and ${more.length} more` : '';
+        throw new DatabaseStartError(
+          set.isOwn
+            ? `the database lacks the migration ${first}${others} of ${ownerOf(set)}: call migrate() of the service; in one that "init" wrote: npm run migrate`
+            : `the database lacks the migration ${first}${others}: start the service on it, or run ${command}`,
+        );
+      }
+    },
+  };
+}
+
+/** Reads before it writes, so that a service can start on a read-only database. */
+async function recordVersion(pool: pg.Pool, table: string, version: string) {
+  const { rows } = await pool.query(`SELECT FROM ${table} WHERE version = $1`, [version]);
+  if (rows.length > 0) return;
+  const client = await pool.connect();
+  try {
+    // Under the lock of migrations, so that only one replica inserts the row.
+    await client.query('BEGIN');
+    await client.query('SELECT pg_advisory_xact_lock($1)', [migrationLock]);
+    await client.query(
+      `INSERT INTO ${table} (id, version, "checkedAt")
+       SELECT $1, $2, now() AT TIME ZONE 'UTC' WHERE NOT EXISTS (SELECT FROM ${table} WHERE version = $2)`,
+      [randomUUID(), version],
+    );
+    await client.query('COMMIT');
+    client.release();
+  } catch (error) {
+    client.release(true);
     throw error;
-  } finally {
-    // After an error the connection is closed, which also ends its transaction.
-    client.release(isBroken);
   }
-}
-
-async function applyWith(client: pg.ClientBase, set: MigrationSet, history: MigrationHistory, migrations: Migration[]) {
-  await prepareSchema(client, set.schema);
-  const entries = await history.read(client);
-  if (entries === undefined) {
-    if (set.history === prismaHistory) await assertNoForeignTables(client, set);
-    await withPermissionHint(history.table, () => history.create(client));
-  } else if (!set.isOwn) assertKnownHistory(set, migrations, entries);
-  const [next] = pendingOf(migrations, entries ?? []);
-  if (!next) return undefined;
-  const earlier = (entries ?? []).filter(({ name }) => name === next.name);
-  if (earlier.some(({ state }) => state === 'failed')) throw failedEarlier(set, next.name);
-  await run(client, set, next, earlier);
-  if (earlier.length > 0) await history.markRolledBack(client, next.name);
-  await history.add(client, next);
-  return next.name;
-}
-
-async function prepareSchema(client: pg.ClientBase, schema: string) {
-  const name = pg.escapeIdentifier(schema);
-  const { rows } = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema]);
-  if (rows.length === 0) await withPermissionHint(`schema ${name}`, () => client.query(`CREATE SCHEMA ${name}`));
-  await client.query(`SET LOCAL search_path TO ${name}`);
-}
-
-/** Refuses a schema that has tables but no history, as Prisma does (P3005). */
-async function assertNoForeignTables(client: pg.ClientBase, { schema, isOwn }: MigrationSet) {
-  const { rows } = await client.query<{ name: string }>(
-    `SELECT relname AS name FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-     WHERE nspname = $1 AND relkind IN ('r', 'p')
-       AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'e')
-     ORDER BY 1 LIMIT 3`,
-    [schema],
-  );
-  if (rows.length === 0) return;
-  const names = rows.map(({ name }) => `"${name}"`).join(', ');
-  throw new DatabaseStartError(
-    isOwn
-      ? `schema "${schema}" has tables (${names}) and no history of migrations; name another schema in "tables", or record the migrations that created them with "npx prisma migrate resolve --applied NAME"`
-      : `DATABASE_URL: schema "${schema}" has tables of another application (${names}); use an empty database, or a separate schema with ?schema=musicez`,
-  );
-}
-
-/** Refuses a history that has none of these migrations: another application uses the schema. */
-function assertKnownHistory({ schema, history }: MigrationSet, migrations: Migration[], entries: HistoryEntry[]) {
-  if (entries.length === 0 || missingOf(migrations, entries).length < entries.length) return;
-  throw new DatabaseStartError(
-    `DATABASE_URL: schema "${schema}" has the migrations of another application in ${history} (such as ${entries[0]?.name}), and none of musicez; use a separate schema with ?schema=musicez, or, if these replace them, record them with "npx prisma migrate resolve --applied NAME"`,
-  );
-}
-
-/**
- * Runs a script. Older versions wrote the history in another transaction, so after an interruption a script can be applied and its row
- * unfinished: then an error "already exists" means that it is applied.
- */
-async function run(client: pg.ClientBase, set: MigrationSet, { name, script }: Migration, earlier: HistoryEntry[]) {
-  await client.query('SAVEPOINT migration');
-  try {
-    const statements = withoutTransaction(script);
-    const text = set.isOwn ? statements : await deferPartitionIndexes(client, statements);
-    await client.query({ text, ...noQueryTimeout });
-  } catch (error) {
-    const { code = '', message } = error as pg.DatabaseError;
-    if (code === lockNotAvailable) throw error;
-    if (earlier.length > 0 && duplicates.has(code)) return void (await client.query('ROLLBACK TO SAVEPOINT migration'));
-    if (code === insufficientPrivilege) throw permissionError(message);
-    // Not the migration's fault: connection lost, server stopping or out of resources, read-only, or query cancelled.
-    if (!/^[0-9A-Z]{5}$/.test(code) || /^(08|57P|53|25006|57014)/.test(code)) throw error;
-    throw new DatabaseStartError(`migration ${name} of ${ownerOf(set)} failed: ${message}`, { cause: error });
-  }
-}
-
-/** Prisma's engine writes these lines around a change of an enum; here the transaction is around the whole script. */
-function withoutTransaction(script: string) {
-  return script.replace(/^(BEGIN|COMMIT);$/gm, '');
-}
-
-async function withPermissionHint(what: string, work: () => Promise<unknown>) {
-  try {
-    await work();
-  } catch (error) {
-    const { code, message } = error as pg.DatabaseError;
-    throw code === insufficientPrivilege ? permissionError(`${what}: ${message}`) : error;
-  }
-}
-
-function permissionError(message: string) {
-  return new DatabaseStartError(
-    `DATABASE_URL: ${message}: the role may not change this schema; grant CREATE on the database and the schema, use the role that owns the tables, or set MIGRATE_ON_START=false and run "migrate" with that role`,
-  );
-}
-
-function failedEarlier(set: MigrationSet, name: string) {
-  const commands = set.isOwn
-    ? `"npx prisma migrate resolve --rolled-back ${name}"`
-    : `"npm run prisma:migrate -- --rolled-back ${name}", in the image "node dist/src/cli.js migrate --rolled-back ${name}"`;
-  return new DatabaseStartError(
-    `migration ${name} of ${ownerOf(set)} failed at an earlier start: correct the error in column "logs" of its row in ${set.history}, then run ${commands}`,
-  );
 }

@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { type OwnTables, openDatabase } from '../../../plugins/database/open.js';
+import type { OwnTables } from '../../../plugins/database/migrations/sets.js';
+import { openDatabase } from '../../../plugins/database/open.js';
 import { loadConfig } from '../../../src/config/index.js';
 import { createTestDatabase, onPostgres } from '../../database.js';
 import { temporaryDirectory } from '../../temporary-directory.js';
