@@ -15,7 +15,7 @@ const columns = ['', 'req/s', 'p50 ms', 'p99 ms', 'CPU µs/req', 'rows written',
 /** @returns the table, the ratios and the targets as text */
 export function report(results: BenchResults): string {
   const { load, cpu, ratios, costs, limitCost } = results;
-  const { toBare, toStraightforward } = ratios;
+  const { toBare, p99ToBare, toStraightforward } = ratios;
   const rounds = results.servers.musicez.rounds.length;
   return [
     '',
@@ -26,6 +26,10 @@ export function report(results: BenchResults): string {
     ...table(results),
     '',
     `musicez / bare Fastify     ${toBare.median.toFixed(2)}   (rounds: ${list(toBare.rounds, 2)})`,
+    // autocannon measures whole milliseconds.
+    ...(load.generator === 'wrk'
+      ? [`99th percentile            ${p99ToBare.median.toFixed(2)}   (rounds: ${list(p99ToBare.rounds, 2)})`]
+      : []),
     `musicez / straightforward  ${toStraightforward.median.toFixed(1)}   (rounds: ${list(toStraightforward.rounds, 1)})`,
     '',
     `authentication costs  ${cost(costs.authentication)}`,

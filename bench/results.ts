@@ -44,7 +44,7 @@ export interface ServerResult {
   rows: Rows | null;
 }
 
-/** The requests a second of this service divided by those of another server, round by round. */
+/** A figure of this service divided by that of another server, round by round. */
 export interface Ratio {
   median: number;
   rounds: number[];
@@ -68,7 +68,8 @@ export interface BenchResults {
   database: string;
   load: { generator: 'wrk' | 'autocannon'; version: string; connections: number; secondsPerRound: number };
   servers: Record<ServerName, ServerResult>;
-  ratios: { toBare: Ratio; toStraightforward: Ratio };
+  /** Requests a second and, for `p99ToBare`, the 99th percentile of latency. */
+  ratios: { toBare: Ratio; p99ToBare: Ratio; toStraightforward: Ratio };
   /** Authentication compared with `base`; the request log and the limits with authentication; spans with this service without. */
   costs: { authentication: Difference; log: Difference; limits: Difference; spans: Difference };
   /** What one and two limits of a key add to a request, measured in the process of the benchmark: µs of CPU. */
@@ -88,9 +89,13 @@ export function medianRound(rounds: readonly Round[]): Round {
   };
 }
 
-/** The ratio of requests a second, round by round: a machine's speed drifts least within a round. */
-export function ratioOf(rounds: readonly Round[], to: readonly Round[]): Ratio {
-  const ratios = rounds.map((round, i) => round.requestsPerSecond / (to[i]?.requestsPerSecond ?? Number.NaN));
+/** The ratio of a figure, round by round: a machine's speed drifts least within a round. */
+export function ratioOf(
+  rounds: readonly Round[],
+  to: readonly Round[],
+  figure: 'requestsPerSecond' | 'p99Ms' = 'requestsPerSecond',
+): Ratio {
+  const ratios = rounds.map((round, i) => round[figure] / (to[i]?.[figure] ?? Number.NaN));
   return { median: median(ratios), rounds: ratios };
 }
 

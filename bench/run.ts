@@ -68,6 +68,7 @@ export async function run(options: BenchOptions, url: string | undefined, progre
       servers,
       ratios: {
         toBare: ratioOf(musicez.rounds, bare.rounds),
+        p99ToBare: ratioOf(musicez.rounds, bare.rounds, 'p99Ms'),
         toStraightforward: ratioOf(musicez.rounds, straightforward.rounds),
       },
       costs: {

@@ -1,7 +1,9 @@
 import type { BenchResults, ServerResult } from './results.js';
 import type { TargetResult } from './target-result.js';
 
-export const minShareOfBare = 0.45;
+export const minShareOfBare = 0.55;
+/** The 99th percentile, compared with that of bare Fastify. */
+export const maxTimesBareP99 = 2;
 export const minTimesStraightforward = 20;
 /** The additional CPU of authentication for each request. */
 export const maxAuthenticationMicroseconds = 3;
@@ -17,7 +19,7 @@ export function checkTargets(results: Omit<BenchResults, 'targets'>): TargetResu
   const isPostgres = results.database !== 'embedded database';
   const isComparable = isPostgres && load.generator === 'wrk';
   const startLimitMs = isPostgres ? 2_000 : 8_000;
-  const { toBare, toStraightforward } = ratios;
+  const { toBare, p99ToBare, toStraightforward } = ratios;
   const megabytes = Math.round(musicez.residentBytes / 1e6);
   const requestCountNote =
     musicez.answered >= manyRequests ? '' : `, the target is for ${figure(manyRequests)}: see --requests`;
@@ -28,6 +30,11 @@ export function checkTargets(results: Omit<BenchResults, 'targets'>): TargetResu
     targetResult(
       `${toBare.median.toFixed(2)} of bare Fastify (at least ${minShareOfBare})`,
       toBare.median >= minShareOfBare,
+      isComparable,
+    ),
+    targetResult(
+      `99th percentile ${p99ToBare.median.toFixed(1)} times that of bare Fastify (at most ${maxTimesBareP99})`,
+      p99ToBare.median <= maxTimesBareP99,
       isComparable,
     ),
     targetResult(

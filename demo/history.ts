@@ -49,8 +49,9 @@ export async function writeHistory(
     batch.sort((a, b) => (a.id < b.id ? -1 : 1));
     const last = batch.at(-1);
     if (last === undefined) return;
-    await store.write(sealed(batch));
-    for (const { apiKeyId, id } of batch) lastUsed.set(String(apiKeyId), new Date(timeInId(id)));
+    const rejected = await store.write(sealed(batch));
+    if (rejected.length > 0) throw new Error(`the database rejects ${rejected.length} rows of the history`);
+    for (const { apiKeyId, id } of batch) if (apiKeyId !== null) lastUsed.set(apiKeyId, new Date(timeInId(id)));
     rows += batch.length;
     batch = [];
     onProgress(1 - (end - timeInId(last.id)) / pastMs);

@@ -6,7 +6,7 @@ import { temporaryDirectory } from './temporary-directory.js';
 /** `{ skip: needsOpenssl }`; in CI a missing openssl is a failure. */
 export const needsOpenssl = !isInstalled() && !process.env.CI && 'needs openssl';
 
-/** Creates a certificate of 127.0.0.1, which no authority has signed. @returns the files of the certificate and its key */
+/** Creates a self-signed certificate for 127.0.0.1. @returns the files of the certificate and its key */
 export function createCertificate(t: Test): { certificate: string; key: string } {
   const directory = temporaryDirectory(t);
   const [certificate, key] = [join(directory, 'certificate.pem'), join(directory, 'key.pem')];

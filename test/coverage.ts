@@ -26,8 +26,12 @@ const ran = new Set(readdirSync('.tap/processinfo').map((file) => readJson(`.tap
 const all = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.test.ts'));
 const notRun = all.filter((file) => !ran.has(`dist-test/test/${file.replace('.ts', '.js')}`));
 
-console.log(`${lines} % of lines covered`);
-if (notRun.length === 0 && lines < minimumLinesPercent) {
+const hadTime = Date.now() / 1000 <= Number(process.env.TEST_DEADLINE ?? Infinity);
+
+console.log(
+  `${lines} % of lines covered${hadTime ? '' : ', the minimum is not checked: there was no time for all tests'}`,
+);
+if (hadTime && notRun.length === 0 && lines < minimumLinesPercent) {
   console.error(`line coverage is below the minimum of ${minimumLinesPercent} %`);
   process.exitCode = 1;
 }

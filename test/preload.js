@@ -34,10 +34,13 @@ const [, marker] =
   isTest && process.env.TEST_ON !== 'postgres'
     ? (/^(skipFileOnEmbedded|requirePostgres)\(\);$/m.exec(readFileSync(path, 'utf8')) ?? [])
     : [];
+const { TEST_DURATION, TEST_DEADLINE = Infinity } = process.env;
 const reason =
-  process.env.TEST_DURATION === 'short' && longest.test(path)
-    ? 'takes too long on this machine: npm run test:postgres'
-    : marker && skipReasons[marker];
+  Date.now() / 1000 > Number(TEST_DEADLINE)
+    ? 'no time left on this machine: npm run test:postgres'
+    : TEST_DURATION === 'short' && longest.test(path)
+      ? 'takes too long on this machine: npm run test:postgres'
+      : marker && skipReasons[marker];
 if (isTest && reason) {
   process.stdout.write(`TAP version 14\n1..0 # ${reason}\n`);
   process.exit();

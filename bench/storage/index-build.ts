@@ -1,8 +1,7 @@
-import pg from 'pg';
 import { buildPartitionIndexes } from '../../plugins/database/migrations/partition-indexes.js';
 import { openDatabase } from '../../plugins/database/open.js';
 import { loadConfig } from '../../src/config/index.js';
-import { insertBatch, postgresWriter } from './insert-rate.js';
+import { insertBatch, poolOf, postgresWriter } from './insert-rate.js';
 
 /** The speed of inserts while an index of the whole log is built. */
 export interface IndexBuild {
@@ -16,11 +15,10 @@ export interface IndexBuild {
 /** Builds an index as a migration of `request_logs` does, while rows are inserted. */
 export async function measureIndexBuild(url: string, signal: AbortSignal): Promise<IndexBuild> {
   const database = openDatabase(loadConfig({ DATABASE_URL: url }).database);
-  const write = postgresWriter(database);
-  const client = new pg.Client(url);
-  await client.connect();
+  const pool = poolOf(url);
+  const write = postgresWriter(pool);
   try {
-    await client.query('CREATE INDEX request_logs_bench_idx ON ONLY request_logs (ip)');
+    await pool.query('CREATE INDEX request_logs_bench_idx ON ONLY request_logs (ip)');
     let isBuilding = true;
     const startedAt = performance.now();
     const build = buildPartitionIndexes(database, undefined, signal).finally(() => {
@@ -36,10 +34,10 @@ export async function measureIndexBuild(url: string, signal: AbortSignal): Promi
     }
     await build;
     const seconds = (performance.now() - startedAt) / 1000;
-    await client.query('DROP INDEX request_logs_bench_idx');
+    await pool.query('DROP INDEX request_logs_bench_idx');
     return { seconds, insertRate: rows / seconds, longestBatchMs };
   } finally {
-    await client.end();
+    await pool.end();
     await database.close();
   }
 }

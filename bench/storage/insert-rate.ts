@@ -1,9 +1,10 @@
 import pg from 'pg';
 import pino from 'pino';
 import { uuidv7 } from 'uuidv7';
-import type { Database } from '../../plugins/database/open.js';
 import { type Batch, sealed } from '../../plugins/request-log/batch.js';
+import type { RequestRecord } from '../../plugins/request-log/record.js';
 import { BatchStore } from '../../plugins/request-log/stores/postgres/batch-store.js';
+import { BenchError } from '../bench-error.js';
 import { idOfKey } from './fill.js';
 
 const batchRows = 5_000;
@@ -16,7 +17,7 @@ export interface InsertRates {
   full: number;
 }
 
-type Write = (batch: Batch) => Promise<unknown>;
+type Write = (batch: Batch) => Promise<RequestRecord[]>;
 
 /**
  * Measures how many new rows a second the service writes to PostgreSQL over one connection. Alternates between an empty log and a full
@@ -31,7 +32,7 @@ export async function insertRates(urls: Record<keyof InsertRates, string>, signa
     // The first round does not count: after a checkpoint, the first change of a page writes the whole page to the WAL.
     for (let round = 0; round <= rounds; round++) {
       for (const name of ['empty', 'full'] as const) {
-        const rate = await insertRate(postgresWriter({ logPool: pools[name], quotedSchema: 'public' }), signal);
+        const rate = await insertRate(postgresWriter(pools[name]), signal);
         if (round > 0) rates[name].push(rate);
       }
     }
@@ -41,17 +42,18 @@ export async function insertRates(urls: Record<keyof InsertRates, string>, signa
   }
 }
 
-function poolOf(connectionString: string) {
+/** A pool with one connection and no timeouts. */
+export function poolOf(connectionString: string) {
   return new pg.Pool({ connectionString, max: 1 });
 }
 
-/** Writes batches as the service does. */
-export function postgresWriter(database: Pick<Database, 'logPool' | 'quotedSchema'>): Write {
-  const store = new BatchStore(database, pino({ level: 'silent' }));
+/** Writes batches to the schema `public` as the service does. */
+export function postgresWriter(pool: pg.Pool): Write {
+  const store = new BatchStore({ logPool: pool, quotedSchema: 'public' }, pino({ level: 'silent' }));
   return (batch) => store.write(batch);
 }
 
-/** Rows a second, in batches one after the other. */
+/** Measures rows a second, one batch after the other. */
 export async function insertRate(write: Write, signal: AbortSignal): Promise<number> {
   let written = 0;
   let spentMs = 0;
@@ -64,12 +66,14 @@ export async function insertRate(write: Write, signal: AbortSignal): Promise<num
   return (written / spentMs) * 1000;
 }
 
-/** Writes one batch of new rows. */
+/** Writes one batch of new rows. @throws BenchError when rows are rejected */
 export async function insertBatch(write: Write): Promise<{ rows: number; ms: number }> {
   const batch = sealed(Array.from({ length: batchRows }, record));
   const sentAt = performance.now();
-  await write(batch);
-  return { rows: batchRows, ms: performance.now() - sentAt };
+  const rejected = await write(batch);
+  const ms = performance.now() - sentAt;
+  if (rejected.length > 0) throw new BenchError(`the database rejects ${rejected.length} rows`);
+  return { rows: batchRows, ms };
 }
 
 export function median(values: number[]): number {

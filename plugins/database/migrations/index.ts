@@ -5,7 +5,7 @@ import { DatabaseStartError } from '../errors.js';
 import { applyMigrations, type MigrationReport, migrationLock, pendingMigrations } from './apply.js';
 import { type MigrationSets, ownerOf } from './sets.js';
 
-/** What a database does with migrations. */
+/** The migration methods of a `Database`. */
 export interface MigrationMethods {
   /**
    * Applies pending migrations, those of `tables` last, and records the version in `system_health`. Of several replicas, one does it.
@@ -26,7 +26,7 @@ export interface MigrationMethods {
   pendingMigrations(): Promise<string[]>;
 }
 
-/** @param signal ends waiting for the database */
+/** Creates these methods for a pool. @param signal ends waiting for the database */
 export function migrationsOf(pool: pg.Pool, sets: MigrationSets, signal: AbortSignal): MigrationMethods {
   const [musicez] = sets;
   const { schema } = musicez;

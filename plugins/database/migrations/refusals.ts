@@ -36,7 +36,7 @@ export function assertKnownHistory(
   );
 }
 
-/** Names what the role may not do. */
+/** Runs `work`. When the role lacks a privilege, throws an error that says what failed and what to grant. */
 export async function withPermissionHint(what: string, work: () => Promise<unknown>) {
   try {
     await work();

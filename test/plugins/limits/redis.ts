@@ -22,7 +22,10 @@ export async function startRedis(t: Test, ...options: string[]) {
     const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', directory, ...options];
     const server = spawn('redis-server', args, { stdio: 'ignore' });
     const exited = once(server, 'exit');
-    while (!(await acceptsConnections(port))) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (!(await acceptsConnections(port))) {
+      if (server.exitCode !== null) throw new Error(`redis-server ended with ${server.exitCode}: ${args.join(' ')}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
     return Object.assign(
       async () => {
         server.kill('SIGCONT');

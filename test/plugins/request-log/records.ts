@@ -26,7 +26,7 @@ export function record(fields: Partial<RequestRecord> = {}): RequestRecord {
   };
 }
 
-/** What a writer needs of the store in PostgreSQL. */
+/** Creates the part of `PostgresStore` that `RequestLogWriter` uses. */
 export function writerStore(database: DatabaseHandle, log: FastifyBaseLogger, quotas?: Pick<QuotaCounter, 'settle'>) {
   const batches = new BatchStore(database, log, quotas);
   return {

@@ -19,11 +19,11 @@ import { readStats } from './stats.js';
 import { readLimitedKeys, readOwners, readUsage } from './usage.js';
 
 /** Reads the request log in PostgreSQL. */
-export class PostgresReader implements RequestLogReader {
+export class PostgresReader<Handle extends Pick<DatabaseHandle, 'pool' | 'quotedSchema'>> implements RequestLogReader {
   private readonly prisma: PrismaClient;
-  private readonly database: Pick<DatabaseHandle, 'pool' | 'quotedSchema'>;
+  protected readonly database: Handle;
 
-  constructor(prisma: PrismaClient, database: Pick<DatabaseHandle, 'pool' | 'quotedSchema'>) {
+  constructor(prisma: PrismaClient, database: Handle) {
     this.prisma = prisma;
     this.database = database;
   }
@@ -75,8 +75,7 @@ export class PostgresReader implements RequestLogReader {
 }
 
 /** The request log in PostgreSQL: a table partitioned by day, and statistics that each batch updates. */
-export class PostgresStore extends PostgresReader implements RequestLogStore {
-  private readonly handle: DatabaseHandle;
+export class PostgresStore extends PostgresReader<DatabaseHandle> implements RequestLogStore {
   private readonly batches: BatchStore;
   readonly kind = 'postgresql';
   private readonly retentionDays: number;
@@ -90,17 +89,16 @@ export class PostgresStore extends PostgresReader implements RequestLogStore {
     quotas: Pick<QuotaCounter, 'settle'>,
   ) {
     super(prisma, database);
-    this.handle = database;
     this.retentionDays = retentionDays;
     this.batches = new BatchStore(database, log, quotas);
   }
 
   get isReady() {
-    return this.handle.isReady;
+    return this.database.isReady;
   }
 
   get ready() {
-    return this.handle.ready;
+    return this.database.ready;
   }
 
   write(batch: Batch) {

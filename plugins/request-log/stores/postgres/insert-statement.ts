@@ -4,9 +4,12 @@ import { mergedHistogram } from './roll-up-stats.js';
 
 type Columns = Readonly<Record<string, string>>;
 
-/** The parameters of the statement: tables whose columns are arrays, in this order. Then follow the charges, and the id of the batch. */
+/** The first parameters of the statement: tables whose columns are arrays. Then follow the id of the batch, and the charges. */
 const tables = {
-  /** One row for each request. `arrived` is in milliseconds. The key that was checked is the request's own, or the verified one. */
+  /**
+   * One row for each request. `arrived` is in milliseconds. `outcome` and `owner` are about the verified key if the request verified one,
+   * otherwise about its own key.
+   */
   requests: {
     ...{ id: 'text', method: 'text', path: 'text', status: 'int', duration: 'int', ip: 'text', agent: 'text' },
     ...{ key_id: 'text', arrived: 'bigint', route: 'text', outcome: 'text', owner: 'text', verified_id: 'text' },
@@ -21,9 +24,8 @@ const tables = {
 } satisfies Record<string, Columns>;
 
 /**
- * One statement that inserts rows, adds them to the statistics, and settles their charges of quotas. The time of arrival comes from
- * the id. Returns what was used of each charged quota by all replicas (`QuotaTotal`). A batch whose first row exists is stored:
- * nothing of it is added again.
+ * One statement that inserts rows, adds counts to the statistics, and settles charges of quotas. Returns what was used of each charged
+ * quota by all replicas (`QuotaTotal`). A batch whose first row exists is stored: nothing of it is added again.
  *
  * @param schema the PostgreSQL schema of the tables, quoted
  */
@@ -35,7 +37,7 @@ function insert(schema: string): string {
     return `unnest(${arrays}) AS ${name} (${Object.keys(tables[name])})`;
   };
   const isNew = 'NOT (SELECT stored FROM earlier)';
-  /** The counts of minutes, each also for the hour and day of the minute. */
+  /** Repeats each count three times: for its minute, hour and day. */
   const byPeriod = (name: keyof typeof tables) =>
     `${from(name)} CROSS JOIN (VALUES (60), (3600), (86400)) AS periods (period) WHERE ${isNew}`;
   const start = `timestamp 'epoch' + minute * 60 / period * period * interval '1 second'`;
@@ -44,8 +46,8 @@ function insert(schema: string): string {
   const durations = byPeriod('durations');
   const keys = byPeriod('keys');
   const checks = byPeriod('checks');
+  const batchId = next();
   const settlement = settlementOf(schema, parameters + 1, '(SELECT stored FROM earlier)');
-  const batchId = `$${parameters + 5}`;
   return `
   WITH earlier AS MATERIALIZED (
     SELECT EXISTS (SELECT FROM ${schema}.request_logs WHERE id = ${batchId}) AS stored
@@ -57,8 +59,10 @@ function insert(schema: string): string {
     FROM ${requests} WHERE ${isNew}
   ), added AS (
     INSERT INTO ${schema}.request_stats AS stats (period, start, route, method, "statusCode", shard, count, histogram)
-    SELECT period, ${start} AS start, route, method, status, ${shard}, sum(n), array_agg(n << 7 | bucket)
-    FROM ${durations} GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+    SELECT period, start, route, method, status, ${shard}, sum(n), array_agg(n << 7 | bucket) FROM (
+      SELECT period, ${start} AS start, route, method, status, bucket, sum(n)::bigint AS n
+      FROM ${durations} GROUP BY 1, 2, 3, 4, 5, 6
+    ) AS buckets GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
     ON CONFLICT (period, start, route, method, "statusCode", shard) DO UPDATE SET
       count = stats.count + excluded.count,
       histogram = ${mergedHistogram}
@@ -77,7 +81,7 @@ function insert(schema: string): string {
   ${settlement.totals}`;
 }
 
-/** The statement, as prepared and as unprepared one. */
+/** The statement with a name (prepared) and without (unprepared). */
 export type InsertStatement = Record<'prepared' | 'unprepared', { text: string; name?: string }>;
 
 function statementOf(schema: string): InsertStatement {
@@ -89,7 +93,7 @@ function statementOf(schema: string): InsertStatement {
 /** Cached by schema. */
 const statements = new Map<string, InsertStatement>();
 
-/** @param schema the PostgreSQL schema of the tables, quoted */
+/** Returns the statement of a schema. @param schema the PostgreSQL schema of the tables, quoted */
 export function insertStatement(schema: string): InsertStatement {
   const known = statements.get(schema) ?? statementOf(schema);
   statements.set(schema, known);

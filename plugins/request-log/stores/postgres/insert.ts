@@ -12,8 +12,8 @@ const maxDurationMs = 2 ** 31 - 1;
 const minuteMs = 60_000;
 
 /**
- * Creates the query that stores `records`. Serializes arrays itself, at a third of the cost of `pg`, and counts the requests for the
- * statistics, which takes PostgreSQL several times as long.
+ * Creates the query that stores `records`. The time of arrival comes from the id. Serializes arrays itself, at a third of the cost of
+ * `pg`. Also counts the requests for the statistics: PostgreSQL would need several times as long for that.
  *
  * @param mode `prepared`: a prepared statement; `unprepared`: behind a pooler that does not keep prepared statements
  * @param schema the PostgreSQL schema of the tables, quoted
@@ -40,9 +40,11 @@ export function insertOf(
   const verifiedIds = new SparseColumn();
   const verifications = new SparseColumn();
   const traces = new SparseColumn();
-  const durationCounts = new Counter(5);
-  const keyCounts = new Counter(3);
-  const checkCounts = new Counter(4);
+  const durationCounts = new Counter<[minute: number, route: string, method: string, status: number, bucket: number]>(
+    5,
+  );
+  const keyCounts = new Counter<[minute: number, key: string, error: 0 | 1]>(3);
+  const checkCounts = new Counter<[minute: number, key: string, owner: string, outcome: string]>(4);
   const charges = new ChargeColumns();
   for (let row = 0; row < records.length; row++) {
     const record = records[row] as RequestRecord;
@@ -84,8 +86,8 @@ export function insertOf(
       arrayLiteral(arrivals),
       ...[routes, outcomes, owners, verifiedIds, verifications, traces].map((column) => column.toLiteral()),
       ...[durationCounts, keyCounts, checkCounts].flatMap((counts) => counts.toLiterals()),
-      ...charges.toLiterals(),
       batchId,
+      ...charges.toLiterals(),
     ],
   };
 }

@@ -43,7 +43,7 @@ export async function readEdges(log: Log, where: Prisma.RequestLogWhereInput) {
   return first && last && { first: first.id, last: last.id };
 }
 
-/** Those of the ids that are in the log. */
+/** Returns which of these ids the log has. */
 export async function storedIds(
   { pool, quotedSchema }: Pick<DatabaseHandle, 'pool' | 'quotedSchema'>,
   ids: readonly string[],
