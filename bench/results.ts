@@ -6,7 +6,7 @@ import type { TargetResult } from './target-result.js';
  * the parts, which are compared with it.
  */
 export const serverNames = [
-  ...(['straightforward', 'musicez', 'traced', 'bare', 'base'] as const),
+  ...(['straightforward', 'traced', 'musicez', 'bare', 'base'] as const),
   ...(['authentication', 'limits', 'log'] as const),
 ] as const;
 export type ServerName = (typeof serverNames)[number];

@@ -1,5 +1,5 @@
 import { MigrationBlockedError } from '../plugins/database/errors.js';
-import { markRolledBack } from '../plugins/database/migrations/apply.js';
+import { markRolledBack } from '../plugins/database/migrations/history.js';
 import { buildPartitionIndexes } from '../plugins/database/migrations/partition-indexes.js';
 import type { OwnTables } from '../plugins/database/migrations/sets.js';
 import { type Database, openDatabase } from '../plugins/database/open.js';

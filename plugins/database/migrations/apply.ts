@@ -68,20 +68,6 @@ export async function pendingMigrations(pool: pg.Pool, set: MigrationSet): Promi
   return pendingOf(await readMigrations(set.prismaDir), entries ?? []).map(({ name }) => name);
 }
 
-/**
- * Marks a failed or interrupted migration as rolled back, so that the next run applies it again.
- *
- * @throws DatabaseStartError when no migration of that name has a failed or interrupted run
- */
-export async function markRolledBack(pool: pg.Pool, schema: string, name: string): Promise<void> {
-  const history = new MigrationHistory(schema, prismaHistory);
-  const entries = await history.read(pool);
-  if (entries === undefined || !(await history.markRolledBack(pool, name)))
-    throw new DatabaseStartError(
-      `the migration "${name}" has no failed or interrupted run on this database; check the name`,
-    );
-}
-
 function historyOf({ schema, history }: MigrationSet) {
   return new MigrationHistory(schema, history);
 }

@@ -1,6 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import pg from 'pg';
+import { DatabaseStartError } from '../errors.js';
 import type { Migration } from './files.js';
+import { prismaHistory } from './sets.js';
 
 /** One row of `_prisma_migrations` that was not rolled back. */
 export interface HistoryEntry {
@@ -91,4 +93,18 @@ export function missingOf(migrations: Migration[], history: HistoryEntry[]): str
 
 function checksumOf(script: string) {
   return createHash('sha256').update(script).digest('hex');
+}
+
+/**
+ * Marks a failed or interrupted migration as rolled back, so that the next run applies it again.
+ *
+ * @throws DatabaseStartError when no migration of that name has a failed or interrupted run
+ */
+export async function markRolledBack(pool: pg.Pool, schema: string, name: string): Promise<void> {
+  const history = new MigrationHistory(schema, prismaHistory);
+  const entries = await history.read(pool);
+  if (entries === undefined || !(await history.markRolledBack(pool, name)))
+    throw new DatabaseStartError(
+      `the migration "${name}" has no failed or interrupted run on this database; check the name`,
+    );
 }

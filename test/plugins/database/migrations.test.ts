@@ -2,7 +2,7 @@ import { appendFileSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import pg from 'pg';
 import t from 'tap';
-import { markRolledBack } from '../../../plugins/database/migrations/apply.js';
+import { markRolledBack } from '../../../plugins/database/migrations/history.js';
 import { openDatabase } from '../../../plugins/database/open.js';
 import { nextMigration } from '../../../scripts/prisma/next-migration.js';
 import { loadConfig } from '../../../src/config/index.js';
