@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { isInstalled } from './installed.js';
 import { temporaryDirectory } from './temporary-directory.js';
 
 /** `{ skip: needsOpenssl }`; in CI a missing openssl is a failure. */
-export const needsOpenssl = !isInstalled() && !process.env.CI && 'needs openssl';
+export const needsOpenssl = !isInstalled('openssl', ['version']) && !process.env.CI && 'needs openssl';
 
 /** Creates a self-signed certificate for 127.0.0.1. @returns the files of the certificate and its key */
 export function createCertificate(t: Test): { certificate: string; key: string } {
@@ -14,13 +15,4 @@ export function createCertificate(t: Test): { certificate: string; key: string }
   const files = ['-addext', 'subjectAltName=IP:127.0.0.1', '-out', certificate, '-keyout', key];
   execFileSync('openssl', [...request, ...files], { stdio: 'ignore' });
   return { certificate, key };
-}
-
-function isInstalled() {
-  try {
-    execFileSync('openssl', ['version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
 }

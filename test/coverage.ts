@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { Report } from 'c8';
 
 const minimumLinesPercent = 95;
@@ -26,7 +26,9 @@ const ran = new Set(readdirSync('.tap/processinfo').map((file) => readJson(`.tap
 const all = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.test.ts'));
 const notRun = all.filter((file) => !ran.has(`dist-test/test/${file.replace('.ts', '.js')}`));
 
-const hadTime = Date.now() / 1000 <= Number(process.env.TEST_DEADLINE ?? Infinity);
+// From test/preload.js: test files were skipped because of TEST_DEADLINE.
+const hadTime = !existsSync('.tap/no-time-left');
+rmSync('.tap/no-time-left', { force: true });
 
 console.log(
   `${lines} % of lines covered${hadTime ? '' : ', the minimum is not checked: there was no time for all tests'}`,

@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import { parse } from 'yaml';
 import { startApp } from '../app.js';
 import { createTestDatabase, skipFileOnEmbedded } from '../database.js';
+import { isInstalled } from '../installed.js';
 import { root } from '../root.js';
 import { type Labels, labelsByMetric, parsePromql } from './promql.js';
 
@@ -38,7 +39,9 @@ const variables: { name: string; definition?: string; datasource?: unknown }[] =
 /** Labels that Prometheus adds itself. */
 const prometheusLabels = ['job', 'instance'];
 
-const promtool = { skip: !isInstalled() && !process.env.CI && 'needs promtool: apt-get install prometheus' };
+const promtool = {
+  skip: !isInstalled('promtool', ['--version']) && !process.env.CI && 'needs promtool: apt-get install prometheus',
+};
 
 t.test('promtool accepts the rules, and the unit tests of the rules pass', promtool, async (t) => {
   t.match(execFileSync('promtool', ['check', 'rules', 'alerts.yml'], { cwd: directory, encoding: 'utf8' }), 'SUCCESS');
@@ -146,13 +149,4 @@ function checkExpression(t: Test, name: string, expression: string, metrics: Map
   for (const label of grouping) t.ok(known.has(label), `${name}: by ${label}`);
   t.ok(selectors.length > 0, name);
   return grouping.length > 0 ? new Set(grouping) : known;
-}
-
-function isInstalled() {
-  try {
-    execFileSync('promtool', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,8 +1,9 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { isInstalled } from '../../installed.js';
 import { acceptsConnections, freePort } from '../../process.js';
 import { temporaryDirectory } from '../../temporary-directory.js';
 
@@ -10,7 +11,8 @@ import { temporaryDirectory } from '../../temporary-directory.js';
 const path = `${process.env.PATH}:/usr/sbin`;
 
 /** `{ skip: needsPgBouncer }`; in CI a missing PgBouncer is a failure. */
-export const needsPgBouncer = !isInstalled() && !process.env.CI && 'needs pgbouncer';
+export const needsPgBouncer =
+  !isInstalled('pgbouncer', ['--version'], { PATH: path }) && !process.env.CI && 'needs pgbouncer';
 
 /**
  * Starts PgBouncer in transaction mode in front of a database. It is stopped when the test ends.
@@ -56,13 +58,4 @@ export async function startPgBouncer(t: Test, databaseUrl: string): Promise<stri
   }
   target.host = `127.0.0.1:${port}`;
   return target.href;
-}
-
-function isInstalled() {
-  try {
-    execFileSync('pgbouncer', ['--version'], { stdio: 'ignore', env: { PATH: path } });
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,15 +1,16 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import type { Test } from 'tap';
+import { isInstalled } from '../../installed.js';
 import { acceptsConnections, freePort } from '../../process.js';
 import { temporaryDirectory } from '../../temporary-directory.js';
 
 /** `{ skip: needsRedis }`; in CI a missing Redis is a failure. */
-export const needsRedis = !isInstalled() && !process.env.CI && 'needs redis-server';
+export const needsRedis = !isInstalled('redis-server', ['--version']) && !process.env.CI && 'needs redis-server';
 
 /** Starts a Redis server that the test can stop and freeze. */
 export async function startRedis(t: Test, ...options: string[]) {
@@ -102,13 +103,4 @@ export async function startRedisCluster(t: Test): Promise<[Server, Server, Serve
     client.disconnect();
   }
   return nodes.map(({ server }) => server) as [Server, Server, Server];
-}
-
-function isInstalled() {
-  try {
-    execFileSync('redis-server', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
 }
