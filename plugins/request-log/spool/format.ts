@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { QuotaCharge } from '../../limits/quota-counter.js';
+import { visitWithPauses } from '../../pauses.js';
 import { type Batch, sealed } from '../batch.js';
 import type { RecordedVerification, RequestRecord } from '../record.js';
 
@@ -46,19 +47,19 @@ type Run = { kind: 'batch' | 'unsent' | 'unmarked'; records: RequestRecord[] };
  * Parses records of any version. Those without a valid id are left out. Always makes the same batches of the same records. Records
  * without a mark were spooled by an earlier version, which may have stored some of them: their batches have no id.
  */
-export function decode(bodies: readonly Buffer[], maxBatchRows: number): Batch[] {
+export async function decode(bodies: readonly Buffer[], maxBatchRows: number): Promise<Batch[]> {
   const runs: Run[] = [];
-  for (const body of bodies) {
+  await visitWithPauses(bodies, (body) => {
     const parsed = parse(body);
     const record = recordFrom(parsed);
-    if (!record) continue;
+    if (!record) return;
     const last = runs.at(-1);
     const mark = parsed?.batch !== undefined ? 'batch' : parsed?.unsent !== undefined ? 'unsent' : undefined;
     const isFull = last === undefined || (last.kind !== 'batch' && last.records.length >= maxBatchRows);
     if (last && !isFull && (mark === undefined || (mark === 'unsent' && last.kind === 'unsent')))
       last.records.push(record);
     else runs.push({ kind: mark ?? last?.kind ?? 'unmarked', records: [record] });
-  }
+  });
   return runs.map(({ kind, records }) => (kind === 'unmarked' ? { id: null, records } : sealed(records)));
 }
 

@@ -151,7 +151,7 @@ export class Spool {
           const { bodies } = await this.read(path, segment.bytes);
           let count = 0;
           const batches: Batch[] = [];
-          for (const batch of decode(bodies, maxBatchRows)) {
+          for (const batch of await decode(bodies, maxBatchRows)) {
             count += batch.records.length;
             if (count > stored) batches.push(batch);
           }

@@ -332,7 +332,7 @@ t.test('a batch that was sent is read back as one batch, and other records as la
     starts.map((start, i) => ({ id: all[start]?.id, records: all.slice(start, starts[i + 1]) }));
   t.strictSame(batches, expected(0, 45, 55, 75));
   const file = Buffer.concat([fileHead, ...parts.map((records, i) => encode(records, wereSent.includes(i)))]);
-  t.strictSame(decode(scan(file).bodies, 40), expected(0, 40, 45, 55, 75, 115));
+  t.strictSame(await decode(scan(file).bodies, 40), expected(0, 40, 45, 55, 75, 115));
 });
 
 t.test('records of an earlier version are read in batches without an id', async (t) => {

@@ -1,5 +1,6 @@
 import { toUSVString } from 'node:util';
 import type { FastifyBaseLogger } from 'fastify';
+import { visitWithPauses } from '../../../pauses.js';
 import { timeInId } from '../../../time-ordered-id.js';
 import { type Batch, sealed } from '../../batch.js';
 import { bucketOf } from '../../histogram.js';
@@ -75,8 +76,10 @@ export async function storedIds(clickHouse: ClickHouse, all: readonly string[]):
   return known;
 }
 
-function insert(clickHouse: ClickHouse, records: readonly RequestRecord[], token: string) {
-  return clickHouse.insert('request_logs', columns, records.map(rowOf), token);
+async function insert(clickHouse: ClickHouse, records: readonly RequestRecord[], token: string) {
+  const rows: string[] = [];
+  await visitWithPauses(records, (record) => rows.push(JSON.stringify(rowOf(record))));
+  await clickHouse.insert('request_logs', columns, rows, token);
 }
 
 /** The values of the columns; null is an empty text, except for user agents. */

@@ -40,6 +40,8 @@ export class ClickHouse {
       request_timeout: requestTimeoutMs,
       application: 'musicez',
       log: { level: ClickHouseLogLevel.OFF },
+      // Rows are JSON already: a whole batch would otherwise be converted at once.
+      json: { parse: JSON.parse, stringify: String },
       clickhouse_settings: {
         output_format_json_quote_64bit_integers: 0,
         // Otherwise the name in `sum(count)` of `sum(count) AS count` would stand for the sum.
@@ -62,9 +64,10 @@ export class ClickHouse {
   /**
    * Inserts rows as one block, also into the tables of materialized views.
    *
+   * @param rows the values of the columns of each row, as a JSON array
    * @param token a block with the same token is inserted once
    */
-  async insert(table: string, columns: readonly string[], rows: readonly unknown[][], token: string): Promise<void> {
+  async insert(table: string, columns: readonly string[], rows: readonly string[], token: string): Promise<void> {
     await this.run(() =>
       this.client.insert({
         table,

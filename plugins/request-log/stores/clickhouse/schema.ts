@@ -107,7 +107,7 @@ export async function migrate(clickHouse: ClickHouse): Promise<void> {
   for (const { name, statements } of migrations) {
     if (names.has(name)) continue;
     for (const statement of statements) await clickHouse.execute(statement);
-    await clickHouse.insert('request_log_migrations', ['name'], [[name]], name);
+    await clickHouse.insert('request_log_migrations', ['name'], [JSON.stringify([name])], name);
   }
 }
 
