@@ -5,14 +5,15 @@ import { BenchError } from './bench-error.js';
 import { startCollector } from './collector.js';
 import type { Target } from './load/generator.js';
 import type { Progress } from './progress.js';
-import type { ServerName } from './results.js';
+import type { ServerName, Servers } from './results.js';
+import { RowWriter } from './row-writer.js';
 import { createScratch, type Scratch } from './scratch.js';
 import { ServerProcess } from './server-process.js';
-import { service } from './service.js';
+import { service, serviceIn } from './service.js';
 
 /** A running server of the comparison, and its scratch database. */
 export interface Contender {
-  name: ServerName;
+  name: keyof Servers<unknown>;
   server: ServerProcess;
   target: Target;
   /** Undefined for servers that write no rows. */
@@ -22,7 +23,9 @@ export interface Contender {
 }
 
 export interface Contenders {
-  all: Record<ServerName, Contender>;
+  all: Servers<Contender>;
+  /** Stores rows while `storing` is measured; undefined without PostgreSQL. */
+  rowWriter: RowWriter | undefined;
   /** From starting this service's process to a 200 of `/readyz`. */
   startToReadyMs: number;
 }
@@ -38,9 +41,16 @@ const argsLikeService = (name: string) => [...service.slice(0, -1), ...script(na
  * Starts the servers one after the other, so that none slows down the start of another. They run until the end.
  *
  * @param url the PostgreSQL server to create databases on; undefined: embedded databases
+ * @param against the directory of another version of this service to measure
  * @throws BenchError when the servers respond differently
  */
-export async function startContenders(url: string | undefined, progress: Progress, defer: Defer, signal: AbortSignal) {
+export async function startContenders(
+  url: string | undefined,
+  against: string | undefined,
+  progress: Progress,
+  defer: Defer,
+  signal: AbortSignal,
+) {
   const key = generateKey('mez');
   const authorization = `Bearer ${key}`;
 
@@ -51,6 +61,7 @@ export async function startContenders(url: string | undefined, progress: Progres
 
   progress.begin('starting the other servers');
   const traced = await startService('traced', { OTEL_EXPORTER_OTLP_ENDPOINT: await startCollector(defer) });
+  const other = against === undefined ? undefined : await startService('against', {}, serviceIn(against));
   const straightforwardScratch = await createScratch(url, 'straightforward', defer);
   const responseEnv = { BENCH_ME: me, BENCH_KEY: key };
   const straightforward = await start(
@@ -65,21 +76,26 @@ export async function startContenders(url: string | undefined, progress: Progres
   const authentication = await startParts('authentication');
   const limits = await startParts('limits');
   const log = await startParts('log');
-  // Not compared with the others: it has a database of its own, so the id of the key in its answer differs.
+  const rowsUrl = (await createScratch(url, 'rows', defer)).url;
+  const rowWriter = rowsUrl === undefined ? undefined : await RowWriter.open(rowsUrl, defer);
+  // Not compared with the others: they have databases of their own, so the id of the key in their answers differs.
   await fetchMe(traced.server);
-  for (const other of [straightforward, bare, base, authentication.server, limits.server, log.server]) {
-    const answer = await fetchMe(other);
+  if (other) await fetchMe(other.server);
+  for (const server of [straightforward, bare, base, authentication.server, limits.server, log.server]) {
+    const answer = await fetchMe(server);
     if (answer !== me) throw new BenchError(`the servers respond differently: ${answer} is not ${me}`);
   }
   progress.end('all respond the same');
 
-  const contender = (name: ServerName, server: ServerProcess, scratch?: Scratch): Contender => {
+  const contender = (name: Contender['name'], server: ServerProcess, scratch?: Scratch): Contender => {
     const target = { url: `${server.origin}/v1/me`, authorization };
     return { name, server, target, scratch, setupRequestCount: 1 };
   };
   const all = {
     straightforward: contender('straightforward', straightforward, straightforwardScratch),
     bare: contender('bare', bare),
+    ...(rowWriter && { storing: contender('storing', bare) }),
+    ...(other && { against: contender('against', other.server, other.scratch) }),
     base: contender('base', base),
     musicez: contender('musicez', musicez, serviceScratch),
     traced: contender('traced', traced.server, traced.scratch),
@@ -87,13 +103,13 @@ export async function startContenders(url: string | undefined, progress: Progres
     limits: contender('limits', limits.server),
     log: contender('log', log.server, log.scratch),
   };
-  return { all, startToReadyMs } satisfies Contenders;
+  return { all, rowWriter, startToReadyMs } satisfies Contenders;
 
-  async function startService(name: string, variables: NodeJS.ProcessEnv = {}) {
+  async function startService(name: string, variables: NodeJS.ProcessEnv = {}, args = service) {
     const scratch = await createScratch(url, name, defer);
     const env = { ...databaseEnv(scratch), ...optionalFeatures, BOOTSTRAP_ADMIN_KEY: key, ...variables };
     const startedAt = performance.now();
-    const server = await start(service, env, scratch.directory);
+    const server = await start(args, env, scratch.directory);
     await server.waitForOk('/readyz', signal);
     return { server, scratch, startToReadyMs: Math.round(performance.now() - startedAt) };
   }

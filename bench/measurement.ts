@@ -11,6 +11,10 @@ export class Measurement {
   answered: number;
   failed = 0;
   residentBytes = 0;
+  /** The throughput of the last load. */
+  requestsPerSecond = 0;
+  /** What happens during each load, until the signal is aborted. */
+  alongside: ((signal: AbortSignal) => Promise<void>) | undefined;
   /** The server's own count of its records after the last load. */
   records: RecordCounts | undefined;
   readonly contender: Contender;
@@ -31,18 +35,24 @@ export class Measurement {
     const { server, target, scratch } = this.contender;
     const before = await server.usage();
     const sampling = this.sampleMemory();
+    const loadEnd = new AbortController();
+    const alongside = this.alongside?.(AbortSignal.any([signal, loadEnd.signal]));
     try {
       const load = await this.generator.run(target, seconds, signal);
       signal.throwIfAborted();
+      loadEnd.abort();
+      await alongside;
       this.answered += load.answered;
       this.failed += load.failed;
       if (scratch) this.records = await waitUntilWritten(server, signal);
       const after = await server.usage();
       const { requestsPerSecond, p50Ms, p99Ms } = load;
+      this.requestsPerSecond = requestsPerSecond;
       const cpuMicrosecondsPerRequest =
         (after.cpuMicroseconds - before.cpuMicroseconds) / (load.answered + load.failed);
       return { requestsPerSecond, p50Ms, p99Ms, cpuMicrosecondsPerRequest };
     } finally {
+      loadEnd.abort();
       clearInterval(sampling);
     }
   }

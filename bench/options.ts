@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { BenchError } from './bench-error.js';
 
@@ -11,6 +13,7 @@ database. The load comes from wrk if it is installed, otherwise from autocannon.
   --rounds N     measured rounds per server (9)
   --requests N   afterwards, continue the load on this service until it has answered N requests in total, to measure its
                  memory (0: off)
+  --against DIR  also measure the version in DIR, a checkout after npm ci and npm run build
   --rows N       in place of the comparison, fill a request log with N rows over 30 days and measure queries; the targets
                  are for 20000000 rows, which take 10 minutes and 10 GB; requires DATABASE_URL
   --store clickhouse
@@ -42,6 +45,8 @@ export interface BenchOptions {
   copies: number;
   /** How many keys to fill a database with, in place of the comparison; 0: none. */
   keys: number;
+  /** The directory of another version to compare. */
+  against: string | undefined;
   /** The file for the JSON, `-` for standard output. */
   json: string | undefined;
   /** Whether a missed target is a failure. */
@@ -65,6 +70,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     store: storeOf(values.store, values.rows),
     copies: copiesOf(count('copies', values.copies, 0, 1_000), values.store),
     keys: count('keys', values.keys, 0, 1e8),
+    against: againstOf(values.against),
     json: values.json,
     check: values.check,
     help: values.help,
@@ -86,6 +92,7 @@ function parse(args: readonly string[]) {
         store: { type: 'string', default: 'postgresql' },
         copies: { type: 'string', default: '0' },
         keys: { type: 'string', default: '0' },
+        against: { type: 'string' },
         json: { type: 'string' },
         check: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
@@ -105,6 +112,11 @@ function storeOf(store: string, rows: string): BenchOptions['store'] {
     throw new BenchError(`--store must be postgresql or clickhouse; not "${store}"`);
   if (store === 'clickhouse' && rows === '0') throw new BenchError('--store clickhouse requires --rows');
   return store;
+}
+
+function againstOf(directory: string | undefined) {
+  if (directory === undefined || existsSync(resolve(directory, 'dist/src/server.js'))) return directory;
+  throw new BenchError(`--against ${directory}: run npm ci and npm run build there`);
 }
 
 function copiesOf(copies: number, store: string): number {

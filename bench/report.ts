@@ -1,21 +1,23 @@
-import type { BenchResults, Difference, ServerName } from './results.js';
+import type { BareRatios, BenchResults, Difference, Ratio, Servers } from './results.js';
 
-const titles: [ServerName, string][] = [
+const titles: [keyof Servers<unknown>, string][] = [
   ['straightforward', 'straightforward'],
   ['bare', 'bare Fastify'],
+  ['storing', 'bare, while rows are stored'],
   ['base', 'bare, started as musicez'],
   ['authentication', '+ authentication'],
   ['limits', '+ authentication, limits'],
   ['log', '+ authentication, log'],
   ['musicez', 'musicez'],
   ['traced', 'musicez, with spans'],
+  ['against', 'musicez of --against'],
 ];
 const columns = ['', 'req/s', 'p50 ms', 'p99 ms', 'CPU µs/req', 'rows written', 'of answered', 'MB resident'];
 
 /** @returns the table, the ratios and the targets as text */
 export function report(results: BenchResults): string {
-  const { load, cpu, ratios, costs, limitCost } = results;
-  const { toBare, p99ToBare, toStraightforward } = ratios;
+  const { load, cpu, ratios, optionalRatios, costs, limitCost } = results;
+  const { storing, against } = optionalRatios;
   const rounds = results.servers.musicez.rounds.length;
   return [
     '',
@@ -25,12 +27,10 @@ export function report(results: BenchResults): string {
     '',
     ...table(results),
     '',
-    `musicez / bare Fastify     ${toBare.median.toFixed(2)}   (rounds: ${list(toBare.rounds, 2)})`,
-    // autocannon measures whole milliseconds.
-    ...(load.generator === 'wrk'
-      ? [`99th percentile            ${p99ToBare.median.toFixed(2)}   (rounds: ${list(p99ToBare.rounds, 2)})`]
-      : []),
-    `musicez / straightforward  ${toStraightforward.median.toFixed(1)}   (rounds: ${list(toStraightforward.rounds, 1)})`,
+    ...toBare('musicez', ratios, results),
+    ...(against ? toBare('--against', against, results) : []),
+    ...(storing ? toBare('storing rows', storing, results) : []),
+    ratioLine('musicez / straightforward', ratios.toStraightforward, 1),
     '',
     `authentication costs  ${cost(costs.authentication)}`,
     `limits cost           ${cost(costs.limits)}`,
@@ -42,6 +42,16 @@ export function report(results: BenchResults): string {
     ...results.targets.map(({ outcome, target }) => `${outcome.padEnd(10)}  ${target}`),
     '',
   ].join('\n');
+}
+
+function toBare(name: string, { toBare, p99ToBare }: BareRatios, { load }: BenchResults): string[] {
+  const throughput = ratioLine(`${name} / bare Fastify`, toBare, 2);
+  // autocannon measures whole milliseconds.
+  return load.generator === 'wrk' ? [throughput, ratioLine('  99th percentile', p99ToBare, 2)] : [throughput];
+}
+
+function ratioLine(title: string, { median, rounds }: Ratio, digits: number) {
+  return `${title.padEnd(28)}${median.toFixed(digits)}   (rounds: ${list(rounds, digits)})`;
 }
 
 function caveats({ database, load }: BenchResults): string[] {
@@ -59,9 +69,11 @@ function caveats({ database, load }: BenchResults): string[] {
 
 function table({ servers, load }: BenchResults): string[] {
   const latency = (ms: number) => (load.generator === 'wrk' ? figure(ms, 2) : ms < 1 ? '< 1' : figure(ms, 0));
-  const cells = titles.map(([name, title]) => {
-    const { median, rows, residentBytes } = servers[name];
-    return [
+  const cells = titles.flatMap(([name, title]) => {
+    const server = servers[name];
+    if (server === undefined) return [];
+    const { median, rows, residentBytes } = server;
+    const row = [
       title,
       figure(median.requestsPerSecond, 0),
       latency(median.p50Ms),
@@ -71,6 +83,7 @@ function table({ servers, load }: BenchResults): string[] {
       rows ? figure(rows.answered, 0) : '',
       figure(residentBytes / 1e6, 0),
     ];
+    return [row];
   });
   const widths = columns.map((column, i) => Math.max(column.length, ...cells.map((row) => row[i]?.length ?? 0)));
   const line = (row: readonly string[]) =>

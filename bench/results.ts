@@ -2,14 +2,27 @@ import type { TargetResult } from './target-result.js';
 
 /**
  * The servers, in the order of a round. Servers that are compared run close to each other, because a machine's speed drifts.
- * `traced` is this service with a span for each request. `base` is bare Fastify, started by the same command as this service; so are
- * the parts, which are compared with it.
+ * `traced` is this service with a span for each request, `against` another version of it. `storing` is bare Fastify while PostgreSQL
+ * stores as many rows as for this service. `base` is bare Fastify, started by the same command as this service; so are the parts,
+ * which are compared with it.
  */
-export const serverNames = [
-  ...(['straightforward', 'traced', 'musicez', 'bare', 'base'] as const),
+const serverNames = [
+  ...(['straightforward', 'traced', 'against', 'musicez', 'bare', 'storing', 'base'] as const),
   ...(['authentication', 'limits', 'log'] as const),
 ] as const;
-export type ServerName = (typeof serverNames)[number];
+/** `against` requires its option, `storing` PostgreSQL. */
+export type OptionalServerName = 'against' | 'storing';
+export type ServerName = Exclude<(typeof serverNames)[number], OptionalServerName>;
+export type Servers<T> = Record<ServerName, T> & Partial<Record<OptionalServerName, T>>;
+
+/** Calls `map` for each server that takes part, in the order of a round. */
+export function mapServers<T, R>(servers: Servers<T>, map: (item: T, name: keyof Servers<T>) => R): Servers<R> {
+  const mapped = serverNames.flatMap((name) => {
+    const item = servers[name];
+    return item === undefined ? [] : [[name, map(item, name)]];
+  });
+  return Object.fromEntries(mapped) as Servers<R>;
+}
 
 /** One round of load on one server. */
 export interface Round {
@@ -44,10 +57,16 @@ export interface ServerResult {
   rows: Rows | null;
 }
 
-/** A figure of this service divided by that of another server, round by round. */
+/** A figure of a server divided by that of another server, round by round. */
 export interface Ratio {
   median: number;
   rounds: number[];
+}
+
+/** Compared with bare Fastify. */
+export interface BareRatios {
+  toBare: Ratio;
+  p99ToBare: Ratio;
 }
 
 /** The additional CPU for each request, in microseconds, round by round. */
@@ -67,9 +86,11 @@ export interface BenchResults {
   /** `PostgreSQL 15.4`, or `embedded database`. */
   database: string;
   load: { generator: 'wrk' | 'autocannon'; version: string; connections: number; secondsPerRound: number };
-  servers: Record<ServerName, ServerResult>;
+  servers: Servers<ServerResult>;
   /** Requests a second and, for `p99ToBare`, the 99th percentile of latency. */
-  ratios: { toBare: Ratio; p99ToBare: Ratio; toStraightforward: Ratio };
+  ratios: BareRatios & { toStraightforward: Ratio };
+  /** Those of the servers that take part. */
+  optionalRatios: Partial<Record<OptionalServerName, BareRatios>>;
   /** Authentication compared with `base`; the request log and the limits with authentication; spans with this service without. */
   costs: { authentication: Difference; log: Difference; limits: Difference; spans: Difference };
   /** What one and two limits of a key add to a request, measured in the process of the benchmark: µs of CPU. */
@@ -97,6 +118,11 @@ export function ratioOf(
 ): Ratio {
   const ratios = rounds.map((round, i) => round[figure] / (to[i]?.[figure] ?? Number.NaN));
   return { median: median(ratios), rounds: ratios };
+}
+
+/** Throughput and 99th percentile, compared with bare Fastify. */
+export function bareRatios(server: ServerResult, bare: ServerResult): BareRatios {
+  return { toBare: ratioOf(server.rounds, bare.rounds), p99ToBare: ratioOf(server.rounds, bare.rounds, 'p99Ms') };
 }
 
 /** The difference in CPU, round by round. */

@@ -10,12 +10,12 @@ import type { BenchOptions } from './options.js';
 import type { Progress } from './progress.js';
 import {
   type BenchResults,
+  bareRatios,
   costOf,
+  mapServers,
   medianRound,
   ratioOf,
-  type ServerName,
   type ServerResult,
-  serverNames,
 } from './results.js';
 import { countRows } from './rows.js';
 import { nameOfDatabase } from './scratch.js';
@@ -41,8 +41,11 @@ export async function run(options: BenchOptions, url: string | undefined, progre
   const database = await nameOfDatabase(url);
 
   return withCleanup(async (defer) => {
-    const { all, startToReadyMs } = await startContenders(url, progress, defer, signal);
-    const measured = byServer((name) => new Measurement(all[name], generator));
+    const { against: directory } = options;
+    const { all, rowWriter, startToReadyMs } = await startContenders(url, directory, progress, defer, signal);
+    const measured = mapServers(all, (contender) => new Measurement(contender, generator));
+    if (rowWriter && measured.storing)
+      measured.storing.alongside = (signal) => rowWriter.write(measured.musicez.requestsPerSecond, signal);
     await measureInTurn(Object.values(measured), options, progress, signal);
     if (options.requests > 0) await continueLoad(options.requests, measured.musicez, progress, signal);
     const written = await stopAndCountRows(Object.values(all), progress, signal);
@@ -50,8 +53,8 @@ export async function run(options: BenchOptions, url: string | undefined, progre
     const limitCost = measureLimitCost();
     progress.end('done');
 
-    const servers = byServer((name) => resultOf(measured[name], written.get(name)));
-    const { bare, base, straightforward, musicez, traced, authentication, log, limits } = servers;
+    const servers = mapServers(measured, (measurement, name) => resultOf(measurement, written.get(name)));
+    const { bare, base, straightforward, musicez, traced, authentication, log, limits, storing, against } = servers;
     const [cpu] = cpus();
     const results: Omit<BenchResults, 'targets'> = {
       startedAt,
@@ -67,9 +70,12 @@ export async function run(options: BenchOptions, url: string | undefined, progre
       },
       servers,
       ratios: {
-        toBare: ratioOf(musicez.rounds, bare.rounds),
-        p99ToBare: ratioOf(musicez.rounds, bare.rounds, 'p99Ms'),
+        ...bareRatios(musicez, bare),
         toStraightforward: ratioOf(musicez.rounds, straightforward.rounds),
+      },
+      optionalRatios: {
+        ...(storing && { storing: bareRatios(storing, bare) }),
+        ...(against && { against: bareRatios(against, bare) }),
       },
       costs: {
         authentication: costOf(authentication.rounds, base.rounds),
@@ -124,7 +130,7 @@ async function continueLoad(requests: number, measurement: Measurement, progress
 }
 
 async function stopAndCountRows(all: readonly Contender[], progress: Progress, signal: AbortSignal) {
-  const written = new Map<ServerName, number>();
+  const written = new Map<Contender['name'], number>();
   progress.begin('stopping the servers and counting rows');
   for (const { name, server, scratch } of all) {
     await server.stop();
@@ -139,10 +145,6 @@ function resultOf(measurement: Measurement, written: number | undefined): Server
   const { rounds, answered, failed, residentBytes, records } = measurement;
   const rows = written === undefined ? null : { answered, written, dropped: records?.dropped ?? 0 };
   return { median: medianRound(rounds), rounds, answered, failed, residentBytes, rows };
-}
-
-function byServer<T>(make: (name: ServerName) => T): Record<ServerName, T> {
-  return Object.fromEntries(serverNames.map((name) => [name, make(name)])) as Record<ServerName, T>;
 }
 
 function formatRate({ requestsPerSecond }: { requestsPerSecond: number }) {

@@ -1,10 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { resolve } from 'node:path';
+import { packageRoot } from '../src/config/index.js';
 
-const { scripts } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+/** The arguments of Node.js in `npm start`, with the script last. @param root the directory of this service, or of another version */
+export function serviceIn(root: string): string[] {
+  const { scripts } = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8'));
+  return scripts.start
+    .split(' ')
+    .slice(1)
+    .map((word: string) => (word.startsWith('-') ? word : resolve(root, word)));
+}
 
-/** The arguments of Node.js in `npm start`, with the script last. */
-export const service: string[] = scripts.start
-  .split(' ')
-  .slice(1)
-  .map((word: string) => (word.startsWith('-') ? word : fileURLToPath(new URL(`../${word}`, import.meta.url))));
+export const service = serviceIn(packageRoot);
