@@ -13,7 +13,7 @@ import { service, serviceIn } from './service.js';
 
 /** A running server of the comparison, and its scratch database. */
 export interface Contender {
-  name: keyof Servers<unknown>;
+  name: ServerName;
   server: ServerProcess;
   target: Target;
   /** Undefined for servers that write no rows. */
@@ -61,7 +61,7 @@ export async function startContenders(
 
   progress.begin('starting the other servers');
   const traced = await startService('traced', { OTEL_EXPORTER_OTLP_ENDPOINT: await startCollector(defer) });
-  const other = against === undefined ? undefined : await startService('against', {}, serviceIn(against));
+  const otherVersion = against === undefined ? undefined : await startService('against', {}, serviceIn(against));
   const straightforwardScratch = await createScratch(url, 'straightforward', defer);
   const responseEnv = { BENCH_ME: me, BENCH_KEY: key };
   const straightforward = await start(
@@ -76,18 +76,18 @@ export async function startContenders(
   const authentication = await startParts('authentication');
   const limits = await startParts('limits');
   const log = await startParts('log');
-  const rowsUrl = (await createScratch(url, 'rows', defer)).url;
-  const rowWriter = rowsUrl === undefined ? undefined : await RowWriter.open(rowsUrl, defer);
+  const rowWriter =
+    url === undefined ? undefined : await RowWriter.open(await createScratch(url, 'rows', defer), defer);
   // Not compared with the others: they have databases of their own, so the id of the key in their answers differs.
   await fetchMe(traced.server);
-  if (other) await fetchMe(other.server);
+  if (otherVersion) await fetchMe(otherVersion.server);
   for (const server of [straightforward, bare, base, authentication.server, limits.server, log.server]) {
     const answer = await fetchMe(server);
     if (answer !== me) throw new BenchError(`the servers respond differently: ${answer} is not ${me}`);
   }
   progress.end('all respond the same');
 
-  const contender = (name: Contender['name'], server: ServerProcess, scratch?: Scratch): Contender => {
+  const contender = (name: ServerName, server: ServerProcess, scratch?: Scratch): Contender => {
     const target = { url: `${server.origin}/v1/me`, authorization };
     return { name, server, target, scratch, setupRequestCount: 1 };
   };
@@ -95,7 +95,7 @@ export async function startContenders(
     straightforward: contender('straightforward', straightforward, straightforwardScratch),
     bare: contender('bare', bare),
     ...(rowWriter && { storing: contender('storing', bare) }),
-    ...(other && { against: contender('against', other.server, other.scratch) }),
+    ...(otherVersion && { against: contender('against', otherVersion.server, otherVersion.scratch) }),
     base: contender('base', base),
     musicez: contender('musicez', musicez, serviceScratch),
     traced: contender('traced', traced.server, traced.scratch),

@@ -11,10 +11,10 @@ export class Measurement {
   answered: number;
   failed = 0;
   residentBytes = 0;
-  /** The throughput of the last load. */
-  requestsPerSecond = 0;
-  /** What happens during each load, until the signal is aborted. */
-  alongside: ((signal: AbortSignal) => Promise<void>) | undefined;
+  /** Of the last load. */
+  lastRequestsPerSecond = 0;
+  /** Runs during each load, and stops when the signal is aborted. */
+  duringLoad: ((signal: AbortSignal) => Promise<void>) | undefined;
   /** The server's own count of its records after the last load. */
   records: RecordCounts | undefined;
   readonly contender: Contender;
@@ -36,23 +36,20 @@ export class Measurement {
     const before = await server.usage();
     const sampling = this.sampleMemory();
     const loadEnd = new AbortController();
-    const alongside = this.alongside?.(AbortSignal.any([signal, loadEnd.signal]));
     try {
-      const load = await this.generator.run(target, seconds, signal);
+      const loading = this.generator.run(target, seconds, signal).finally(() => loadEnd.abort());
+      const [load] = await Promise.all([loading, this.duringLoad?.(loadEnd.signal)]);
       signal.throwIfAborted();
-      loadEnd.abort();
-      await alongside;
       this.answered += load.answered;
       this.failed += load.failed;
       if (scratch) this.records = await waitUntilWritten(server, signal);
       const after = await server.usage();
       const { requestsPerSecond, p50Ms, p99Ms } = load;
-      this.requestsPerSecond = requestsPerSecond;
+      this.lastRequestsPerSecond = requestsPerSecond;
       const cpuMicrosecondsPerRequest =
         (after.cpuMicroseconds - before.cpuMicroseconds) / (load.answered + load.failed);
       return { requestsPerSecond, p50Ms, p99Ms, cpuMicrosecondsPerRequest };
     } finally {
-      loadEnd.abort();
       clearInterval(sampling);
     }
   }

@@ -13,7 +13,7 @@ database. The load comes from wrk if it is installed, otherwise from autocannon.
   --rounds N     measured rounds per server (9)
   --requests N   afterwards, continue the load on this service until it has answered N requests in total, to measure its
                  memory (0: off)
-  --against DIR  also measure the version in DIR, a checkout after npm ci and npm run build
+  --against DIR  also measure the version in DIR: a checkout, built by npm ci and npm run build
   --rows N       in place of the comparison, fill a request log with N rows over 30 days and measure queries; the targets
                  are for 20000000 rows, which take 10 minutes and 10 GB; requires DATABASE_URL
   --store clickhouse
@@ -70,7 +70,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     store: storeOf(values.store, values.rows),
     copies: copiesOf(count('copies', values.copies, 0, 1_000), values.store),
     keys: count('keys', values.keys, 0, 1e8),
-    against: againstOf(values.against),
+    against: againstOf(values),
     json: values.json,
     check: values.check,
     help: values.help,
@@ -114,9 +114,12 @@ function storeOf(store: string, rows: string): BenchOptions['store'] {
   return store;
 }
 
-function againstOf(directory: string | undefined) {
-  if (directory === undefined || existsSync(resolve(directory, 'dist/src/server.js'))) return directory;
-  throw new BenchError(`--against ${directory}: run npm ci and npm run build there`);
+function againstOf({ against, rows, keys }: ReturnType<typeof parse>['values']) {
+  if (against === undefined) return undefined;
+  if (rows !== '0' || keys !== '0') throw new BenchError('--against compares servers: omit --rows and --keys');
+  const script = resolve(against, 'dist/src/server.js');
+  if (!existsSync(script)) throw new BenchError(`--against: ${script} is missing; run npm ci and npm run build there`);
+  return against;
 }
 
 function copiesOf(copies: number, store: string): number {

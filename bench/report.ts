@@ -1,16 +1,16 @@
-import type { BareRatios, BenchResults, Difference, Ratio, Servers } from './results.js';
+import type { BareRatios, BenchResults, Difference, Ratio, ServerName } from './results.js';
 
-const titles: [keyof Servers<unknown>, string][] = [
+const titles: [ServerName, string][] = [
   ['straightforward', 'straightforward'],
   ['bare', 'bare Fastify'],
-  ['storing', 'bare, while rows are stored'],
+  ['storing', 'bare, storing rows'],
   ['base', 'bare, started as musicez'],
   ['authentication', '+ authentication'],
   ['limits', '+ authentication, limits'],
   ['log', '+ authentication, log'],
   ['musicez', 'musicez'],
   ['traced', 'musicez, with spans'],
-  ['against', 'musicez of --against'],
+  ['against', 'musicez in --against'],
 ];
 const columns = ['', 'req/s', 'p50 ms', 'p99 ms', 'CPU µs/req', 'rows written', 'of answered', 'MB resident'];
 
@@ -69,22 +69,20 @@ function caveats({ database, load }: BenchResults): string[] {
 
 function table({ servers, load }: BenchResults): string[] {
   const latency = (ms: number) => (load.generator === 'wrk' ? figure(ms, 2) : ms < 1 ? '< 1' : figure(ms, 0));
-  const cells = titles.flatMap(([name, title]) => {
+  const measured = titles.flatMap(([name, title]) => {
     const server = servers[name];
-    if (server === undefined) return [];
-    const { median, rows, residentBytes } = server;
-    const row = [
-      title,
-      figure(median.requestsPerSecond, 0),
-      latency(median.p50Ms),
-      latency(median.p99Ms),
-      figure(median.cpuMicrosecondsPerRequest, 1),
-      rows ? figure(rows.written, 0) : 'none',
-      rows ? figure(rows.answered, 0) : '',
-      figure(residentBytes / 1e6, 0),
-    ];
-    return [row];
+    return server === undefined ? [] : [{ title, ...server }];
   });
+  const cells = measured.map(({ title, median, rows, residentBytes }) => [
+    title,
+    figure(median.requestsPerSecond, 0),
+    latency(median.p50Ms),
+    latency(median.p99Ms),
+    figure(median.cpuMicrosecondsPerRequest, 1),
+    rows ? figure(rows.written, 0) : 'none',
+    rows ? figure(rows.answered, 0) : '',
+    figure(residentBytes / 1e6, 0),
+  ]);
   const widths = columns.map((column, i) => Math.max(column.length, ...cells.map((row) => row[i]?.length ?? 0)));
   const line = (row: readonly string[]) =>
     row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  ');

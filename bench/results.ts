@@ -7,16 +7,16 @@ import type { TargetResult } from './target-result.js';
  * which are compared with it.
  */
 const serverNames = [
-  ...(['straightforward', 'traced', 'against', 'musicez', 'bare', 'storing', 'base'] as const),
+  ...(['straightforward', 'traced', 'against', 'storing', 'musicez', 'bare', 'base'] as const),
   ...(['authentication', 'limits', 'log'] as const),
 ] as const;
+export type ServerName = (typeof serverNames)[number];
 /** `against` requires its option, `storing` PostgreSQL. */
 export type OptionalServerName = 'against' | 'storing';
-export type ServerName = Exclude<(typeof serverNames)[number], OptionalServerName>;
-export type Servers<T> = Record<ServerName, T> & Partial<Record<OptionalServerName, T>>;
+export type Servers<T> = Record<Exclude<ServerName, OptionalServerName>, T> & Partial<Record<OptionalServerName, T>>;
 
 /** Calls `map` for each server that takes part, in the order of a round. */
-export function mapServers<T, R>(servers: Servers<T>, map: (item: T, name: keyof Servers<T>) => R): Servers<R> {
+export function mapServers<T, R>(servers: Servers<T>, map: (item: T, name: ServerName) => R): Servers<R> {
   const mapped = serverNames.flatMap((name) => {
     const item = servers[name];
     return item === undefined ? [] : [[name, map(item, name)]];
@@ -63,7 +63,7 @@ export interface Ratio {
   rounds: number[];
 }
 
-/** Compared with bare Fastify. */
+/** Throughput and 99th percentile of a server, divided by those of bare Fastify. */
 export interface BareRatios {
   toBare: Ratio;
   p99ToBare: Ratio;
@@ -87,9 +87,11 @@ export interface BenchResults {
   database: string;
   load: { generator: 'wrk' | 'autocannon'; version: string; connections: number; secondsPerRound: number };
   servers: Servers<ServerResult>;
+  /** The directory of `--against`. */
+  against: string | null;
   /** Requests a second and, for `p99ToBare`, the 99th percentile of latency. */
   ratios: BareRatios & { toStraightforward: Ratio };
-  /** Those of the servers that take part. */
+  /** The same for the optional servers that were measured. */
   optionalRatios: Partial<Record<OptionalServerName, BareRatios>>;
   /** Authentication compared with `base`; the request log and the limits with authentication; spans with this service without. */
   costs: { authentication: Difference; log: Difference; limits: Difference; spans: Difference };
@@ -120,7 +122,6 @@ export function ratioOf(
   return { median: median(ratios), rounds: ratios };
 }
 
-/** Throughput and 99th percentile, compared with bare Fastify. */
 export function bareRatios(server: ServerResult, bare: ServerResult): BareRatios {
   return { toBare: ratioOf(server.rounds, bare.rounds), p99ToBare: ratioOf(server.rounds, bare.rounds, 'p99Ms') };
 }

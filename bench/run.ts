@@ -15,6 +15,7 @@ import {
   mapServers,
   medianRound,
   ratioOf,
+  type ServerName,
   type ServerResult,
 } from './results.js';
 import { countRows } from './rows.js';
@@ -41,11 +42,11 @@ export async function run(options: BenchOptions, url: string | undefined, progre
   const database = await nameOfDatabase(url);
 
   return withCleanup(async (defer) => {
-    const { against: directory } = options;
-    const { all, rowWriter, startToReadyMs } = await startContenders(url, directory, progress, defer, signal);
+    const contenders = await startContenders(url, options.against, progress, defer, signal);
+    const { all, rowWriter, startToReadyMs } = contenders;
     const measured = mapServers(all, (contender) => new Measurement(contender, generator));
     if (rowWriter && measured.storing)
-      measured.storing.alongside = (signal) => rowWriter.write(measured.musicez.requestsPerSecond, signal);
+      measured.storing.duringLoad = (loadEnd) => rowWriter.write(measured.musicez.lastRequestsPerSecond, loadEnd);
     await measureInTurn(Object.values(measured), options, progress, signal);
     if (options.requests > 0) await continueLoad(options.requests, measured.musicez, progress, signal);
     const written = await stopAndCountRows(Object.values(all), progress, signal);
@@ -69,6 +70,7 @@ export async function run(options: BenchOptions, url: string | undefined, progre
         secondsPerRound: options.seconds,
       },
       servers,
+      against: options.against ?? null,
       ratios: {
         ...bareRatios(musicez, bare),
         toStraightforward: ratioOf(musicez.rounds, straightforward.rounds),
@@ -130,7 +132,7 @@ async function continueLoad(requests: number, measurement: Measurement, progress
 }
 
 async function stopAndCountRows(all: readonly Contender[], progress: Progress, signal: AbortSignal) {
-  const written = new Map<Contender['name'], number>();
+  const written = new Map<ServerName, number>();
   progress.begin('stopping the servers and counting rows');
   for (const { name, server, scratch } of all) {
     await server.stop();

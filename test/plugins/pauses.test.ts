@@ -6,7 +6,7 @@ import { record } from './request-log/records.js';
 
 const items = Array.from({ length: 2_000 }, (_, i) => i);
 
-/** Makes each pause as long, for this test. */
+/** Makes each pause seem to last `ms`, in this test. */
 function setPauseMs(t: Test, ms: number) {
   let now = 0;
   t.intercept(performance, 'now', {
@@ -54,8 +54,8 @@ t.test('few items are visited without a pause', async (t) => {
   t.equal(visited, 100);
 });
 
-t.test('on a busy event loop the items behind a long pause are visited without another one', async (t) => {
-  setPauseMs(t, 20);
+t.test('after long pauses the other items are visited at once', async (t) => {
+  setPauseMs(t, 25);
   const seen = new Set<number>();
   let visited = 0;
   await turnsDuring(
@@ -63,10 +63,10 @@ t.test('on a busy event loop the items behind a long pause are visited without a
     () => seen.add(visited),
   );
   t.equal(visited, items.length);
-  t.ok(seen.size <= 2, `other work ran after ${[...seen].join(', ')} items`);
+  t.ok(seen.size <= 3, `other work ran after ${[...seen].join(', ')} items`);
 });
 
-t.test('an error of a visit is that of the whole', (t) =>
+t.test('rejects with the error that a visit throws', (t) =>
   t.rejects(
     visitWithPauses(items, (item) => {
       if (item === 1_000) throw new Error('at 1000');
@@ -75,12 +75,16 @@ t.test('an error of a visit is that of the whole', (t) =>
   ),
 );
 
-t.test('requests are handled while a file of the spool is decoded', async (t) => {
+t.test('requests are handled while records are encoded for the spool, and decoded', async (t) => {
   setPauseMs(t, 1);
   const records = items.map((i) => record({ path: `/${i}` }));
-  const { bodies } = scan(Buffer.concat([fileHead, encode(records, true)]));
+  let encoded = Buffer.alloc(0);
+  const encodeTurns = await turnsDuring(async () => {
+    encoded = Buffer.concat([fileHead, await encode(records, true)]);
+  });
+  const { bodies } = scan(encoded);
   const turns = await turnsDuring(async () =>
     t.strictSame(await decode(bodies, 5_000), [{ id: records[0]?.id, records }]),
   );
-  t.ok(turns >= 2, `${turns} turns`);
+  t.ok(Math.min(encodeTurns, turns) >= 3, `${encodeTurns} and ${turns} turns`);
 });

@@ -25,17 +25,17 @@ export interface Scanned {
 }
 
 /** @param wasSent whether the records are a batch that was sent */
-export function encode(records: readonly RequestRecord[], wasSent = false): Buffer {
+export async function encode(records: readonly RequestRecord[], wasSent = false): Promise<Buffer> {
   const mark = { [wasSent ? 'batch' : 'unsent']: records.length };
-  return Buffer.concat(
-    records.flatMap((record, i) => {
-      const body = Buffer.from(JSON.stringify(i === 0 ? { ...record, ...mark } : record));
-      const head = Buffer.allocUnsafe(frameHeadBytes);
-      head.writeUInt32LE(body.length, 0);
-      head.writeUInt32LE(crc32(body), 4);
-      return [head, body];
-    }),
-  );
+  const frames: Buffer[] = [];
+  await visitWithPauses(records, (record, i) => {
+    const body = Buffer.from(JSON.stringify(i === 0 ? { ...record, ...mark } : record));
+    const head = Buffer.allocUnsafe(frameHeadBytes);
+    head.writeUInt32LE(body.length, 0);
+    head.writeUInt32LE(crc32(body), 4);
+    frames.push(head, body);
+  });
+  return Buffer.concat(frames);
 }
 
 type Parsed = Partial<RequestRecord & { batch: unknown; unsent: unknown }> | null;

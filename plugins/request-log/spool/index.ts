@@ -113,7 +113,7 @@ export class Spool {
    */
   append(records: readonly RequestRecord[], wasSent = false): Promise<void> {
     return this.inTurn(async () => {
-      const bytes = encode(records, wasSent);
+      const bytes = await encode(records, wasSent);
       if (this.bytes + bytes.length > this.options.maxBytes) throw new SpoolFullError('the spool is full');
       if ((this.segments.at(-1)?.bytes ?? 0) >= segmentBytes || (await this.isRemoved())) await this.endFile();
       this.file ??= await this.newFile();

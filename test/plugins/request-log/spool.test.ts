@@ -85,7 +85,7 @@ async function trackSyncs(t: Test) {
 /** Writes a spool file as a killed process leaves it, without closing it. */
 async function writeLeftover(directory: string, records: ReturnType<typeof record>[]) {
   mkdirSync(join(directory, 'earlier'), { recursive: true });
-  writeFileSync(join(directory, 'earlier', '00000001.spool'), Buffer.concat([fileHead, encode(records)]));
+  writeFileSync(join(directory, 'earlier', '00000001.spool'), Buffer.concat([fileHead, await encode(records)]));
 }
 
 t.test('records are read back unchanged, oldest first, from several files, which are then removed', async (t) => {
@@ -117,8 +117,8 @@ t.test('a new process adopts the records of an earlier process, but not those of
 
 t.test('an incomplete end of a file is truncated, and complete records before it are kept', async (t) => {
   const records = [record(), record({ path: '/é' })];
-  const whole = Buffer.concat([fileHead, encode(records)]);
-  const first = fileHead.length + encode(records.slice(0, 1)).length;
+  const whole = Buffer.concat([fileHead, await encode(records)]);
+  const first = fileHead.length + (await encode(records.slice(0, 1))).length;
   for (let length = 0; length < whole.length; length++) {
     const { state, bodies: good } = scan(whole.subarray(0, length));
     if (![fileHead.length, first].includes(length) && state !== 'torn') t.fail(`${state} at ${length}`);
@@ -138,7 +138,7 @@ t.test('an incomplete end of a file is truncated, and complete records before it
 t.test('a damaged file is moved and logged, and its intact records stay', async (t) => {
   const directory = t.testdir();
   const records = [record(), record(), record()];
-  const first = fileHead.length + encode(records.slice(0, 1)).length;
+  const first = fileHead.length + (await encode(records.slice(0, 1))).length;
   await writeLeftover(directory, records);
   const [path = ''] = files(directory);
   const bytes = readFileSync(path);
@@ -331,7 +331,8 @@ t.test('a batch that was sent is read back as one batch, and other records as la
   const expected = (...starts: number[]) =>
     starts.map((start, i) => ({ id: all[start]?.id, records: all.slice(start, starts[i + 1]) }));
   t.strictSame(batches, expected(0, 45, 55, 75));
-  const file = Buffer.concat([fileHead, ...parts.map((records, i) => encode(records, wereSent.includes(i)))]);
+  const encoded = await Promise.all(parts.map((records, i) => encode(records, wereSent.includes(i))));
+  const file = Buffer.concat([fileHead, ...encoded]);
   t.strictSame(await decode(scan(file).bodies, 40), expected(0, 40, 45, 55, 75, 115));
 });
 

@@ -40,8 +40,8 @@ export class ClickHouse {
       request_timeout: requestTimeoutMs,
       application: 'musicez',
       log: { level: ClickHouseLogLevel.OFF },
-      // Rows are JSON already: a whole batch would otherwise be converted at once.
-      json: { parse: JSON.parse, stringify: String },
+      // Rows are JSON text already, made with pauses. The client would convert a whole batch without one.
+      json: { stringify: String },
       clickhouse_settings: {
         output_format_json_quote_64bit_integers: 0,
         // Otherwise the name in `sum(count)` of `sum(count) AS count` would stand for the sum.
@@ -64,7 +64,7 @@ export class ClickHouse {
   /**
    * Inserts rows as one block, also into the tables of materialized views.
    *
-   * @param rows the values of the columns of each row, as a JSON array
+   * @param rows each row as JSON text: an array of its column values
    * @param token a block with the same token is inserted once
    */
   async insert(table: string, columns: readonly string[], rows: readonly string[], token: string): Promise<void> {
