@@ -160,8 +160,12 @@ export class Spool {
           segment.readFailures = 0;
           return { segment, batches, lost };
         } catch (err) {
-          const isGone = (err as NodeJS.ErrnoException).code === 'ENOENT';
-          if (!isGone && ++segment.readFailures < maxReadFailures) throw err;
+          const isGone = ['ENOENT', 'ENOTDIR'].includes(String((err as NodeJS.ErrnoException).code));
+          const isRetried = !isGone && segment.readFailures + 1 < maxReadFailures;
+          // An error would hide the records that the files before have lost. The next call fails.
+          if (isRetried && lost > 0) break;
+          segment.readFailures++;
+          if (isRetried) throw err;
           const records = segment.records - stored;
           this.log.error({ err, file: path, records }, 'request log: a spool file cannot be read');
           lost += records;

@@ -20,7 +20,7 @@ const bufferRows = 300;
 // The tests do not run in parallel, because each depends on what a process does within a second.
 t.setTimeout(240_000);
 
-/** Stops the database under load and breaks the spool until records are dropped; then restarts the database. */
+/** Breaks the spool and stops the database until records are dropped under load; then restarts the database. */
 async function runWithBrokenSpool(
   t: Test,
   { variables: databases, proxy, check }: LogDatabase,
@@ -34,19 +34,25 @@ async function runWithBrokenSpool(
     KEY_CACHE_MAX_STALE_MS: '600000',
     ...variables,
   });
-  const load = steadyLoad(t, `${service.url}/v1/me`, { 'x-api-key': key }, perSecond);
+  const startLoad = () => steadyLoad(t, `${service.url}/v1/me`, { 'x-api-key': key }, perSecond);
+  const before = startLoad();
   const scraper = keepScraping(t, service.url);
-  while (load.responses.length < perSecond) await sleep(20);
+  while (before.responses.length < perSecond) await sleep(20);
+  await before.stop();
+  // Otherwise the database can have records whose file is lost, so that they count as dropped.
+  await untilWritten(service.url);
 
   await breakSpool();
   await proxy.break();
+  const load = startLoad();
   while ((scraper.samples.at(-1)?.dropped ?? 0) < bufferRows) await sleep(20);
   await proxy.listen();
   await load.stop();
   const { accepted, dropped } = await untilWritten(service.url);
   await scraper.stop();
 
-  const { responses, failures } = load;
+  const responses = [...before.responses, ...load.responses];
+  const failures = [...before.failures, ...load.failures];
   t.strictSame([failures, responses.filter(({ status }) => status !== 200)], [[], []], 'no request failed');
   t.equal(accepted, responses.length, 'every request with a response is counted as accepted');
   t.equal(

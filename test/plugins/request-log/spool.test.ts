@@ -228,6 +228,33 @@ t.test('a file that cannot be read is retried, and then skipped', async (t) => {
   t.match(lines[0], /cannot be read/);
 });
 
+t.test('the lost records of a skipped file are counted when the next file cannot be read either', async (t) => {
+  const directory = t.testdir();
+  const { spool } = spoolIn(directory);
+  for (const records of [[record(), record()], [record()]]) {
+    await spool.append(records);
+    // Ends the file.
+    await spool.oldest();
+  }
+  for (const path of files(directory)) {
+    rmSync(path);
+    mkdirSync(path);
+  }
+  for (const lost of [2, 1]) {
+    for (let i = 0; i < 4; i++) await t.rejects(spool.oldest(), { code: 'EISDIR' });
+    t.strictSame(await spool.oldest(), { segment: undefined, batches: [], lost });
+  }
+});
+
+t.test('records are counted as lost at once when a file is in place of their directory', async (t) => {
+  const directory = join(t.testdir(), 'spool');
+  const { spool } = spoolIn(directory);
+  await spool.append([record(), record()]);
+  rmSync(directory, { recursive: true });
+  writeFileSync(directory, '');
+  t.strictSame(await spool.oldest(), { segment: undefined, batches: [], lost: 2 });
+});
+
 t.test('stored records of a removed file are not counted as lost, and not subtracted from the next file', async (t) => {
   const directory = t.testdir();
   const { spool } = spoolIn(directory);
